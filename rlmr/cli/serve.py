@@ -1,0 +1,63 @@
+"""`rlmr serve`: start one service in this process, or all three as separate processes."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from enum import StrEnum
+
+import typer
+
+
+class Service(StrEnum):
+    WRITING_RM = "writing-rm"
+    VERIFIER = "verifier"
+    AGGREGATOR = "aggregator"
+    ALL = "all"
+
+
+PORTS = {Service.AGGREGATOR: 8000, Service.WRITING_RM: 8001, Service.VERIFIER: 8002}
+
+
+def serve(
+    service: Service = typer.Argument(help="Which service to start."),
+    host: str | None = typer.Option(None, help="Address to listen on. [env: RLMR_<SERVICE>_HOST; default 127.0.0.1]"),
+    port: int | None = typer.Option(None, help="TCP port. [env: RLMR_<SERVICE>_PORT; default 8001, 8002, 8000]"),
+) -> None:
+    """Start a service: writing-rm (8001), verifier (8002), aggregator (8000), or all three as separate processes.
+
+    Every other setting is an environment variable; the service's README lists them.
+    """
+    if service is Service.ALL:
+        if port is not None:
+            raise typer.BadParameter("`all` starts three services: set RLMR_<SERVICE>_PORT for each instead of --port")
+        raise typer.Exit(_serve_all(host))
+    module = importlib.import_module(f"services.{service.value.replace('-', '_')}.app")
+    overrides = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
+    module.main(**overrides)
+
+
+def _serve_all(host: str | None) -> int:
+    """Three child processes; if one ends, the others are stopped and its exit code is returned."""
+    command = [sys.executable, "-m", "rlmr", "serve"]
+    extra = ["--host", host] if host else []
+    children = {s: subprocess.Popen([*command, s.value, *extra]) for s in PORTS}
+
+    def stop(signum: int, frame: object) -> None:
+        for child in children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    pids = {child.pid: s for s, child in children.items()}
+    first, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    children[pids[first]].returncode = code
+    if code != 0:
+        typer.echo(f"{pids[first].value} ended with exit code {code}: stopping the others", err=True)
+    stop(signal.SIGTERM, None)
+    for child in children.values():
+        child.wait()
+    return code

@@ -1,0 +1,113 @@
+"""One pure ASGI layer round every service: request id, bearer key, body limit, metrics, access log."""
+
+import hmac
+import re
+import time
+import uuid
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rlmr.serving.errors import error_response
+from rlmr.serving.metrics import HttpMetrics
+from rlmr.serving.settings import ServiceSettings
+
+log = structlog.get_logger("rlmr.access")
+
+# Probes and metrics are read by kubelet and Prometheus, which hold no key. They tell nothing about anyone's text.
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+class BodyTooLarge(Exception):
+    pass
+
+
+class ServiceLayer:
+    def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: HttpMetrics, routes: frozenset[str]) -> None:
+        self.app, self.metrics, self.routes = app, metrics, routes
+        self.max_body = settings.max_body_bytes
+        self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope["rlmr_request_id"] = request_id
+        path: str = scope["path"]
+        # Unknown paths share one label: a scanner must not blow up the number of series.
+        route = path if path in self.routes else "other"
+        started, code = time.perf_counter(), 500
+
+        async def send_marked(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if scope["app"].state.draining:  # tells keep-alive clients to go to another pod
+                    message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        with self.metrics.in_flight.track_inprogress():
+            refusal = self._refuse(headers, path, request_id)
+            try:
+                if refusal is not None:
+                    await refusal(scope, receive, send_marked)
+                else:
+                    await self._limited(scope, receive, send_marked, request_id)
+            finally:
+                seconds = time.perf_counter() - started
+                self.metrics.requests.labels(route, scope["method"], str(code)).inc()
+                self.metrics.seconds.labels(route).observe(seconds)
+                if path not in OPEN_PATHS:
+                    log.info(
+                        "request",
+                        method=scope["method"],
+                        path=path,
+                        code=code,
+                        ms=round(seconds * 1e3, 2),
+                        request_id=request_id,
+                    )
+
+    def _refuse(self, headers: dict[bytes, bytes], path: str, request_id: str) -> ASGIApp | None:
+        if self.key is not None and path not in OPEN_PATHS:
+            scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(key.strip(), self.key):
+                message = "missing or wrong key: send `Authorization: Bearer <RLMR_API_KEY>`"
+                return error_response(request_id, 401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.max_body:
+            return self._too_large(request_id)
+        return None
+
+    def _too_large(self, request_id: str) -> ASGIApp:
+        message = f"body larger than {self.max_body} bytes: send fewer samples per request or raise MAX_BODY_BYTES"
+        return error_response(request_id, 413, "too_large", message, headers={"Connection": "close"})
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        """Counts the body as it arrives: Content-Length may be absent (chunked) or a lie."""
+        seen, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                if seen > self.max_body:
+                    raise BodyTooLarge
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, noted)
+        except BodyTooLarge:
+            if started:
+                raise
+            await self._too_large(request_id)(scope, receive, send)

@@ -1,0 +1,33 @@
+"""Settings every service has. A service subclasses this with its own env prefix; every knob is an environment variable."""
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="RLMR_", extra="ignore", populate_by_name=True)
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 inside a container.")
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("api_key", "RLMR_API_KEY"),
+        description="Bearer key that callers must send; unset = no authentication (warned about at start).",
+    )
+    max_body_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest request body, in bytes; more is 413.")
+    max_samples: int = Field(default=1024, ge=1, description="Most samples (responses) in one request; more is 422.")
+    max_chars: int = Field(
+        default=200_000, ge=1, description="Longest prompt or response, in characters; longer is too_long."
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="After SIGTERM: keep answering this long while /readyz says no, then finish what is in flight.",
+    )
+    shutdown_seconds: float = Field(
+        default=60.0, gt=0, description="Longest wait for requests in flight at shutdown, in seconds."
+    )
+    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_format: str = Field(
+        default="json", pattern="^(json|console)$", description="json (one object a line) or console."
+    )

@@ -1,0 +1,85 @@
+"""What every message shares: statuses, prompts, constraints. Wire contract v1."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class WireModel(BaseModel):
+    """Base of every message: an unknown field is an error that names it, so a misspelt field is never silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Status(StrEnum):
+    """Outcome of one sample. A value (score, passed) is null unless the status is `ok`: a failure is never a score."""
+
+    OK = "ok"
+    INVALID_INPUT = "invalid_input"
+    """The sample itself cannot be processed (empty response, unknown constraint, wrong kwargs). Retrying cannot help."""
+    TOO_LONG = "too_long"
+    """Longer than the model or the configured limit; never silently truncated."""
+    TIMEOUT = "timeout"
+    """The deadline passed before an answer."""
+    UNAVAILABLE = "unavailable"
+    """The engine or upstream could not be reached or failed. A retry may help."""
+    UNPARSEABLE = "unparseable"
+    """The engine or judge answered something that is not a verdict or a finite number."""
+    UNVERIFIABLE = "unverifiable"
+    """A constraint that needs a judge, and no judge is configured; or no constraint could be determined."""
+
+
+SampleId = Annotated[str, Field(min_length=1, max_length=256, description="Chosen by the caller, echoed unchanged.")]
+
+
+class ChatMessage(WireModel):
+    role: Literal["system", "user", "assistant"] = Field(description="Who speaks.")
+    content: str = Field(description="Plain text; special-token text inside it stays text.")
+
+
+Prompt = Annotated[
+    str | list[ChatMessage],
+    Field(description="The prompt: a string (taken as one user message) or chat messages, oldest first."),
+]
+
+
+class Constraint(WireModel):
+    """One constraint. Rule checkers: `type` is a registered id and `kwargs` its arguments. Judge: type `judge` and `text`."""
+
+    type: str = Field(
+        min_length=1,
+        max_length=200,
+        description="A registered constraint id such as `punctuation:no_comma`, or `judge`.",
+    )
+    kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Arguments of the rule checker; empty for `judge`."
+    )
+    text: str | None = Field(default=None, description="The constraint in words; only (and always) with type `judge`.")
+
+
+class ServiceInfo(WireModel):
+    """GET /v1/info."""
+
+    service: str = Field(description="writing-rm, verifier or aggregator.")
+    version: str = Field(description="Version of the rlmr distribution.")
+    wire: Literal["v1"] = "v1"
+    details: dict[str, Any] = Field(
+        default_factory=dict, description="Model, checkers, strategy and settings in force (no secrets)."
+    )
+
+
+class FieldError(WireModel):
+    path: str = Field(description="The offending field, as in `samples[3].prompt`; empty for the whole body.")
+    message: str = Field(description="What is wrong and what is allowed.")
+
+
+class ErrorReply(WireModel):
+    """Body of every 4xx and 5xx."""
+
+    code: str = Field(
+        description="Stable machine-readable code, e.g. invalid_request, too_large, unauthorized, overloaded."
+    )
+    message: str = Field(description="For a person: what is wrong and the remedy.")
+    errors: list[FieldError] = Field(default_factory=list, description="One entry per offending field.")
+    request_id: str = Field(description="The X-Request-ID of the call, for finding it in the logs.")

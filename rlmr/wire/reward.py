@@ -1,0 +1,119 @@
+"""POST /reward: the aggregation service."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from rlmr.wire.base import Constraint, Prompt, SampleId, WireModel
+from rlmr.wire.score import ModelIdentity
+from rlmr.wire.verify import VerifierIdentity
+
+
+class Decision(StrEnum):
+    TRAIN = "train"
+    DROP = "drop"
+
+
+class DropReason(StrEnum):
+    ALL_VIOLATE = "all_violate"
+    """Centred advantages sum to zero: no reward can make every violator negative."""
+    ALL_HIGH = "all_high"
+    """Every raw writing reward is above the upper threshold: nothing left to learn (DAPO)."""
+    ALL_LOW = "all_low"
+    """Every raw writing reward is below the lower threshold."""
+    TOO_FEW_VALID = "too_few_valid"
+    """Fewer valid samples than the minimum: the baseline would be noise."""
+    UNAVAILABLE = "unavailable"
+    """An upstream gave no answer for the whole group."""
+
+
+class StrategySpec(WireModel):
+    """Name of a mixing strategy and its parameters (validated against that strategy's own settings)."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = Field(
+        description="quality_only, verify_only, linear, product, threshold_gate, mean_advantage, corpo or rlmr."
+    )
+
+    def params(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class RewardGroup(WireModel):
+    """The n responses sampled for one prompt."""
+
+    id: SampleId
+    prompt: Prompt
+    constraints: list[Constraint] | None = Field(description="As in POST /verify.")
+    responses: list[str] = Field(min_length=1, description="The group: n responses to the same prompt.")
+
+
+class RewardRequest(WireModel):
+    groups: list[RewardGroup] = Field(min_length=1)
+    strategy: StrategySpec | None = Field(
+        default=None, description="null = the strategy the service is configured with."
+    )
+
+
+class SampleDiagnostics(WireModel):
+    score_status: str = Field(description="Status of the writing reward.")
+    verify_status: str = Field(description="Status of the verdict.")
+    reasons: list[str] = Field(default_factory=list, description="Failed constraints and failures, one line each.")
+
+
+class GroupDiagnostics(WireModel):
+    n: int = Field(description="Responses in the group.")
+    n_valid: int = Field(description="Samples with both a writing reward and a verdict.")
+    k: int = Field(description="Violators among the valid samples.")
+    group_mean: float | None = Field(default=None, description="Mean of the final rewards over the valid samples.")
+    compliant_below_mean: int = Field(default=0, description="Compliant samples that end below the group mean.")
+    best_violator_above_compliant: int = Field(
+        default=0, description="Compliant samples ranked below the best violator."
+    )
+    samples: list[SampleDiagnostics] = Field(default_factory=list)
+
+
+class RewardGroupResult(WireModel):
+    id: SampleId
+    decision: Decision
+    reason: DropReason | None = None
+    rewards: list[float | None] = Field(description="Final reward per response; null where the sample is invalid.")
+    valid: list[bool] = Field(description="Both a writing reward and a verdict exist.")
+    writing: list[float | None] = Field(description="Standardised writing reward per response.")
+    violated: list[bool | None] = Field(description="Violation flag v_i; null without a verdict.")
+    delta: float | None = Field(
+        default=None,
+        ge=0,
+        description="RLMR's penalty for this group, in writing-reward units; null for other strategies.",
+    )
+    diagnostics: GroupDiagnostics
+
+
+class RewardReply(WireModel):
+    strategy: StrategySpec = Field(description="The strategy and every parameter in force.")
+    model: ModelIdentity | None = Field(
+        default=None, description="Writing reward model; null if it was not asked or did not answer."
+    )
+    verifier: VerifierIdentity | None = Field(
+        default=None, description="Verifier; null if it was not asked or did not answer."
+    )
+    groups: list[RewardGroupResult]
+
+
+class GetRewardRequest(WireModel):
+    """OpenRLHF's remote reward contract (openrlhf 0.11.2, utils/agent.py): parallel lists."""
+
+    query: list[str] = Field(
+        min_length=1, description="Prompt and response as one decoded text, special tokens included."
+    )
+    prompts: list[str] = Field(min_length=1, description="The prompts, as decoded text.")
+    labels: list[str | None] = Field(
+        min_length=1, description="The label column verbatim: a JSON object with `prompt_id` and `constraints`."
+    )
+
+
+class GetRewardReply(WireModel):
+    rewards: list[float]
+    scores: list[float]
+    extra_logs: dict[str, list[float]] = Field(default_factory=dict)

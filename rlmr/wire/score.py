@@ -1,0 +1,38 @@
+"""POST /score: the writing reward model."""
+
+from pydantic import Field
+
+from rlmr.wire.base import Prompt, SampleId, Status, WireModel
+
+
+class ScoreSample(WireModel):
+    id: SampleId
+    prompt: Prompt
+    response: str = Field(description="The text to score, without chat markup.")
+
+
+class ScoreRequest(WireModel):
+    samples: list[ScoreSample] = Field(min_length=1, description="Any mix of prompts; order is preserved.")
+
+
+class ModelIdentity(WireModel):
+    name: str = Field(description="Name of the reward model.")
+    revision: str = Field(description="Hash of weights, tokenizer, template and constants: same revision, same scores.")
+    engine: str = Field(description="What ran the forward pass: torch, sglang or vllm, with its version and dtype.")
+
+
+class ScoreResult(WireModel):
+    id: SampleId
+    status: Status
+    score: float | None = Field(
+        default=None,
+        description="(raw - mean) / std with the constants stored with the model: standard deviations of the reference set.",
+    )
+    raw: float | None = Field(default=None, description="The scalar head's output, in the model's own unit.")
+    tokens: int | None = Field(default=None, ge=0, description="Length of prompt and response as scored, in tokens.")
+    reason: str | None = Field(default=None, description="Why there is no score; null when ok.")
+
+
+class ScoreReply(WireModel):
+    model: ModelIdentity
+    results: list[ScoreResult] = Field(description="One per sample, in the order of the request.")

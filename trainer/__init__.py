@@ -1,0 +1,1 @@
+"""The GRPO trainer: unmodified OpenRLHF with RLMR's group agent, presets, the embedded story world and reports."""
