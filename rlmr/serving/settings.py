@@ -1,6 +1,9 @@
 """Settings every service has. A service subclasses this with its own env prefix; every knob is an environment variable."""
 
-from pydantic import AliasChoices, Field, SecretStr
+import sys
+from typing import Any, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -31,3 +34,15 @@ class ServiceSettings(BaseSettings):
     log_format: str = Field(
         default="json", pattern="^(json|console)$", description="json (one object a line) or console."
     )
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Settings from the environment for a program's start: a mistake ends it with exit code 2 and one line per variable."""
+        try:
+            return cls(**overrides)
+        except ValidationError as exc:
+            prefix = cls.model_config.get("env_prefix", "")
+            for error in exc.errors(include_input=False, include_url=False):
+                name = f"{prefix}{'_'.join(map(str, error['loc']))}".upper() if error["loc"] else "settings"
+                print(f"{name}: {error['msg']}", file=sys.stderr)
+            raise SystemExit(2) from None

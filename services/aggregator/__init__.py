@@ -1,0 +1,1 @@
+"""The aggregation service: one reward per sample out of a writing reward and a verdict."""

@@ -1,0 +1,162 @@
+"""POST /get_reward: OpenRLHF's remote reward contract (openrlhf 0.11.2, utils/agent.py) for strategies that reward a lone sample.
+
+OpenRLHF posts {query, prompts, labels} with lists of one, five times at most, and reads `rewards`, `scores` and `extra_logs`. It
+hides which part of `query` is the response, and it cannot hear "no reward": hence the rules here.
+
+- The response is what follows the prompt in `query`. OpenRLHF cuts long prompts on the left and decodes them again, so the prompt
+  is found by its longest tail that `query` contains, never by counting characters.
+- The prompt that the services judge is `prompt` of the label. Without it the prompt text is used, but only if it carries no chat
+  markup: a reward model given the markup twice would answer, and be wrong.
+- A sample without a reward is a 503, which OpenRLHF tries again, or a 422 where trying again cannot help. Never a number.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rlmr.serving import ApiError
+from rlmr.wire import Constraint, FieldError, GetRewardReply, GetRewardRequest, Prompt, RewardGroup, Status
+from services.aggregator.mixing import BoundStrategy, Samples
+from services.aggregator.reward import Rewarder, Signals
+
+_CHAT_MARKUP = ("<|im_start|>", "<|start_header_id|>", "[INST]", "<start_of_turn>")
+_SHORTEST_TAIL = 16
+"""Characters of the prompt's end that must be found in a query whose prompt was cut; fewer could match by accident."""
+_CONSTRAINTS: TypeAdapter[list[Constraint] | None] = TypeAdapter(list[Constraint] | None)
+_PROMPT: TypeAdapter[Any] = TypeAdapter(Prompt)
+_FINAL = frozenset({Status.INVALID_INPUT, Status.TOO_LONG, Status.UNVERIFIABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The label column: {"prompt_id", "constraints": [...] | null, "prompt": string or chat messages (optional)}."""
+
+    prompt: Any
+    constraints: list[Constraint] | None
+
+
+def refuse(status: int, path: str, message: str) -> ApiError:
+    code = "invalid_request" if status == 422 else "no_reward"
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return ApiError(status, code, f"{path}: {message}", [FieldError(path=path, message=message)], headers)
+
+
+def parse_label(text: str | None, path: str) -> Label:
+    """Raises ApiError 422 naming the field."""
+    if text is None:
+        return Label(None, None)
+    try:
+        label = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise refuse(422, path, f"not JSON ({exc}); expected an object with prompt_id and constraints") from exc
+    if not isinstance(label, dict):
+        raise refuse(422, path, f"a JSON {type(label).__name__}; expected an object with prompt_id and constraints")
+    unknown = set(label) - {"prompt_id", "prompt", "constraints"}
+    if unknown:
+        raise refuse(422, path, f"unknown field {sorted(unknown)[0]!r}; allowed: prompt_id, prompt, constraints")
+    try:
+        constraints = _CONSTRAINTS.validate_python(label.get("constraints"))
+        prompt = _PROMPT.validate_python(label["prompt"]) if "prompt" in label else None
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise refuse(422, path, f"{where}: {first['msg']}") from exc
+    return Label(prompt, constraints)
+
+
+def response_in(query: str, prompt: str, strip_suffixes: list[str], path: str) -> str:
+    """What follows the prompt in `query`, without trailing special tokens. The prompt may have lost its beginning. Raises
+    ApiError 422 where it cannot be told (then use the group agent, which knows the tokens)."""
+    if query.startswith(prompt):
+        response = query[len(prompt) :]
+    else:
+        # The first place where a long enough tail of the prompt ends: a response that quotes the prompt comes later.
+        tail = prompt
+        while len(tail) >= _SHORTEST_TAIL and tail not in query:
+            tail = tail[max(1, len(tail) // 8) :]
+        if len(tail) < _SHORTEST_TAIL:
+            raise refuse(422, path, "the prompt is not in the query, so the response cannot be told from it")
+        response = query[query.index(tail) + len(tail) :]
+    stripped = True
+    while stripped:
+        stripped = False
+        for suffix in strip_suffixes:
+            if suffix and response.endswith(suffix):
+                response, stripped = response.removesuffix(suffix), True
+    return response
+
+
+class GetReward:
+    def __init__(self, rewarder: Rewarder) -> None:
+        self.rewarder = rewarder
+
+    def check(self, request: GetRewardRequest, bound: BoundStrategy) -> list[RewardGroup]:
+        """One group of one response per query. Raises ApiError 422."""
+        if not bound.strategy.per_sample:
+            raise ApiError(
+                422,
+                "group_strategy",
+                f"strategy {bound.name} needs the whole group, and /get_reward gets lone samples: run OpenRLHF with "
+                "`--train.agent_func_path trainer/agent.py` (one POST /reward per group), or choose a per-sample strategy",
+            )
+        n = len(request.query)
+        for name, values in (("prompts", request.prompts), ("labels", request.labels)):
+            if len(values) != n:
+                raise refuse(422, name, f"{len(values)} entries for {n} queries")
+        groups = []
+        for i in range(n):
+            label = parse_label(request.labels[i], f"labels[{i}]")
+            prompt = request.prompts[i] if label.prompt is None else label.prompt
+            if label.prompt is None and any(mark in prompt for mark in _CHAT_MARKUP):
+                raise refuse(
+                    422, f"labels[{i}]", "the prompt carries chat markup: add the plain prompt to the label as `prompt`"
+                )
+            response = response_in(
+                request.query[i], request.prompts[i], self.rewarder.settings.strip_suffixes, f"query[{i}]"
+            )
+            groups.append(RewardGroup(id=str(i), prompt=prompt, constraints=label.constraints, responses=[response]))
+        return groups
+
+    def reply(self, signals: list[Signals], bound: BoundStrategy) -> GetRewardReply:
+        """Raises ApiError 503 or 422 for the first sample without a reward."""
+        rewards, violated, writing = [], [], []
+        for i, said in enumerate(signals):
+            samples = self._samples(said, bound, f"query[{i}]")
+            rewards.append(bound(samples).rewards[0])
+            violated.append(float(samples.violated[0]) if samples.violated else None)
+            writing.append(samples.writing[0] if samples.writing else None)
+        logs: dict[str, list[float]] = {}
+        for key, column in (("violated", violated), ("writing", writing)):
+            known = [x for x in column if x is not None]
+            if len(known) == len(column):
+                logs[key] = known
+        return GetRewardReply(rewards=rewards, scores=rewards, extra_logs=logs)
+
+    @staticmethod
+    def _samples(said: Signals, bound: BoundStrategy, path: str) -> Samples:
+        need = bound.strategy
+        writing = said.writing[0] if said.writing else None
+        verdict = said.verdicts[0] if said.verdicts else None
+        score = writing.score if writing and need.needs_writing else None
+        if need.needs_writing and (writing is None or score is None):
+            raise _no_reward(path, writing.status if writing else None, [writing.reason or ""] if writing else [])
+        if need.needs_verdict and (verdict is None or verdict.passed is None):
+            raise _no_reward(path, verdict.status if verdict else None, verdict.reasons if verdict else [])
+        if need.needs_details and (verdict is None or verdict.rule_share is None):
+            raise _no_reward(path, Status.UNVERIFIABLE, verdict.reasons if verdict else [])
+        return Samples(
+            writing=[score] if score is not None else (),
+            violated=[not verdict.passed] if verdict and need.needs_verdict else (),
+            rule_share=[verdict.rule_share]
+            if verdict and need.needs_details and verdict.rule_share is not None
+            else (),
+            judge_passed=[bool(verdict.judge_passed)] if verdict and need.needs_details else (),
+        )
+
+
+def _no_reward(path: str, status: Status | None, reasons: list[str]) -> ApiError:
+    final = status in _FINAL
+    why = "; ".join(r for r in reasons if r) or "no answer"
+    return refuse(422 if final else 503, path, f"no reward ({status.value if status else 'not asked'}): {why}")

@@ -1,0 +1,18 @@
+"""Mixing strategies: pure functions from writing rewards and violation flags to one reward per sample. No I/O."""
+
+from services.aggregator.mixing.group_filter import GroupFilter
+from services.aggregator.mixing.registry import STRATEGIES, BoundStrategy, Strategy, bind
+from services.aggregator.mixing.samples import MAX_REWARD, AllViolate, Mixed, MixingError, Samples
+
+__all__ = [
+    "MAX_REWARD",
+    "STRATEGIES",
+    "AllViolate",
+    "BoundStrategy",
+    "GroupFilter",
+    "Mixed",
+    "MixingError",
+    "Samples",
+    "Strategy",
+    "bind",
+]

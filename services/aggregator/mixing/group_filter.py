@@ -1,0 +1,49 @@
+"""Which groups are worth training on, decided on writing rewards as they came, before any adjustment (DAPO style)."""
+
+import math
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rlmr.wire import DropReason
+
+
+class GroupFilter(BaseModel):
+    """Thresholds of the filter. The paper names the three kinds of drop and publishes no threshold, so both are off."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    all_high: float | None = Field(
+        default=None, description="Drop a group whose writing rewards are all above this. Unset = never."
+    )
+    all_low: float | None = Field(
+        default=None, description="Drop a group whose writing rewards are all below this. Unset = never."
+    )
+    drop_all_violate: bool = Field(default=True, description="Drop a group in which every valid sample violates.")
+    min_valid: int = Field(default=2, ge=1, description="Fewest valid samples of a group (at most its size).")
+    min_valid_share: float = Field(default=0.5, ge=0, le=1, description="Smallest valid share of a group.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "GroupFilter":
+        if self.all_high is not None and self.all_low is not None and self.all_low > self.all_high:
+            raise ValueError(
+                f"all_low ({self.all_low}) is above all_high ({self.all_high}): every group would be dropped"
+            )
+        return self
+
+    def required(self, n: int) -> int:
+        """Fewest valid samples of a group of n: max(min_valid, ceil(min_valid_share n)), but never more than n."""
+        return min(n, max(self.min_valid, math.ceil(self.min_valid_share * n)))
+
+    def reason_to_drop(
+        self, writing: Sequence[float] | None, violated: Sequence[bool] | None, must_mix: bool = False
+    ) -> DropReason | None:
+        """`writing` and `violated` hold the valid samples (None where the strategy does not use them). `must_mix`: the strategy
+        is undefined for a group of violators only, so that such a group is dropped whatever the settings say."""
+        if violated and all(violated) and (self.drop_all_violate or must_mix):
+            return DropReason.ALL_VIOLATE
+        if writing and self.all_high is not None and min(writing) > self.all_high:
+            return DropReason.ALL_HIGH
+        if writing and self.all_low is not None and max(writing) < self.all_low:
+            return DropReason.ALL_LOW
+        return None

@@ -1,0 +1,81 @@
+"""What every strategy takes and gives: the valid samples of one group, and their rewards."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+MAX_REWARD = 1e15
+"""Largest magnitude of a reward, in writing-reward units. Trainers hold rewards in float32 and square them for the standard
+deviation; beyond this (times 1,024 samples) the squares overflow and every advantage becomes 0 or NaN."""
+
+
+class MixingError(ValueError):
+    """The samples are not something rewards can be computed from; the message says which value and why."""
+
+
+class AllViolate(MixingError):
+    """Every sample violates: centred advantages sum to zero, so no penalty can make all of them negative."""
+
+
+class Params(BaseModel):
+    """Base of a strategy's parameters: an unknown one is an error that names it, and NaN or infinity is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The n valid samples of one group, as parallel sequences. A strategy that needs no writing reward (or no verdict) may be
+    given an empty sequence for it.
+
+    Raises MixingError for NaN, infinity, magnitudes above MAX_REWARD, shares outside 0..1, unequal lengths and no sample.
+    """
+
+    writing: Sequence[float] = ()
+    """r_i, standardised writing rewards before any adjustment."""
+    violated: Sequence[bool] = ()
+    """v_i: True if at least one constraint is broken."""
+    rule_share: Sequence[float] = ()
+    """Share (0..1) of the sample's rule-checked constraints that passed; 1 where there are none."""
+    judge_passed: Sequence[bool] = ()
+    """True if every judged constraint of the sample passed; True where there are none."""
+    group_size: int = 0
+    """Samples that the trainer will average over, the invalid ones included; 0 = only these."""
+
+    def __post_init__(self) -> None:
+        given = {
+            name: len(values)
+            for name in ("writing", "violated", "rule_share", "judge_passed")
+            if (values := getattr(self, name))
+        }
+        if not given:
+            raise MixingError("no sample: a group needs at least one valid sample")
+        if len(set(given.values())) > 1:
+            raise MixingError(f"sequences of unequal length: {given}")
+        for i, r in enumerate(self.writing):
+            if not math.isfinite(r):
+                raise MixingError(f"writing[{i}] is {r}: a reward must be finite (a failure must not become a reward)")
+            if abs(r) > MAX_REWARD:
+                raise MixingError(f"writing[{i}] is {r}: larger than {MAX_REWARD:g} overflows a float32 trainer")
+        for i, share in enumerate(self.rule_share):
+            if not 0 <= share <= 1:
+                raise MixingError(f"rule_share[{i}] is {share}: must be between 0 and 1")
+
+    @property
+    def n(self) -> int:
+        return max(len(self.writing), len(self.violated), len(self.rule_share))
+
+    @property
+    def k(self) -> int:
+        """Violators."""
+        return sum(self.violated)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    rewards: list[float]
+    """One per sample, in order."""
+    delta: float | None = None
+    """The penalty that rlmr took from every violator; None for the other strategies."""

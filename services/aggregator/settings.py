@@ -1,0 +1,112 @@
+"""Every knob of the aggregator: environment variables RLMR_AGGREGATOR_<FIELD>, plus those every service has."""
+
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from rlmr.serving import ServiceSettings
+from services.aggregator.mixing import STRATEGIES, BoundStrategy, GroupFilter, bind
+
+
+class AggregatorSettings(ServiceSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="RLMR_AGGREGATOR_", extra="ignore", populate_by_name=True, allow_inf_nan=False
+    )
+
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+
+    writing_rm_url: str = Field(default="http://127.0.0.1:8001", description="Base URL of the writing reward model.")
+    verifier_url: str = Field(default="http://127.0.0.1:8002", description="Base URL of the constraint verifier.")
+    upstream_api_key: SecretStr | None = Field(
+        default=None, description="Bearer key sent to both upstreams; unset = RLMR_API_KEY."
+    )
+
+    strategy: str = Field(default="rlmr", description="Mixing strategy of requests that name none.")
+    gamma: float = Field(default=1.0, description="rlmr: margin below the group mean, in standard deviations.")
+    weight: float = Field(default=1.0, description="linear: what compliance is worth, in standard deviations.")
+    alpha: float = Field(default=0.0, description="threshold_gate: writing reward that earns the bonus.")
+    r_min: float = Field(default=0.0, description="corpo: writing reward from which a sample counts as correct.")
+    reduce: Literal["mean", "sum"] = Field(default="mean", description="mean_advantage: how the z-scores are joined.")
+    ask_all: bool = Field(
+        default=False,
+        description="Also ask the upstream that the strategy does not need, once and for the report only: quality_only then "
+        "tells `violated`, verify_only tells `writing`. Its failure invalidates nothing, but a slow one delays the answer.",
+    )
+    verify_mode: Literal["strict", "loose"] = Field(default="strict", description="Mode of POST /verify.")
+
+    all_high: float | None = Field(default=None, description="Drop groups whose writing rewards are all above this.")
+    all_low: float | None = Field(default=None, description="Drop groups whose writing rewards are all below this.")
+    drop_all_violate: bool = Field(
+        default=True, description="Drop groups in which every valid sample violates (rlmr does so always)."
+    )
+    min_valid: int = Field(default=2, ge=1, description="Fewest valid samples of a group (at most its size).")
+    min_valid_share: float = Field(default=0.5, ge=0, le=1, description="Smallest valid share of a group.")
+
+    timeout_seconds: float = Field(default=30.0, gt=0, description="Deadline of an upstream call without any text.")
+    timeout_seconds_per_1000_chars: float = Field(
+        default=0.05, ge=0, description="Added to the deadline for every 1,000 characters of prompt and responses."
+    )
+    timeout_max_seconds: float = Field(
+        default=170.0, gt=0, description="Longest deadline; below the 180 s after which OpenRLHF gives up."
+    )
+    connect_timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for a TCP connection.")
+    retries: int = Field(
+        default=4, ge=0, description="Further attempts after a connection error, a 429 or a 5xx, within the deadline."
+    )
+    backoff_seconds: float = Field(
+        default=0.2, gt=0, description="First wait between attempts; doubles each time, with jitter."
+    )
+    backoff_max_seconds: float = Field(default=5.0, gt=0, description="Longest wait between attempts.")
+    upstream_connections: int = Field(default=256, ge=1, description="Most connections to one upstream.")
+    readiness_cache_seconds: float = Field(
+        default=1.0, ge=0, description="How long an upstream's readiness is remembered."
+    )
+    readiness_timeout_seconds: float = Field(default=2.0, gt=0, description="Longest wait for an upstream's /readyz.")
+    strip_suffixes: list[str] = Field(
+        default=["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>"],
+        description="/get_reward only: special tokens cut off the end of a response (JSON list).",
+    )
+
+    @field_validator("writing_rm_url", "verifier_url")
+    @classmethod
+    def _base_url(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"{url!r} is not a base URL: write http://host:port")
+        return url.rstrip("/")
+
+    @field_validator("strategy")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in STRATEGIES:
+            raise ValueError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")
+        return name
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "AggregatorSettings":
+        self.filter()
+        self.bound(self.strategy, {})
+        return self
+
+    def filter(self) -> GroupFilter:
+        return GroupFilter(
+            all_high=self.all_high,
+            all_low=self.all_low,
+            drop_all_violate=self.drop_all_violate,
+            min_valid=self.min_valid,
+            min_valid_share=self.min_valid_share,
+        )
+
+    def bound(self, name: str, given: dict[str, Any]) -> BoundStrategy:
+        """The strategy with its parameters: those given, the rest as set here. Errors as in mixing.bind."""
+        fields = STRATEGIES[name].params.model_fields
+        return bind(name, {**{f: getattr(self, f) for f in fields}, **given})
+
+    def deadline(self, chars: int) -> float:
+        """Seconds for one upstream call over `chars` characters."""
+        grown = self.timeout_seconds + self.timeout_seconds_per_1000_chars * chars / 1000
+        return min(grown, self.timeout_max_seconds)
+
+    def bearer(self) -> str | None:
+        key = self.upstream_api_key or self.api_key
+        return key.get_secret_value() if key else None
