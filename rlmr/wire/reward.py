@@ -57,14 +57,14 @@ class RewardRequest(WireModel):
 
 
 class SampleDiagnostics(WireModel):
-    score_status: str = Field(description="Status of the writing reward.")
-    verify_status: str = Field(description="Status of the verdict.")
+    score_status: str = Field(description="Status of the writing reward, or not_asked.")
+    verify_status: str = Field(description="Status of the verdict, or not_asked.")
     reasons: list[str] = Field(default_factory=list, description="Failed constraints and failures, one line each.")
 
 
 class GroupDiagnostics(WireModel):
     n: int = Field(description="Responses in the group.")
-    n_valid: int = Field(description="Samples with both a writing reward and a verdict.")
+    n_valid: int = Field(description="Samples with everything the strategy needs.")
     k: int = Field(description="Violators among the valid samples.")
     group_mean: float | None = Field(default=None, description="Mean of the final rewards over the valid samples.")
     compliant_below_mean: int = Field(default=0, description="Compliant samples that end below the group mean.")
@@ -78,9 +78,13 @@ class RewardGroupResult(WireModel):
     id: SampleId
     decision: Decision
     reason: DropReason | None = None
-    rewards: list[float | None] = Field(description="Final reward per response; null where the sample is invalid.")
-    valid: list[bool] = Field(description="Both a writing reward and a verdict exist.")
-    writing: list[float | None] = Field(description="Standardised writing reward per response.")
+    rewards: list[float | None] = Field(
+        description="Final reward per response; null where the sample is invalid or the group is dropped."
+    )
+    valid: list[bool] = Field(description="Everything the strategy needs of the sample exists.")
+    writing: list[float | None] = Field(
+        description="Standardised writing reward per response, before any adjustment; null where there is none."
+    )
     violated: list[bool | None] = Field(description="Violation flag v_i; null without a verdict.")
     delta: float | None = Field(
         default=None,
