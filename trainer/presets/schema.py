@@ -1,0 +1,99 @@
+"""The schema of a preset, and how --set changes it."""
+
+import contextlib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+FOLDER = Path(__file__).parent
+
+
+class PresetError(ValueError):
+    """A preset or --set that cannot be used; the message names the key and the remedy."""
+
+
+class EvalSettings(BaseModel):
+    """Held-out evaluation, before and after training."""
+
+    model_config = ConfigDict(extra="forbid")
+    prompts: int = Field(default=200, ge=0, description="Held-out prompts; 0 = no evaluation.")
+    samples: int = Field(default=1, ge=1, description="Samples a prompt.")
+    temperature: float = Field(default=1.0, ge=0, description="0 = greedy.")
+    engine: Literal["transformers", "vllm"] = Field(default="transformers", description="What generates the samples.")
+
+
+class Preset(BaseModel):
+    """One training run. What is not listed here goes to OpenRLHF through `openrlhf`, flag by flag."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(description="Name of the preset; runs are called <name>-<strategy>-seed<seed>.")
+    description: str = ""
+    model: str = Field(description="`world`, a folder, or a hub id.")
+    prompts: str | None = Field(description="`world` or a JSONL file of {input, label}.")
+    eval_prompts: str | None = Field(default=None, description="`world` or a JSONL file; null = no evaluation.")
+    services: Literal["local", "external"] = Field(description="local = start the three services for this run.")
+    reward_url: str | None = Field(
+        default=None, description="Base address of the aggregator when services are external."
+    )
+    writing_rm_dir: str | None = Field(
+        default=None, description="Reward model folder for local services; null = the world's."
+    )
+    strategy: dict[str, Any] = Field(description="Mixing strategy: {name, parameters}.")
+    seed: int = Field(default=0, ge=0)
+    steps: int = Field(
+        gt=0, description="Planned steps: steps x batch prompts are drawn; each dropped group uses one of them up."
+    )
+    batch: int = Field(gt=0, description="Prompts a step.")
+    n: int = Field(ge=2, description="Samples a prompt: the group.")
+    lr: float = Field(gt=0, description="Learning rate of the policy.")
+    temperature: float = Field(gt=0, description="Sampling temperature of the rollout.")
+    max_new_tokens: int = Field(gt=0, description="Longest response, in tokens.")
+    max_len: int = Field(gt=0, description="Longest prompt and response together, in tokens.")
+    eval: EvalSettings = EvalSettings()
+    openrlhf: dict[str, Any] = Field(default_factory=dict, description="OpenRLHF flags without the dashes.")
+
+
+def preset_names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_preset(name: str, changes: list[str] | None = None) -> Preset:
+    """`name`: a preset of this folder or a path to a YAML file. `changes`: key=value, values in YAML, dots reach inside."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise PresetError(
+            f"no preset {name!r}: choose one of {', '.join(preset_names())}, or give the path of a YAML file"
+        )
+    data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    data.setdefault("name", path.stem)
+    for change in changes or []:
+        _set(data, change)
+    try:
+        return Preset.model_validate(data)
+    except ValidationError as exc:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
+        raise PresetError(f"{path.name}: {problems}") from exc
+
+
+def _set(data: dict[str, Any], change: str) -> None:
+    key, eq, text = change.partition("=")
+    if not eq:
+        raise PresetError(f"--set {change!r}: write key=value")
+    value = yaml.safe_load(text)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = float(value)  # YAML 1.1 reads 1e-4 as text
+    head, _, rest = key.partition(".")
+    if head == "openrlhf":
+        # OpenRLHF's own names contain dots: everything after the first is one key.
+        data.setdefault("openrlhf", {})[rest] = value
+    elif rest:
+        if not isinstance(data.get(head), dict):
+            raise PresetError(f"--set {change!r}: {head} has no parts")
+        data[head][rest] = value
+    elif head == "strategy" and isinstance(value, str):
+        data["strategy"] = {"name": value}  # another strategy starts from its own defaults
+    else:
+        data[head] = value

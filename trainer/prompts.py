@@ -1,0 +1,74 @@
+"""Prompt files: JSONL rows of {input: chat messages or text, label: {prompt_id, constraints} (object or JSON text)}.
+
+OpenRLHF passes one label column verbatim to the agent, and the prompt only as rendered text; `prepare` therefore writes a copy whose
+label also carries the prompt's messages, so that the services see what the user wrote.
+"""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rlmr.wire import ChatMessage, Constraint
+
+_MESSAGES = TypeAdapter(list[ChatMessage])
+_CONSTRAINTS = TypeAdapter(list[Constraint] | None)
+
+
+class PromptFileError(ValueError):
+    """Names the file, the line and the field."""
+
+
+def read_prompts(path: Path) -> list[dict[str, Any]]:
+    """Rows as {prompt_id, prompt (messages), constraints}, in file order; raises PromptFileError for the first bad line."""
+    rows: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                row = _read_row(line, f"{path}:{number}")
+                if row["prompt_id"] in seen:
+                    raise PromptFileError(
+                        f"{path}:{number}: label.prompt_id {row['prompt_id']!r} stands twice; ids must be unique"
+                    )
+                seen.add(row["prompt_id"])
+                rows.append(row)
+    if not rows:
+        raise PromptFileError(f"{path}: no prompts in the file")
+    return rows
+
+
+def _read_row(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+        label = json.loads(row["label"]) if isinstance(row["label"], str) else row["label"]
+        messages = [{"role": "user", "content": row["input"]}] if isinstance(row["input"], str) else row["input"]
+        prompt_id, constraints = str(label["prompt_id"]), label["constraints"]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise PromptFileError(
+            f"{where}: want {{input, label: {{prompt_id, constraints}}}}: {type(exc).__name__}: {exc}"
+        ) from exc
+    try:
+        _MESSAGES.validate_python(messages)
+        _CONSTRAINTS.validate_python(constraints)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        raise PromptFileError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from exc
+    return {"prompt_id": prompt_id, "prompt": messages, "constraints": constraints}
+
+
+def prepare(rows: list[dict[str, Any]], target: Path, *, split: str, count: int | None = None, seed: int = 0) -> int:
+    """Writes up to `count` rows (shuffled by `seed`) as OpenRLHF reads them; returns how many."""
+    chosen = list(rows)
+    if count is not None:
+        random.Random(seed).shuffle(chosen)
+        chosen = chosen[:count]
+    with target.open("w", encoding="utf-8") as file:
+        for row in chosen:
+            label = json.dumps({**row, "split": split}, ensure_ascii=False)
+            file.write(
+                json.dumps({"input": row["prompt"], "label": label, "datasource": split}, ensure_ascii=False) + "\n"
+            )
+    return len(chosen)

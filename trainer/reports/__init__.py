@@ -1,0 +1,1 @@
+"""What a run leaves behind: summary.json (summary.py), plots (plots.py) and report.html (page.py)."""

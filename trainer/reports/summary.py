@@ -1,0 +1,53 @@
+"""summary.json: the run in numbers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from trainer.ledger import Ledger
+from trainer.presets import Preset
+
+
+def summarise_run(
+    preset: Preset,
+    ledger: Ledger,
+    *,
+    wall_seconds: dict[str, float],
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Counts come from what OpenRLHF computed and what the agent sent, never from a second computation of ours."""
+    violators = sum(a["violators"] for a in ledger.advantages)
+    return {
+        "name": preset.name,
+        "strategy": preset.strategy,
+        "seed": preset.seed,
+        "steps": len(ledger.steps),
+        "wall_seconds": round(sum(wall_seconds.values()), 1),
+        "wall_seconds_by_stage": {k: round(v, 1) for k, v in wall_seconds.items()},
+        "before": before,
+        "after": after,
+        "groups": {"trained": ledger.trained(), "dropped": ledger.dropped()},
+        "samples": sum(a["samples"] for a in ledger.advantages),
+        "violators": violators,
+        "violators_with_positive_advantage": ledger.violators_with_positive_advantage(),
+        "compliant_with_negative_advantage": sum(a["compliant_with_negative_advantage"] for a in ledger.advantages),
+        "invalid_samples": sum(a["invalid"] for a in ledger.advantages),
+        "reward_requests": sum(g["attempts"] for g in ledger.groups),
+        "reward_seconds_per_group": _median([g["seconds"] for g in ledger.groups]),
+    }
+
+
+def _median(values: list[float]) -> float | None:
+    return sorted(values)[len(values) // 2] if values else None
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_metrics(ledger: Ledger, path: Path) -> None:
+    """metrics.jsonl: one object per step, OpenRLHF's status and the advantage counts of that step together."""
+    with path.open("w", encoding="utf-8") as file:
+        for step, advantage in zip(ledger.steps, ledger.advantages, strict=True):
+            file.write(json.dumps({**step, "advantages": advantage}) + "\n")
