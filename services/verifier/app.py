@@ -1,0 +1,60 @@
+"""The verifier service: POST /verify. Routes and lifespan only; the work is in service.py and verify.py."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from rlmr.serving import Readiness, create_app, serve
+from rlmr.wire import VerifyReply, VerifyRequest
+from services.verifier.constraints import registry
+from services.verifier.metrics import VerifierMetrics
+from services.verifier.service import Verifier
+from services.verifier.settings import VerifierSettings
+from services.verifier.text.language import detect_language
+
+
+def build_app(settings: VerifierSettings) -> FastAPI:
+    metrics = VerifierMetrics.create()
+    verifier = Verifier(settings, metrics)
+    router = APIRouter()
+    ready = Readiness(False, ["starting"])
+
+    @router.post("/verify", tags=["verify"], summary="Which constraints each response obeys")
+    async def verify(request: VerifyRequest) -> VerifyReply:
+        return await verifier.verify(request)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        detect_language("The language profiles are read before the first request needs them.")
+        ready.ready, ready.reasons = True, []
+        yield
+        ready.ready, ready.reasons = False, ["stopped"]
+
+    async def readiness() -> Readiness:
+        return ready
+
+    def details() -> dict[str, Any]:
+        return {
+            "verifier": verifier.identity.model_dump(),
+            "checkers": {c.id: {"version": c.version, "summary": c.summary} for c in registry.values()},
+            "settings": settings.model_dump(mode="json", exclude={"api_key"}),
+        }
+
+    return create_app(
+        service="verifier",
+        title="RLMR verifier",
+        settings=settings,
+        router=router,
+        readiness=readiness,
+        details=details,
+        metrics=metrics.http,
+        lifespan=lifespan,
+    )
+
+
+def main(**overrides: Any) -> None:
+    """Starts the service; `overrides` are settings given on the command line."""
+    settings = VerifierSettings(**overrides)
+    serve(build_app(settings), settings)

@@ -1,0 +1,33 @@
+"""Rule checkers, usable without the service:
+
+from services.verifier.constraints import check
+check("length_constraints:number_words", {"num_words": 50, "relation": "at least"}, prompt, response).passed
+"""
+
+from services.verifier.constraints import ifeval
+from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate
+from services.verifier.constraints.registry import (
+    Checker,
+    ConstraintError,
+    Prepared,
+    Verdict,
+    prepare,
+    registry,
+    revision,
+)
+
+__all__ = [
+    "Checker",
+    "ConstraintError",
+    "Mode",
+    "Prepared",
+    "Subject",
+    "Verdict",
+    "check",
+    "describe",
+    "evaluate",
+    "ifeval",
+    "prepare",
+    "registry",
+    "revision",
+]

@@ -1,0 +1,48 @@
+"""Strict and loose verdicts of a prepared constraint on a response."""
+
+from functools import cached_property
+from typing import Any, Literal
+
+from services.verifier.constraints.registry import Prepared, Verdict, prepare
+from services.verifier.text import Text
+from services.verifier.text.view import loose_variants
+
+Mode = Literal["strict", "loose"]
+
+EMPTY = Verdict(False, "the response is empty")
+
+
+class Subject:
+    """A response under test: its text, and the texts that loose mode also accepts."""
+
+    def __init__(self, response: str, prompt: str = "") -> None:
+        self.text = Text(response, prompt)
+        self.blank = not response.strip()
+
+    @cached_property
+    def alternatives(self) -> list[Text]:
+        return [Text(raw, self.text.prompt) for raw in loose_variants(self.text.raw)[1:]]
+
+
+def evaluate(constraint: Prepared, subject: Subject, mode: Mode = "strict") -> Verdict:
+    """strict: the response is not blank and passes. loose: one of the eight variants of IFEval passes."""
+    if subject.blank:
+        return EMPTY
+    verdict = constraint.test(subject.text)
+    if verdict.passed or mode == "strict":
+        return verdict
+    for text in subject.alternatives:
+        alternative = constraint.test(text)
+        if alternative.passed:
+            return Verdict(True, f"{alternative.reason} (without first or last line, or asterisks)")
+    return verdict
+
+
+def check(type: str, kwargs: dict[str, Any], prompt: str, response: str, mode: Mode = "strict") -> Verdict:
+    """One constraint on one response. Raises ConstraintError for an unknown type or wrong kwargs."""
+    return evaluate(prepare(type, kwargs), Subject(response, prompt), mode)
+
+
+def describe(type: str, kwargs: dict[str, Any]) -> str:
+    """The constraint as an instruction in words. Raises ConstraintError."""
+    return prepare(type, kwargs).describe()

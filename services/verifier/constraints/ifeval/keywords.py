@@ -1,0 +1,82 @@
+"""keywords: words that must, must not, or must often occur. Keywords are literal text; the reference reads them as patterns."""
+
+import re
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import Field
+
+from services.verifier.constraints.registry import Count, Kwargs, Phrase, Relation, Verdict, checker
+from services.verifier.text import Text
+
+Keywords = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=200)]
+
+
+@lru_cache(maxsize=4096)
+def _anywhere(keyword: str) -> re.Pattern[str]:
+    return re.compile(re.escape(keyword), re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _as_word(keyword: str) -> re.Pattern[str]:
+    return re.compile(rf"\b{re.escape(keyword)}\b", re.IGNORECASE)
+
+
+def _quoted(words: tuple[str, ...]) -> str:
+    return ", ".join(f'"{w}"' for w in words)
+
+
+class Existence(Kwargs):
+    keywords: Keywords
+
+
+@checker("keywords:existence", Existence, lambda kw: f"Use each of these keywords: {_quoted(kw.keywords)}.")
+def existence(text: Text, kw: Existence) -> Verdict:
+    """Every keyword occurs, in any case, also inside a longer word."""
+    missing = [word for word in kw.keywords if not _anywhere(word).search(text.raw)]
+    return Verdict(not missing, f"missing: {', '.join(missing)}" if missing else "every keyword found")
+
+
+class ForbiddenWords(Kwargs):
+    forbidden_words: Keywords
+
+
+@checker(
+    "keywords:forbidden_words",
+    ForbiddenWords,
+    lambda kw: f"Do not use any of these words: {_quoted(kw.forbidden_words)}.",
+)
+def forbidden_words(text: Text, kw: ForbiddenWords) -> Verdict:
+    """None of the words occurs as a whole word, in any case."""
+    found = [word for word in kw.forbidden_words if _as_word(word).search(text.raw)]
+    return Verdict(not found, f"forbidden: {', '.join(found)}" if found else "no forbidden word")
+
+
+class Frequency(Kwargs):
+    keyword: Phrase
+    frequency: Count
+    relation: Relation
+
+
+@checker("keywords:frequency", Frequency, 'Use the word "{keyword}" {relation} {frequency} times.')
+def frequency(text: Text, kw: Frequency) -> Verdict:
+    """Occurrences in any case, also inside longer words."""
+    found = len(_anywhere(kw.keyword.strip()).findall(text.raw))
+    passed = found < kw.frequency if kw.relation == "less than" else found >= kw.frequency
+    return Verdict(passed, f'"{kw.keyword}" occurs {found} times, {kw.relation} {kw.frequency} wanted')
+
+
+class LetterFrequency(Kwargs):
+    letter: Annotated[str, Field(min_length=1, max_length=1)]
+    let_frequency: Count
+    let_relation: Relation
+
+
+@checker(
+    "keywords:letter_frequency", LetterFrequency, 'Use the letter "{letter}" {let_relation} {let_frequency} times.'
+)
+def letter_frequency(text: Text, kw: LetterFrequency) -> Verdict:
+    """Occurrences of one character, small and capital together."""
+    found = text.lower.count(kw.letter.lower())
+    passed = found < kw.let_frequency if kw.let_relation == "less than" else found >= kw.let_frequency
+    return Verdict(passed, f'"{kw.letter}" occurs {found} times, {kw.let_relation} {kw.let_frequency} wanted')

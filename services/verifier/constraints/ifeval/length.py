@@ -1,0 +1,90 @@
+"""length_constraints: words, sentences, paragraphs."""
+
+import re
+
+from services.verifier.constraints.registry import Count, Kwargs, Phrase, Positive, Relation, Verdict, checker
+from services.verifier.text import Text
+
+_DIVIDER = re.compile(r"\s?\*\*\*\s?")
+_WORD_ENDS = frozenset(".,?!'\"")
+
+
+def _compare(found: int, relation: Relation, wanted: int, unit: str) -> Verdict:
+    passed = found < wanted if relation == "less than" else found >= wanted
+    return Verdict(passed, f"{found} {unit}, {relation} {wanted} wanted")
+
+
+class NumberWords(Kwargs):
+    num_words: Count
+    relation: Relation
+
+
+@checker("length_constraints:number_words", NumberWords, "Answer in {relation} {num_words} words.")
+def number_words(text: Text, kw: NumberWords) -> Verdict:
+    r"""Runs of letters, digits and underscores: "don't" counts as two."""
+    return _compare(len(text.words), kw.relation, kw.num_words, "words")
+
+
+class NumberSentences(Kwargs):
+    num_sentences: Count
+    relation: Relation
+
+
+@checker("length_constraints:number_sentences", NumberSentences, "Write {relation} {num_sentences} sentences.")
+def number_sentences(text: Text, kw: NumberSentences) -> Verdict:
+    """Sentences of English text."""
+    return _compare(len(text.sentences), kw.relation, kw.num_sentences, "sentences")
+
+
+class NumberParagraphs(Kwargs):
+    num_paragraphs: Count
+
+
+@checker(
+    "length_constraints:number_paragraphs",
+    NumberParagraphs,
+    "Write exactly {num_paragraphs} paragraphs, separated by the Markdown divider ***",
+)
+def number_paragraphs(text: Text, kw: NumberParagraphs) -> Verdict:
+    """Parts between *** dividers; an empty part is allowed only first or last."""
+    parts = _DIVIDER.split(text.raw)
+    if any(not part.strip() for part in parts[1:-1]):
+        return Verdict(False, "an empty paragraph between two dividers")
+    found = sum(1 for part in parts if part.strip())
+    return Verdict(found == kw.num_paragraphs, f"{found} paragraphs, exactly {kw.num_paragraphs} wanted")
+
+
+class NthParagraphFirstWord(Kwargs):
+    num_paragraphs: Positive
+    nth_paragraph: Positive
+    first_word: Phrase
+
+
+@checker(
+    "length_constraints:nth_paragraph_first_word",
+    NthParagraphFirstWord,
+    "Write {num_paragraphs} paragraphs separated by blank lines; paragraph {nth_paragraph} begins with the word {first_word}.",
+)
+def nth_paragraph_first_word(text: Text, kw: NthParagraphFirstWord) -> Verdict:
+    """Number of paragraphs, and the first word of one of them up to its punctuation.
+
+    As in the reference, blank paragraphs do not count, but they do take a number.
+    """
+    paragraphs = text.raw.split("\n\n")
+    found = sum(1 for paragraph in paragraphs if paragraph.strip())
+    if kw.nth_paragraph > found:
+        return Verdict(False, f"{found} paragraphs, no paragraph {kw.nth_paragraph}")
+    paragraph = paragraphs[kw.nth_paragraph - 1].strip()
+    if not paragraph:
+        return Verdict(False, f"paragraph {kw.nth_paragraph} is blank")
+    word = ""
+    for letter in paragraph.split(maxsplit=1)[0].lstrip("'").lstrip('"'):
+        if letter in _WORD_ENDS:
+            break
+        word += letter.lower()
+    passed = found == kw.num_paragraphs and word == kw.first_word.lower()
+    return Verdict(
+        passed,
+        f"{found} paragraphs, {kw.num_paragraphs} wanted; paragraph {kw.nth_paragraph} begins with {word[:40]!r}, "
+        f"{kw.first_word!r} wanted",
+    )

@@ -1,0 +1,11 @@
+"""punctuation: commas."""
+
+from services.verifier.constraints.registry import NoKwargs, Verdict, checker
+from services.verifier.text import Text
+
+
+@checker("punctuation:no_comma", NoKwargs, "Do not use any comma.")
+def no_comma(text: Text, kw: NoKwargs) -> Verdict:
+    """No ASCII comma."""
+    found = text.raw.count(",")
+    return Verdict(found == 0, f"{found} commas" if found else "no comma")

@@ -1,0 +1,152 @@
+"""The registry of rule checkers: an id, typed kwargs, a test, a description. One family of constraints a file.
+
+    @checker("punctuation:no_comma", NoKwargs, "Do not use any comma.")
+    def no_comma(text: Text, kw: NoKwargs) -> Verdict:
+        ...
+
+A test is a pure function of the text and its kwargs, linear in the length of the text, and never raises. A change of meaning
+gets a new version, which changes the registry's revision and with it every cached verdict's key.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from services.verifier.text import Text
+
+
+class ConstraintError(ValueError):
+    """The constraint itself is wrong (unknown id, wrong kwargs). The message names what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    passed: bool
+    reason: str
+    """One line with the evidence, such as "213 words, at most 200"."""
+
+
+class Kwargs(BaseModel):
+    """Base of every checker's kwargs: unknown names are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoKwargs(Kwargs):
+    pass
+
+
+def _whole(value: Any) -> Any:
+    """Data sets store counts as 3.0; text and booleans are not counts."""
+    if isinstance(value, bool | str):
+        raise ValueError("a whole number is needed")
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000)]
+Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]
+Relation = Literal["less than", "at least"]
+Phrase = Annotated[str, Field(min_length=1, max_length=10_000)]
+
+K = TypeVar("K", bound=Kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    id: str
+    kwargs: type[Kwargs]
+    test: Callable[[Text, Any], Verdict]
+    description: str | Callable[[Any], str]
+    version: int
+
+    @property
+    def summary(self) -> str:
+        """What the constraint means, in one line: the first line of its test's docstring."""
+        return (self.test.__doc__ or "").strip().split("\n")[0]
+
+
+registry: dict[str, Checker] = {}
+"""Every checker by id, filled when `services.verifier.constraints` is imported."""
+
+
+def checker(
+    id: str, kwargs: type[K], description: str | Callable[[K], str], *, version: int = 1
+) -> Callable[[Callable[[Text, K], Verdict]], Callable[[Text, K], Verdict]]:
+    """Registers a test. `description` renders the constraint as an instruction: a format string over the kwargs, or a function."""
+
+    def register(test: Callable[[Text, K], Verdict]) -> Callable[[Text, K], Verdict]:
+        if id in registry:
+            raise RuntimeError(f"two checkers are called {id}")
+        registry[id] = Checker(id, kwargs, test, description, version)
+        return test
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checker with validated kwargs."""
+
+    checker: Checker
+    kwargs: Kwargs
+
+    def test(self, text: Text) -> Verdict:
+        return self.checker.test(text, self.kwargs)
+
+    def describe(self) -> str:
+        description = self.checker.description
+        return description(self.kwargs) if callable(description) else description.format(**dict(self.kwargs))
+
+
+def prepare(id: str, kwargs: dict[str, Any]) -> Prepared:
+    """Looks up the checker and validates its kwargs. Raises ConstraintError."""
+    found = registry.get(id)
+    if found is None:
+        raise ConstraintError(_unknown(id))
+    try:
+        return Prepared(found, found.kwargs.model_validate(kwargs))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'kwargs'}: {e['msg']}" for e in error.errors(include_input=False)[:5]
+        )
+        raise ConstraintError(f"{id}: {problems}. Allowed kwargs: {allowed_kwargs(found)}") from None
+
+
+def allowed_kwargs(found: Checker) -> str:
+    """Names and types, as in `num_words: integer, relation: 'less than' | 'at least'`."""
+    properties = found.kwargs.model_json_schema().get("properties", {})
+    if not properties:
+        return "none"
+    required = {name for name, field in found.kwargs.model_fields.items() if field.is_required()}
+    return ", ".join(
+        f"{name}{'' if name in required else '?'}: {_type_name(schema)}" for name, schema in properties.items()
+    )
+
+
+def _type_name(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(map(repr, schema["enum"]))
+    if "const" in schema:
+        return repr(schema["const"])
+    if "anyOf" in schema:
+        return " | ".join(_type_name(s) for s in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_type_name(schema.get('items', {}))}"
+    return str(schema.get("type", "any"))
+
+
+def _unknown(id: str) -> str:
+    family = id.split(":")[0]
+    near = sorted(k for k in registry if k.split(":")[0] == family) or sorted({k.split(":")[0] + ":" for k in registry})
+    return f"unknown constraint id {id[:100]!r}; allowed: {', '.join(near)}"
+
+
+def revision() -> str:
+    """Short hash over every id and version."""
+    listing = "\n".join(f"{c.id}@{c.version}" for c in sorted(registry.values(), key=lambda c: c.id))
+    return hashlib.sha256(listing.encode()).hexdigest()[:12]

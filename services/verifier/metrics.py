@@ -1,0 +1,42 @@
+"""Metrics of the verifier, beside the common rlmr_http_* ones."""
+
+from dataclasses import dataclass
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from rlmr.serving.metrics import HttpMetrics
+
+CHECK_SECONDS_BUCKETS = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)
+
+
+@dataclass(frozen=True)
+class VerifierMetrics:
+    http: HttpMetrics
+    samples: Counter
+    verdicts: Counter
+    sample_seconds: Histogram
+    pending_samples: Gauge
+
+    @classmethod
+    def create(cls) -> "VerifierMetrics":
+        http = HttpMetrics.create("verifier")
+        registry = http.registry
+        return cls(
+            http=http,
+            samples=Counter("rlmr_verifier_samples", "Samples answered.", ["status", "passed"], registry=registry),
+            verdicts=Counter(
+                "rlmr_verifier_verdicts",
+                "Constraints answered; type is `unknown` for ids that are not registered.",
+                ["type", "source", "outcome"],
+                registry=registry,
+            ),
+            sample_seconds=Histogram(
+                "rlmr_verifier_sample_seconds",
+                "Time to check the rule constraints of one sample, in seconds.",
+                buckets=CHECK_SECONDS_BUCKETS,
+                registry=registry,
+            ),
+            pending_samples=Gauge(
+                "rlmr_verifier_samples_pending", "Samples accepted and not yet answered.", registry=registry
+            ),
+        )

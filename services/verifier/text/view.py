@@ -1,0 +1,68 @@
+"""One response as the checkers see it: every reading (words, sentences, language ...) is made on first use and kept.
+
+Several constraints and both modes look at the same text, and most of the eight loose variants are equal to one another, so
+sharing this object is where the verifier's speed comes from.
+"""
+
+import re
+from functools import cached_property
+
+from services.verifier.text.language import detect_language
+from services.verifier.text.sentences import split_sentences
+from services.verifier.text.words import word_tokens
+
+_WORD = re.compile(r"\w+")
+
+
+class Text:
+    """A text and its readings. Immutable in meaning: equal raw text, equal answers."""
+
+    def __init__(self, raw: str, prompt: str = "") -> None:
+        self.raw = raw
+        self.prompt = prompt
+
+    @cached_property
+    def stripped(self) -> str:
+        return self.raw.strip()
+
+    @cached_property
+    def lower(self) -> str:
+        return self.raw.lower()
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Split at newlines only, as `str.split` does: an empty text is one empty line."""
+        return self.raw.split("\n")
+
+    @cached_property
+    def words(self) -> list[str]:
+        r"""Runs of `\w`: "don't" is two words, and a run of Chinese characters is one. IFEval's definition."""
+        return _WORD.findall(self.raw)
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        return split_sentences(self.raw)
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """Penn-Treebank-style tokens of every sentence, punctuation included."""
+        return [token for sentence in self.sentences for token in word_tokens(sentence)]
+
+    @cached_property
+    def language(self) -> str | None:
+        """ISO 639-1 code (zh-cn and zh-tw for Chinese), or None where the text has no letters to tell it by."""
+        return detect_language(self.raw)
+
+
+def loose_variants(raw: str) -> list[str]:
+    """The texts that IFEval's loose mode tries, in its order, without repeats and blanks.
+
+    As it is; without its first line, its last line, both; each of the four also without asterisks.
+    """
+    lines = raw.split("\n")
+    variants = [raw, raw.replace("*", "")] if "*" in raw else [raw]
+    shortened = ["\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1])]
+    variants += shortened
+    if "*" in raw:
+        variants += [text.replace("*", "") for text in shortened]
+    return [text for text in dict.fromkeys(variants) if text.strip()]
