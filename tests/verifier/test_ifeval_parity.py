@@ -19,8 +19,11 @@ RANDOM_IN_THE_REFERENCE = {(1129, "keywords:letter_frequency")}
 INEXACT = {"length_constraints:number_sentences", "change_case:capital_word_frequency", "language:response_language"}
 
 
+Row = tuple[int, str, tuple[bool, bool], tuple[bool, bool]]
+
+
 @pytest.fixture(scope="module")
-def verdicts() -> list[tuple[int, str, tuple[bool, bool], tuple[bool, bool]]]:
+def verdicts() -> list[Row]:
     """(key, id, our strict and loose, the reference's strict and loose)."""
     prompts = {row["key"]: row for row in map(json.loads, (DATA / "input_data.jsonl").open(encoding="utf-8"))}
     found = []
@@ -35,17 +38,17 @@ def verdicts() -> list[tuple[int, str, tuple[bool, bool], tuple[bool, bool]]]:
     return found
 
 
-def test_every_instruction_of_the_data_is_checked(verdicts):
+def test_every_instruction_of_the_data_is_checked(verdicts: list[Row]) -> None:
     assert len(verdicts) == 834
     assert len({id for _, id, _, _ in verdicts}) == 25
 
 
-def test_verdicts_equal_the_reference_exactly_where_no_splitter_or_detector_is_needed(verdicts):
+def test_verdicts_equal_the_reference_exactly_where_no_splitter_or_detector_is_needed(verdicts: list[Row]) -> None:
     different = [v for v in verdicts if v[2] != v[3] and v[1] not in INEXACT and v[:2] not in RANDOM_IN_THE_REFERENCE]
     assert different == []
 
 
-def test_verdicts_equal_the_reference_in_99_percent_over_all(verdicts):
+def test_verdicts_equal_the_reference_in_99_percent_over_all(verdicts: list[Row]) -> None:
     equal = sum(ours == reference for _, _, ours, reference in verdicts)
     assert equal / len(verdicts) >= 0.99
 
@@ -59,7 +62,7 @@ def test_verdicts_equal_the_reference_in_99_percent_over_all(verdicts):
         ("loose", "instruction", 85.61),
     ],
 )
-def test_totals(verdicts, mode, level, percent):
+def test_totals(verdicts: list[Row], mode: str, level: str, percent: float) -> None:
     passed = [(key, ours[mode == "loose"]) for key, _, ours, _ in verdicts]
     if level == "prompt":
         keys = {key for key, _ in passed}

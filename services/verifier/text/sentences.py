@@ -15,7 +15,7 @@ Linear in the length of the text.
 
 import re
 
-from services.verifier.text.abbreviations import ABBREVIATIONS, COMMON_LOWERCASE, SENTENCE_STARTERS
+from services.verifier.text.abbreviations import ABBREVIATIONS, NOT_ABBREVIATIONS, SENTENCE_STARTERS, WORD_LETTERS
 
 _CLOSING = "\"')]}\u2018\u2019\u201c\u201d\u00ab\u00bb"
 # Characters that stand apart from the word before them.
@@ -97,34 +97,27 @@ def _period_breaks(token: str, following: str) -> bool:
     if token == ".":
         return True
     if _NUMBER.fullmatch(token):
-        return _starts_sentence(following) is not False
+        return not (following in ";:,.!?" or following[0].islower())
+    if token.startswith(".."):
+        return _starts_sentence(following)
     stem = token[:-1].lower()
-    initial = len(token) == 2 and token[0].isalpha()
-    ellipsis = token.startswith("..")
-    abbreviation = not ellipsis and (stem in ABBREVIATIONS or stem.rsplit("-", 1)[-1] in ABBREVIATIONS)
-    if (abbreviation or ellipsis) and not initial:
-        return _starts_sentence(following) is True or (
-            following[0].isupper() and following.lower().rstrip(".") in SENTENCE_STARTERS
-        )
-    if initial:
-        if abbreviation:
+    if len(stem) == 1 and stem.isalpha():
+        if stem not in WORD_LETTERS or following in ";:,.!?":
             return False
-        starts = _starts_sentence(following)
-        if starts is False:
-            return False
-        return not (starts is None and following[0].isupper() and following.lower() not in COMMON_LOWERCASE)
+        return following[0].isupper() and following.lower() in SENTENCE_STARTERS
+    if _is_abbreviation(stem) or _is_abbreviation(stem.rsplit("-", 1)[-1]):
+        return _starts_sentence(following)
     return True
 
 
-def _starts_sentence(token: str) -> bool | None:
-    """Whether a token must (True) or cannot (False) begin a sentence, judged by its case; None where case does not tell."""
-    if token in ";:,.!?":
-        return False
-    if token[0].isupper() and token.lower() in COMMON_LOWERCASE:
-        return True
-    if token[0].islower():
-        return False
-    return None
+def _is_abbreviation(stem: str) -> bool:
+    if len(stem) == 3 and stem[1] == "." and stem[0].isalpha() and stem[2].isalpha():
+        return stem not in NOT_ABBREVIATIONS
+    return stem in ABBREVIATIONS
+
+
+def _starts_sentence(token: str) -> bool:
+    return token[0].isupper() and token.lower().rstrip(".") in SENTENCE_STARTERS
 
 
 def _with_closing_punctuation(text: str, spans: list[tuple[int, int]]) -> list[str]:
