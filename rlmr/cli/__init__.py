@@ -3,7 +3,7 @@
 import typer
 
 from rlmr import __version__
-from rlmr.cli import serve, train
+from rlmr.cli import rm, serve, train
 
 app = typer.Typer(
     name="rlmr",
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("train")(train.train)
+app.add_typer(rm.app)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,103 @@
+"""`rlmr rm`: make, check and calibrate the directory that the writing reward model service serves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+app = typer.Typer(name="rm", help="Writing reward models: export, check, calibrate.", no_args_is_help=True)
+
+_REFERENCE = typer.Option(
+    help="JSONL: {prompt, response} or {prompt, chosen, rejected} a line; prompts are strings or chat messages."
+)
+
+
+@app.command()
+def export(
+    checkpoint: Path = typer.Argument(help="What openrlhf.cli.train_rm wrote (--ckpt.output_dir)."),
+    out: Path = typer.Argument(help="The directory to make."),
+    name: str = typer.Option(help="Name of the model in every reply."),
+    reference: Path | None = _REFERENCE,
+    data_note: str = typer.Option("", help="What the preference data was."),
+    license: str = typer.Option("", help="Licence of the weights (SPDX)."),
+    max_tokens: int | None = typer.Option(None, help="train_rm's --data.max_len; default: the model's own limit."),
+    input_template: str | None = typer.Option(None, help="train_rm's --data.input_template, without a chat template."),
+    plain: bool = typer.Option(False, help="The model was trained without --data.apply_chat_template."),
+    overwrite: bool = typer.Option(False, help="Replace OUT if it exists."),
+) -> None:
+    """Turn a train_rm checkpoint into a directory for transformers, sglang, vLLM and this service."""
+    from trainer.reward_model.checkpoint import ExportError
+    from trainer.reward_model.export import export_reward_model
+
+    try:
+        manifest = export_reward_model(
+            checkpoint,
+            out,
+            name=name,
+            reference=read_reference(reference) if reference else None,
+            data_note=data_note,
+            license=license,
+            max_tokens=max_tokens,
+            chat_template=False if plain else None,
+            input_template=input_template,
+            overwrite=overwrite,
+        )
+    except ExportError as exc:
+        raise _failed(exc) from exc
+    constants = manifest.standardisation
+    typer.echo(f"{out}: {manifest.name} {manifest.revision}, mean {constants.mean:.4f}, std {constants.std:.4f}")
+
+
+@app.command()
+def calibrate(
+    directory: Path = typer.Argument(help="An exported reward model."),
+    reference: Path = _REFERENCE,
+) -> None:
+    """Measure mean, std and golden texts again on a reference set; the model gets a new revision."""
+    from rlmr.reward_model import ManifestError
+    from trainer.reward_model.checkpoint import ExportError
+    from trainer.reward_model.export import calibrate as measure
+
+    try:
+        manifest = measure(directory, read_reference(reference), source=f"rlmr rm calibrate, {reference.name}")
+    except (ExportError, ManifestError) as exc:
+        raise _failed(exc) from exc
+    constants = manifest.standardisation
+    typer.echo(
+        f"{directory}: revision {manifest.revision}, mean {constants.mean:.4f}, std {constants.std:.4f} "
+        f"over {constants.count} texts"
+    )
+
+
+def read_reference(path: Path) -> list[Any]:
+    """(prompt, response) pairs of a JSONL file. Exits with the line number of the first bad line."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from rlmr.wire import Prompt
+
+    prompts: TypeAdapter[Any] = TypeAdapter(Prompt)
+    pairs = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            prompt = prompts.validate_python(row["prompt"])
+            responses = [row[key] for key in ("response", "chosen", "rejected") if key in row]
+            pairs += [(prompt, _response_text(response)) for response in responses]
+        except (ValueError, KeyError, TypeError, IndexError, ValidationError) as exc:
+            raise typer.BadParameter(f"{path}:{number}: {type(exc).__name__}: {exc}") from exc
+        if not responses:
+            raise typer.BadParameter(f"{path}:{number}: neither `response` nor `chosen` and `rejected`")
+    return pairs
+
+
+def _response_text(response: Any) -> str:
+    """A string, or OpenRLHF's form of a response: a list with one assistant message."""
+    return response if isinstance(response, str) else str(response[0]["content"])
+
+
+def _failed(exc: Exception) -> typer.Exit:
+    typer.echo(f"error: {exc}", err=True)
+    return typer.Exit(1)

@@ -1,0 +1,54 @@
+"""The contract between the scheduler and an engine."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rlmr.wire import Status
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text to score: its token ids, and a key equal for all responses to one prompt."""
+
+    ids: tuple[int, ...]
+    group: Hashable
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a text has no score. Never `ok`."""
+
+    status: Status
+    reason: str
+
+
+Outcome = float | Failure
+"""The raw scalar, always finite, or why there is none."""
+
+
+class Engine(Protocol):
+    max_batch_tokens: int
+    """Tokens per call of `score`; one longer text may come alone."""
+    slots: int
+    """Calls of `score` that may run at the same time."""
+
+    @property
+    def identity(self) -> str:
+        """What runs: engine, version, dtype, device; goes into every reply."""
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Longest text it can take; None = no limit of its own."""
+
+    async def start(self) -> None:
+        """Load or connect, and warm up. Raises if it can never work."""
+
+    async def score(self, texts: Sequence[Text]) -> list[Outcome]:
+        """One outcome per text, in order. A bad text fails alone; only a bug raises."""
+
+    def problems(self) -> list[str]:
+        """Why it cannot answer now; empty when it can."""
+
+    async def stop(self) -> None:
+        """Release everything."""

@@ -1,0 +1,1 @@
+"""From an OpenRLHF train_rm checkpoint to the directory that the writing reward model service serves."""

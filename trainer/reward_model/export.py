@@ -1,0 +1,203 @@
+"""`rlmr rm export` and `rlmr rm calibrate`: from a train_rm checkpoint to a directory the service serves."""
+
+import json
+import math
+import shutil
+import statistics
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rlmr.reward_model import (
+    RewardModelManifest,
+    Standardisation,
+    TextForm,
+    read_manifest,
+    sha256_of,
+    write_manifest,
+)
+from services.writing_rm.text_form import TextEncoder
+from trainer.reward_model.checkpoint import ARCHITECTURES, ExportError, copy_weights, read_config, rewrite_config
+from trainer.reward_model.golden import Pair, golden_texts
+
+# Everything else in the directory (notes, licences) may change without changing a score.
+_SCORING_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
+
+
+def export_reward_model(
+    checkpoint_dir: str | Path,
+    out_dir: str | Path,
+    *,
+    name: str,
+    reference: Sequence[Pair] | None = None,
+    data_note: str = "",
+    license: str = "",
+    max_tokens: int | None = None,
+    chat_template: bool | None = None,
+    input_template: str | None = None,
+    overwrite: bool = False,
+) -> RewardModelManifest:
+    """Writes `out_dir` from an OpenRLHF train_rm checkpoint and returns its manifest.
+
+    reference: (prompt, response) pairs that stand for what will be scored; mean, std and most golden texts come from them.
+        Without it, mean and std are those train_rm measured on its evaluation set, if the checkpoint has them.
+    max_tokens: train_rm's --data.max_len; default: the model's max_position_embeddings.
+    chat_template: whether train_rm ran with --data.apply_chat_template; default: whether the tokenizer has a template.
+    input_template: train_rm's --data.input_template (only without a chat template).
+
+    Raises ExportError. `out_dir` appears only when everything in it is complete and agrees with transformers.
+    """
+    checkpoint, out = Path(checkpoint_dir), Path(out_dir)
+    config = read_config(checkpoint)
+    if out.exists() and not overwrite:
+        raise ExportError(f"{out} exists: remove it, choose another directory, or pass overwrite (--overwrite)")
+    work = out.with_name(out.name + ".partial")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        tokenizer = _copy_tokenizer(checkpoint, work)
+        new_config = rewrite_config(config, pad_token_id=tokenizer.pad_token_id)
+        (work / "config.json").write_text(json.dumps(new_config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        copy_weights(checkpoint, work, config)
+        form = TextForm(
+            chat_template=bool(tokenizer.chat_template) if chat_template is None else chat_template,
+            input_template=input_template,
+            eos_token=tokenizer.eos_token,
+        )
+        manifest = RewardModelManifest.model_construct(
+            name=name,
+            architecture=ARCHITECTURES[config["model_type"]],
+            max_tokens=min(max_tokens or math.inf, config["max_position_embeddings"]),
+            text_form=form,
+            license=license,
+            data_note=data_note,
+            made_with={p: v for p in ("rlmr", "openrlhf", "torch", "transformers") if (v := _version(p))},
+            files={path.name: sha256_of(path) for path in _scoring_files(work)},
+            revision="",
+        )
+        manifest = _measured(work, manifest, reference, _openrlhf_constants(config), source="reference set at export")
+        shutil.rmtree(out, ignore_errors=True)
+        work.rename(out)
+        return manifest
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def calibrate(directory: str | Path, reference: Sequence[Pair], *, source: str) -> RewardModelManifest:
+    """Measures mean, std and golden texts again on `reference` and stores them: a new revision of the same weights."""
+    manifest = read_manifest(Path(directory))
+    return _measured(Path(directory), manifest, reference, None, source=source)
+
+
+def _measured(
+    directory: Path,
+    manifest: RewardModelManifest,
+    reference: Sequence[Pair] | None,
+    fallback: Standardisation | None,
+    *,
+    source: str,
+) -> RewardModelManifest:
+    """Scores the reference set with the packed engine and the golden texts with transformers alone; they must agree."""
+    from transformers import AutoModelForSequenceClassification
+
+    from services.writing_rm.engines.torch_engine import TorchModel
+
+    encoder = TextEncoder.from_directory(directory, manifest.text_form)
+    reference = list(reference or [])
+    ids = [encoder.encode(*pair) for pair in reference]
+    for pair_ids, (_, response) in zip(ids, reference, strict=True):
+        if len(pair_ids) > manifest.max_tokens:
+            raise ExportError(
+                f"reference: a text of {len(pair_ids)} tokens ({response[:40]!r}...) exceeds max_tokens {manifest.max_tokens}"
+            )
+    packed = TorchModel.load(directory, dtype="float32", device="cpu", max_batch_tokens=4096)
+    raws = packed.score_all(ids)
+    if reference:
+        standardisation = _constants(raws, source)
+    elif fallback is not None:
+        standardisation = fallback
+    else:
+        raise ExportError(
+            "no reference texts, and the checkpoint has no usable mean and std: give some with reference (--reference)"
+        )
+    model = AutoModelForSequenceClassification.from_pretrained(str(directory), dtype="float32").eval()
+    golden = golden_texts(model, encoder, manifest.max_tokens, reference, raws)
+    if not golden:
+        raise ExportError(f"no golden text fits max_tokens {manifest.max_tokens}: give shorter reference texts")
+    for text, again in zip(
+        golden, packed.score_all([encoder.encode(g.prompt, g.response) for g in golden]), strict=True
+    ):
+        if not abs(text.raw - again) <= 1e-3 * standardisation.std:
+            raise ExportError(
+                f"golden text {text.id!r}: transformers gives {text.raw}, our engine {again}: this base model is not supported"
+            )
+    complete = RewardModelManifest.model_validate(
+        manifest.model_dump(exclude={"standardisation", "golden"}, warnings=False)
+        | {"standardisation": standardisation, "golden": golden}
+    )
+    return write_manifest(directory, complete)
+
+
+def _constants(raws: Sequence[float], source: str) -> Standardisation:
+    if len(raws) < 2 or not all(map(math.isfinite, raws)):
+        raise ExportError("the reference set must hold at least two texts, all with finite scores")
+    std = statistics.stdev(raws)
+    if std < 1e-6:
+        raise ExportError(f"all reference texts score alike (std {std:.2g}): the model does not tell them apart")
+    return Standardisation(mean=statistics.fmean(raws), std=std, count=len(raws), source=source)
+
+
+def _openrlhf_constants(config: dict[str, Any]) -> Standardisation | None:
+    """What train_rm measured on its evaluation set and left in config.json."""
+    mean, std = config.get("mean"), config.get("std")
+    if mean is None or std is None or not math.isfinite(mean) or not math.isfinite(std) or std <= 1e-6:
+        return None
+    return Standardisation(
+        mean=mean, std=std, count=0, source="train_rm's evaluation set (no reference given at export)"
+    )
+
+
+def _copy_tokenizer(checkpoint: Path, out: Path) -> Any:
+    """Saves the tokenizer with a padding token that is not EOS.
+
+    transformers' classifiers read the scalar at the last token that is not padding: with pad = eos, the usual default of base
+    models, they would read the token before the end.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint))
+    if not tokenizer.is_fast:
+        raise ExportError(f"{checkpoint}: the tokenizer has no tokenizer.json (fast tokenizer)")
+    if tokenizer.eos_token is None:
+        raise ExportError(f"{checkpoint}: the tokenizer has no EOS token, at which the score is read")
+    if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
+        used = (tokenizer.eos_token, tokenizer.bos_token, tokenizer.unk_token)
+        specials = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
+        spare = [t for t in specials if t not in used and t not in (tokenizer.chat_template or "")]
+        if not spare:
+            raise ExportError(
+                f"{checkpoint}: padding is the EOS token and no other special token is free: set pad_token in "
+                "tokenizer_config.json to a token that texts do not use"
+            )
+        tokenizer.pad_token = spare[0]
+    tokenizer.save_pretrained(str(out))
+    return tokenizer
+
+
+def _scoring_files(directory: Path) -> list[Path]:
+    listed = [directory / name for name in _SCORING_FILES if (directory / name).is_file()]
+    return sorted([*listed, *directory.glob("*.safetensors"), *directory.glob("*.safetensors.index.json")])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
