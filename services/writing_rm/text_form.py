@@ -147,7 +147,7 @@ def as_messages(prompt: str | Sequence[ChatMessage]) -> list[dict[str, str]]:
     return [{"role": m.role, "content": m.content} for m in prompt]
 
 
-def common_prefix(texts: Sequence[Sequence[int]]) -> int:
+def common_prefix(texts: Sequence[tuple[int, ...]]) -> int:
     """Length of the longest prefix that all share, at least one token short of the shortest text."""
     first, last = min(texts), max(texts)  # the lexicographic extremes share exactly what all share
     limit = min(map(len, texts)) - 1

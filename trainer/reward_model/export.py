@@ -71,18 +71,17 @@ def export_reward_model(
             input_template=input_template,
             eos_token=tokenizer.eos_token,
         )
-        manifest = RewardModelManifest.model_construct(
-            name=name,
-            architecture=ARCHITECTURES[config["model_type"]],
-            max_tokens=min(max_tokens or math.inf, config["max_position_embeddings"]),
-            text_form=form,
-            license=license,
-            data_note=data_note,
-            made_with={p: v for p in ("rlmr", "openrlhf", "torch", "transformers") if (v := _version(p))},
-            files={path.name: sha256_of(path) for path in _scoring_files(work)},
-            revision="",
-        )
-        manifest = _measured(work, manifest, reference, _openrlhf_constants(config), source="reference set at export")
+        described: dict[str, Any] = {
+            "name": name,
+            "architecture": ARCHITECTURES[config["model_type"]],
+            "max_tokens": min(max_tokens or math.inf, config["max_position_embeddings"]),
+            "text_form": form,
+            "license": license,
+            "data_note": data_note,
+            "made_with": {p: v for p in ("rlmr", "openrlhf", "torch", "transformers") if (v := _version(p))},
+            "files": {path.name: sha256_of(path) for path in _scoring_files(work)},
+        }
+        manifest = _measured(work, described, reference, _openrlhf_constants(config), source="reference set at export")
         shutil.rmtree(out, ignore_errors=True)
         work.rename(out)
         return manifest
@@ -93,29 +92,34 @@ def export_reward_model(
 def calibrate(directory: str | Path, reference: Sequence[Pair], *, source: str) -> RewardModelManifest:
     """Measures mean, std and golden texts again on `reference` and stores them: a new revision of the same weights."""
     manifest = read_manifest(Path(directory))
-    return _measured(Path(directory), manifest, reference, None, source=source)
+    described = {name: getattr(manifest, name) for name in type(manifest).model_fields}
+    return _measured(Path(directory), described, reference, None, source=source)
 
 
 def _measured(
     directory: Path,
-    manifest: RewardModelManifest,
+    described: dict[str, Any],
     reference: Sequence[Pair] | None,
     fallback: Standardisation | None,
     *,
     source: str,
 ) -> RewardModelManifest:
-    """Scores the reference set with the packed engine and the golden texts with transformers alone; they must agree."""
+    """Scores the reference set with the packed engine and the golden texts with transformers alone; they must agree.
+
+    described: the manifest's fields; standardisation, golden and revision are replaced.
+    """
     from transformers import AutoModelForSequenceClassification
 
     from services.writing_rm.engines.torch_engine import TorchModel
 
-    encoder = TextEncoder.from_directory(directory, manifest.text_form)
+    max_tokens: int = described["max_tokens"]
+    encoder = TextEncoder.from_directory(directory, described["text_form"])
     reference = list(reference or [])
     ids = [encoder.encode(*pair) for pair in reference]
     for pair_ids, (_, response) in zip(ids, reference, strict=True):
-        if len(pair_ids) > manifest.max_tokens:
+        if len(pair_ids) > max_tokens:
             raise ExportError(
-                f"reference: a text of {len(pair_ids)} tokens ({response[:40]!r}...) exceeds max_tokens {manifest.max_tokens}"
+                f"reference: a text of {len(pair_ids)} tokens ({response[:40]!r}...) exceeds max_tokens {max_tokens}"
             )
     packed = TorchModel.load(directory, dtype="float32", device="cpu", max_batch_tokens=4096)
     raws = packed.score_all(ids)
@@ -128,9 +132,9 @@ def _measured(
             "no reference texts, and the checkpoint has no usable mean and std: give some with reference (--reference)"
         )
     model = AutoModelForSequenceClassification.from_pretrained(str(directory), dtype="float32").eval()
-    golden = golden_texts(model, encoder, manifest.max_tokens, reference, raws)
+    golden = golden_texts(model, encoder, max_tokens, reference, raws)
     if not golden:
-        raise ExportError(f"no golden text fits max_tokens {manifest.max_tokens}: give shorter reference texts")
+        raise ExportError(f"no golden text fits max_tokens {max_tokens}: give shorter reference texts")
     for text, again in zip(
         golden, packed.score_all([encoder.encode(g.prompt, g.response) for g in golden]), strict=True
     ):
@@ -138,11 +142,8 @@ def _measured(
             raise ExportError(
                 f"golden text {text.id!r}: transformers gives {text.raw}, our engine {again}: this base model is not supported"
             )
-    complete = RewardModelManifest.model_validate(
-        manifest.model_dump(exclude={"standardisation", "golden"}, warnings=False)
-        | {"standardisation": standardisation, "golden": golden}
-    )
-    return write_manifest(directory, complete)
+    measured = {"standardisation": standardisation, "golden": golden, "revision": ""}
+    return write_manifest(directory, RewardModelManifest(**(described | measured)))
 
 
 def _constants(raws: Sequence[float], source: str) -> Standardisation:
