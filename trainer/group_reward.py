@@ -31,17 +31,19 @@ class RewardSettings:
     """Overrides the strategy of the service; null = whatever the operators configured."""
 
     @classmethod
-    def from_environment(cls) -> "RewardSettings":
-        url = os.environ.get("RLMR_REWARD_URL")
+    def from_environment(cls, url: str | None = None, strategy: dict[str, Any] | None = None) -> "RewardSettings":
+        """Reads the environment; what is given here wins over it."""
+        url = url or os.environ.get("RLMR_REWARD_URL")
         if not url:
             raise RuntimeError("RLMR_REWARD_URL is not set: the address of the aggregator, e.g. http://127.0.0.1:8000")
-        strategy = os.environ.get("RLMR_STRATEGY")
+        if strategy is None and os.environ.get("RLMR_STRATEGY"):
+            strategy = json.loads(os.environ["RLMR_STRATEGY"])
         return cls(
             url=url.rstrip("/"),
             api_key=os.environ.get("RLMR_API_KEY") or None,
             timeout=float(os.environ.get("RLMR_REWARD_TIMEOUT", "600")),
             attempt_timeout=float(os.environ.get("RLMR_REWARD_ATTEMPT_TIMEOUT", "180")),
-            strategy=json.loads(strategy) if strategy else None,
+            strategy=strategy,
         )
 
 
@@ -102,11 +104,9 @@ class GroupRewardClient:
                 return _parse(answer, len(responses), time.monotonic() - started, attempt)
             except RetryLater as exc:
                 error = str(exc)
-                pause = (
-                    exc.after
-                    if exc.after is not None
-                    else min(0.25 * 2 ** (attempt - 1), 10.0) * random.uniform(0.5, 1.0)
-                )
+                # Retry-After: 0 must not become a busy loop: the backoff is the least we wait.
+                backoff = min(0.25 * 2 ** (attempt - 1), 10.0) * random.uniform(0.5, 1.0)
+                pause = max(backoff, exc.after or 0.0)
                 if time.monotonic() + pause >= deadline:
                     break
                 await asyncio.sleep(pause)
@@ -161,6 +161,9 @@ def _parse(answer: dict[str, Any], n: int, seconds: float, attempts: int) -> Gro
     if not isinstance(groups, list) or len(groups) != 1 or len(groups[0].get("rewards", ())) != n:
         raise RetryLater(f"the reply does not hold one group of {n} rewards")
     group = groups[0]
+    missing = {"decision", "valid", "writing", "violated"} - set(group)
+    if missing:
+        raise RetryLater(f"the reply's group lacks {', '.join(sorted(missing))}")
     samples = (group.get("diagnostics") or {}).get("samples") or []
     return GroupReward(
         decision=group["decision"],

@@ -30,6 +30,8 @@ def local_services(
         "RLMR_WRITING_RM_MODEL_DIR": str(writing_rm_dir),
         "RLMR_AGGREGATOR_WRITING_RM_URL": f"http://127.0.0.1:{ports['writing-rm']}",
         "RLMR_AGGREGATOR_VERIFIER_URL": f"http://127.0.0.1:{ports['verifier']}",
+        # The report shows both signals even for a strategy that uses one of them.
+        "RLMR_AGGREGATOR_ASK_ALL": "true",
         **(environment or {}),
     }
     processes: dict[str, subprocess.Popen[bytes]] = {}

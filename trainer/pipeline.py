@@ -59,7 +59,8 @@ def run_preset(preset: Preset, runs: Path, console: Console, *, name: str | None
     with ExitStack() as stack:
         with stages("services"):
             url = preset.reward_url or stack.enter_context(local_services(_writing_rm(preset, material), run / "logs"))
-        settings = RewardSettings(url=url, strategy=preset.strategy)
+        # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
+        settings = RewardSettings.from_environment(url=url, strategy={"name": "rlmr"})
         with stages("evaluate before"):
             before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
         with stages("train"):
