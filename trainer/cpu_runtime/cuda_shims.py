@@ -37,7 +37,7 @@ def install() -> bool:
 
     device_mesh.init_device_mesh = init_device_mesh
     if importlib.util.find_spec("flash_attn") is None:
-        _install_flash_attn_stand_in()
+        install_flash_attn_stand_in()
     return True
 
 
@@ -45,7 +45,7 @@ def _no_op() -> Callable[..., None]:
     return lambda *args, **kwargs: None
 
 
-def _install_flash_attn_stand_in() -> None:
+def install_flash_attn_stand_in() -> None:
     """openrlhf.models.ring_attn_utils imports four names from flash_attn at module level; packing is the only thing that calls them."""
 
     def unavailable(*args: Any, **kwargs: Any) -> NoReturn:
