@@ -1,0 +1,139 @@
+"""Wrong values are refused before anything is created, with the field and what is allowed in the message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import helm_python as helm
+import pytest
+
+from deploy.render import CHART, merge, render, values_of
+from tests.chart.variants import MODELS, VARIANTS
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
+def complaint(values: dict[str, Any]) -> str:
+    with pytest.raises(helm.HelmError) as caught:
+        render(values)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("writingRM", {}, ["writingRM"]),
+        ("aggregator.replica", 2, ["/aggregator", "replica"]),
+        ("aggregator.replicas", "two", ["/aggregator/replicas", "integer"]),
+        ("aggregator.replicas", -1, ["/aggregator/replicas", "minimum"]),
+        ("aggregator.settings.gamma", "0.1", ["/aggregator/settings", "gamma"]),
+        ("aggregator.settings", {"GAMMA": [1]}, ["/aggregator/settings/GAMMA"]),
+        ("aggregator.extraEnv", [{"value": "x"}], ["/aggregator/extraEnv/0", "name"]),
+        ("aggregator.service.type", "ExternalName", ["/aggregator/service/type", "ClusterIP"]),
+        ("aggregator.resources.limit", {}, ["/aggregator/resources", "limit"]),
+        ("aggregator.autoscaling.type", "both", ["/aggregator/autoscaling/type", "'none', 'hpa', 'keda'"]),
+        ("aggregator.autoscaling.enabled", True, ["/aggregator/autoscaling", "enabled"]),
+        ("aggregator.autoscaling.target", 0, ["/aggregator/autoscaling/target"]),
+        ("aggregator.pdb.maxUnavailable", 0, ["/aggregator/pdb/maxUnavailable"]),
+        ("aggregator.pdb.maxUnavailable", "many", ["/aggregator/pdb/maxUnavailable"]),
+        ("aggregator.image.digest", "sha256:abc", ["/aggregator/image/digest", "pattern"]),
+        ("aggregator.model", {}, ["/aggregator", "model"]),
+        ("verifier.judge.type", "yes", ["/verifier/judge/type", "'none', 'engine', 'url'"]),
+        ("verifier.judge.url", "judge:8000", ["/verifier/judge/url"]),
+        ("writingRm.model.source", "huggingface", ["/writingRm/model/source", "'hub', 'pvc', 'image', 'path'"]),
+        ("writingRm.model.path", "relative/dir", ["/writingRm/model/path"]),
+        ("writingRm.engine.type", "tgi", ["/writingRm/engine/type", "'torch', 'sglang', 'vllm'"]),
+        ("writingRm.engine.shmSize", "lots", ["/writingRm/engine/shmSize"]),
+        ("auth.apiKey", "secret", ["/auth", "apiKey"]),
+        ("networkPolicy.aggregatorFrom", "all", ["/networkPolicy/aggregatorFrom", "array"]),
+        ("ingress.hosts", [{"host": "a"}], ["/ingress/hosts/0", "path"]),
+        ("httpRoute.timeout", "2 minutes", ["/httpRoute/timeout"]),
+        ("monitoring.prometheusUrl", "prometheus:9090", ["/monitoring/prometheusUrl"]),
+    ],
+)
+def test_schema_refuses(path: str, value: Any, said: list[str]) -> None:
+    message = complaint(nested(path, value))
+    for part in said:
+        assert part in message, message
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            nested("aggregator.terminationGracePeriodSeconds", 70),
+            ["aggregator.terminationGracePeriodSeconds is 70", "= 70"],
+        ),
+        (nested("verifier.drainSeconds", 30), ["verifier.terminationGracePeriodSeconds"]),
+        (
+            nested("verifier.autoscaling", {"type": "hpa", "minReplicas": 5, "maxReplicas": 2}),
+            ["verifier.autoscaling.minReplicas (5) is above maxReplicas (2)"],
+        ),
+        (nested("verifier.autoscaling", {"type": "hpa", "minReplicas": 0}), ["keda", "cannot start from zero"]),
+        (nested("aggregator.autoscaling", {"type": "keda", "minReplicas": 0}), ["aggregator.autoscaling.minReplicas"]),
+        (nested("writingRm.model.source", "hub"), ["writingRm.model.hub.repository"]),
+        (nested("writingRm.model.source", "pvc"), ["writingRm.model.pvc.claimName"]),
+        (nested("writingRm.model.source", "path"), ["writingRm.model.path"]),
+        (nested("writingRm.engine.type", "sglang"), ["writingRm.engine.image.repository", "values-gpu.yaml"]),
+        (
+            nested("writingRm.engine", {"type": "sglang", "image": {"repository": "x"}}),
+            ["writingRm.engine.image needs a tag or a digest"],
+        ),
+        (nested("verifier.judge.type", "url"), ["verifier.judge.url and verifier.judge.model"]),
+        (nested("httpRoute.enabled", True), ["httpRoute.parentRefs"]),
+        (values_of(["values-gpu.yaml"]), ["model.hub.repository"]),
+        (
+            merge(VARIANTS["gpu"], nested("verifier.engine.type", "torch")),
+            ["verifier.engine.type torch has no container"],
+        ),
+    ],
+)
+def test_rules_between_fields_are_refused_with_the_remedy(values: dict[str, Any], said: list[str]) -> None:
+    message = complaint(values)
+    for part in said:
+        assert part in message, message
+
+
+def test_the_schema_knows_every_default() -> None:
+    """Each key of values.yaml is named in the schema, and the schema has no key that values.yaml does not explain."""
+    with helm.Chart.load(CHART) as chart:
+        schema, values = chart.schema, chart.values
+    assert schema is not None
+    definitions = schema["definitions"]
+
+    def keys(node: dict[str, Any], prefix: str) -> set[str]:
+        if "$ref" in node:
+            node = definitions[node["$ref"].rsplit("/", 1)[1]]
+        found: set[str] = set()
+        for key, child in node.get("properties", {}).items():
+            found |= {f"{prefix}{key}"} | keys(child, f"{prefix}{key}.")
+        return found
+
+    def value_keys(node: Any, prefix: str) -> set[str]:
+        found: set[str] = set()
+        if isinstance(node, dict):
+            for key, child in node.items():
+                found |= {f"{prefix}{key}"} | value_keys(child, f"{prefix}{key}.")
+        return found
+
+    known, given = keys(schema, ""), value_keys(values, "")
+    free = (".requests", ".limits", "SecurityContext", ".labels.", ".annotations.")
+    assert {k for k in given - known if not any(part in k for part in free)} == set()
+    optional = {"global"}
+    missing = {k for k in known - given if k not in optional}
+    missing = {k for k in missing if not k.endswith((".requests", ".limits", ".claims", ".selectPolicy"))}
+    assert missing == set()
+
+
+def test_the_schema_is_one_that_every_helm_3_and_4_reads() -> None:
+    with helm.Chart.load(CHART) as chart:
+        assert chart.schema is not None
+        assert chart.schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+
+
+def test_gpu_overlay_needs_nothing_but_the_two_models() -> None:
+    assert render(values_of(["values-gpu.yaml"], MODELS))

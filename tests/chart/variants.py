@@ -1,0 +1,87 @@
+"""The matrix of values over which every chart test renders: each feature on, and the overlays as people combine them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.render import values_of
+
+MODELS: dict[str, Any] = {
+    "writingRm": {"model": {"hub": {"repository": "example/reward", "revision": "abc", "tokenSecret": "hub"}}},
+    "verifier": {"model": {"hub": {"repository": "example/judge", "revision": "def"}}},
+}
+_KEDA = {"type": "keda", "minReplicas": 0, "maxReplicas": 5}
+_ALL_ON: dict[str, Any] = {
+    "image": {"registry": "registry.example.com/rlmr", "pullSecrets": [{"name": "pull"}]},
+    "auth": {"existingSecret": "keys"},
+    "ingress": {
+        "enabled": True,
+        "className": "nginx",
+        "annotations": {"a": "b"},
+        "tls": [{"secretName": "tls", "hosts": ["rlmr.example.com"]}],
+    },
+    "httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}], "hostnames": ["rlmr.example.com"]},
+    "monitoring": {
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True},
+        "dashboard": {"enabled": True},
+    },
+    "networkPolicy": {
+        "aggregatorFrom": [{"podSelector": {"matchLabels": {"a": "b"}}}],
+        "upstreamFrom": [{"podSelector": {"matchLabels": {"c": "d"}}}],
+        "extraEgress": [{"ports": [{"port": 443, "protocol": "TCP"}]}],
+    },
+    "serviceAccount": {"create": False, "name": "own"},
+    "writingRm": {
+        "settings": {"MAX_SAMPLES": 64},
+        "extraEnv": [{"name": "A", "value": "b"}],
+        "preStopSeconds": 5,
+        "podAnnotations": {"x": "y"},
+        "podLabels": {"team": "writing"},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
+        "priorityClassName": "high",
+        "service": {"type": "NodePort", "annotations": {"x": "y"}},
+    },
+}
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "cpu": values_of(["values-cpu.yaml"]),
+    "gpu": values_of(["values-gpu.yaml"], MODELS),
+    "production-cpu": values_of(["values-cpu.yaml", "values-production.yaml"]),
+    "production-gpu": values_of(["values-gpu.yaml", "values-production.yaml"], MODELS),
+    "everything": _ALL_ON,
+    "keda-from-zero": {
+        "writingRm": {"autoscaling": _KEDA},
+        "verifier": {"autoscaling": _KEDA},
+        "aggregator": {"autoscaling": {**_KEDA, "minReplicas": 1}},
+        "monitoring": {"serviceMonitor": {"enabled": True}},
+    },
+    "vllm": {
+        "writingRm": {
+            "engine": {"type": "vllm", "image": {"repository": "example/vllm", "tag": "v1"}, "extraArgs": ["--seed=1"]},
+            "model": {"source": "pvc", "pvc": {"claimName": "models", "path": "reward"}},
+        }
+    },
+    "judge-elsewhere": {
+        "verifier": {
+            "judge": {"type": "url", "url": "http://judge:8000/v1", "model": "judge", "existingSecret": "judge-key"}
+        }
+    },
+    "model-in-image": {"writingRm": {"model": {"source": "path", "path": "/opt/model"}}},
+    "download-cache": values_of(
+        ["values-gpu.yaml"],
+        {
+            "writingRm": {"model": {**MODELS["writingRm"]["model"], "cache": {"claimName": "cache"}}},
+            "verifier": MODELS["verifier"],
+        },
+    ),
+    "long-names": {"fullnameOverride": "a-release-name-that-is-exactly-forty-cha"},
+    "bare": {
+        "networkPolicy": {"enabled": False},
+        "aggregator": {"pdb": {"enabled": False}, "topologySpread": []},
+        "verifier": {"pdb": {"maxUnavailable": "25%"}},
+    },
+}
