@@ -12,9 +12,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := requirements/cpu.txt
 INSTALLED := $(VENV)/.rlmr-$(shell cat $(LOCK) pyproject.toml | sha256sum | cut -c1-16)
+CHART_INSTALLED := $(VENV)/.chart-$(shell sha256sum < requirements/chart.txt | cut -c1-16)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help install run test lint format serve clean
+.PHONY: help install install-chart run test test-chart test-cluster lint format serve manifests images clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,6 +41,25 @@ run: install ## train the story world with RLMR and write runs/<name>/report.htm
 
 test: install ## the whole test suite
 	@python -m pytest $(TESTS)
+
+install-chart: install $(CHART_INSTALLED)
+
+$(CHART_INSTALLED): requirements/chart.txt | $(INSTALLED)
+	@$(PIP) install -q -r requirements/chart.txt
+	@rm -f $(VENV)/.chart-*
+	@touch $@
+
+test-chart: install-chart ## the Helm chart without a cluster: schemas, invariants, alerts, queries (about a minute)
+	@python -m pytest tests/chart
+
+test-cluster: install-chart ## the chart on a real Kubernetes (root on Debian; builds it once, ~8 minutes, then ~8 minutes a run)
+	@bash tests/cluster/run.sh
+
+manifests: install-chart ## render deploy/k8s from helm/rlmr
+	@python deploy/render.py
+
+images: ## build the service images with docker, podman or buildah: make images BUILDER=docker REGISTRY=registry.example.com/rlmr/
+	@deploy/images.sh
 
 lint: install ## ruff and mypy over the whole tree
 	@ruff check . && ruff format --check . && mypy

@@ -12,7 +12,7 @@
 {{- $_ := set $config "WRITING_RM_URL" (include "rlmr.url" (dict "root" .root "component" "writing-rm")) }}
 {{- $_ := set $config "VERIFIER_URL" (include "rlmr.url" (dict "root" .root "component" "verifier")) }}
 {{- else if eq .component "writing-rm" }}
-{{- $_ := set $config "MODEL" (include "rlmr.modelPath" .) }}
+{{- $_ := set $config "MODEL_DIR" (include "rlmr.modelPath" .) }}
 {{- $_ := set $config "ENGINE" $values.engine.type }}
 {{- if ne $values.engine.type "torch" }}
 {{- $_ := set $config "ENGINE_URLS" (printf "http://127.0.0.1:%v" $values.engine.port) }}
