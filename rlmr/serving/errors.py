@@ -94,14 +94,17 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, exc: HTTPException) -> Response:
-        codes = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed"}
+        codes = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         code = codes.get(exc.status_code, "http_error")
-        headers = dict(exc.headers or {})
-        return error_response(request_id_of(request), exc.status_code, code, str(exc.detail), headers=headers)
+        message = str(exc.detail)
+        if exc.status_code == 400:  # what FastAPI says of a body that json.loads refuses in an unusual way
+            message = "the body is not JSON that can be read: not UTF-8, nested too deeply, or a number of thousands of digits"
+        return error_response(request_id_of(request), exc.status_code, code, message, headers=dict(exc.headers or {}))
 
     @app.exception_handler(Exception)
     async def on_bug(request: Request, exc: Exception) -> Response:
         log.error("unhandled_exception", path=request.url.path, request_id=request_id_of(request), exc_info=exc)
-        return error_response(
-            request_id_of(request), 500, "internal_error", "unexpected error; the log has the details"
-        )
+        # Sent from outside the service layer, which marks every other reply.
+        headers = {"X-Request-ID": request_id_of(request)}
+        message = "unexpected error; the log has the details"
+        return error_response(request_id_of(request), 500, "internal_error", message, headers=headers)

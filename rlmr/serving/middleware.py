@@ -6,6 +6,7 @@ import time
 import uuid
 
 import structlog
+from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rlmr.serving.errors import error_response
@@ -19,14 +20,21 @@ OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
-class BodyTooLarge(Exception):
-    pass
+class BodyTooLarge(HTTPException):
+    """An HTTPException, because FastAPI turns every other exception while it reads a body into a 400."""
+
+    def __init__(self, max_body: int) -> None:
+        super().__init__(413, _too_large(max_body), headers={"Connection": "close"})
+
+
+def _too_large(max_body: int) -> str:
+    return f"body larger than {max_body} bytes: send fewer samples per request or raise MAX_BODY_BYTES"
 
 
 class ServiceLayer:
     def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: HttpMetrics, routes: frozenset[str]) -> None:
         self.app, self.metrics, self.routes = app, metrics, routes
-        self.max_body = settings.max_body_bytes
+        self.max_body, self.max_concurrency, self.at_work = settings.max_body_bytes, settings.max_concurrency, 0
         self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,8 +64,10 @@ class ServiceLayer:
             try:
                 if refusal is not None:
                     await refusal(scope, receive, send_marked)
+                elif path in OPEN_PATHS:
+                    await self.app(scope, receive, send_marked)
                 else:
-                    await self._limited(scope, receive, send_marked, request_id)
+                    await self._counted(scope, receive, send_marked, request_id)
             finally:
                 seconds = time.perf_counter() - started
                 self.metrics.requests.labels(route, scope["method"], str(code)).inc()
@@ -80,34 +90,33 @@ class ServiceLayer:
                 return error_response(request_id, 401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self.max_body:
-            return self._too_large(request_id)
+            return error_response(
+                request_id, 413, "too_large", _too_large(self.max_body), headers={"Connection": "close"}
+            )
         return None
 
-    def _too_large(self, request_id: str) -> ASGIApp:
-        message = f"body larger than {self.max_body} bytes: send fewer samples per request or raise MAX_BODY_BYTES"
-        return error_response(request_id, 413, "too_large", message, headers={"Connection": "close"})
+    async def _counted(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        """Refuses requests over the concurrency limit before their bodies are read, and bodies over the size limit as they
+        arrive: Content-Length may be absent (chunked) or a lie."""
+        if self.at_work >= self.max_concurrency:
+            message = f"{self.at_work} requests are being worked on, the limit: come back later or add replicas"
+            await error_response(request_id, 429, "overloaded", message, headers={"Retry-After": "1"})(
+                scope, receive, send
+            )
+            return
+        seen = 0
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        """Counts the body as it arrives: Content-Length may be absent (chunked) or a lie."""
-        seen, started = 0, False
-
-        async def counted() -> Message:
+        async def limited() -> Message:
             nonlocal seen
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 if seen > self.max_body:
-                    raise BodyTooLarge
+                    raise BodyTooLarge(self.max_body)
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        self.at_work += 1
         try:
-            await self.app(scope, counted, noted)
-        except BodyTooLarge:
-            if started:
-                raise
-            await self._too_large(request_id)(scope, receive, send)
+            await self.app(scope, limited, send)
+        finally:
+            self.at_work -= 1

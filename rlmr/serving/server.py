@@ -17,21 +17,21 @@ log = structlog.get_logger(__name__)
 
 class DrainingServer(uvicorn.Server):
     """First SIGTERM: /readyz says no, replies carry `Connection: close`, and after `drain_seconds` the listener closes and
-    requests in flight are finished. A second signal stops at once."""
+    requests in flight are finished. A further signal skips the drain, and one more does not wait for requests either."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
         super().__init__(config)
         self.app, self.drain_seconds = app, drain_seconds
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.app.state.draining or sig == signal.SIGINT or self.drain_seconds == 0:
-            super().handle_exit(sig, frame)
-            self.app.state.draining = True
-            return
+        """Not uvicorn's own, which ends the process by the signal: a service that drained exits with code 0."""
+        if not self.app.state.draining and sig == signal.SIGTERM and self.drain_seconds > 0:
+            log.info("draining", seconds=self.drain_seconds)
+            asyncio.get_running_loop().call_later(self.drain_seconds, setattr, self, "should_exit", True)
+        else:
+            self.force_exit = self.should_exit
+            self.should_exit = True
         self.app.state.draining = True
-        log.info("draining", seconds=self.drain_seconds)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.drain_seconds, super().handle_exit, sig, None)
 
     async def startup(self, sockets: list | None = None) -> None:
         await super().startup(sockets=sockets)

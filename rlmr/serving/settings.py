@@ -3,7 +3,7 @@
 import sys
 from typing import Any, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -22,6 +22,9 @@ class ServiceSettings(BaseSettings):
     max_chars: int = Field(
         default=200_000, ge=1, description="Longest prompt or response, in characters; longer is too_long."
     )
+    max_concurrency: int = Field(
+        default=1024, ge=1, description="Most requests worked on at once; more is 429 with Retry-After, at once."
+    )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,
@@ -34,6 +37,12 @@ class ServiceSettings(BaseSettings):
     log_format: str = Field(
         default="json", pattern="^(json|console)$", description="json (one object a line) or console."
     )
+
+    @field_validator("api_key")
+    @classmethod
+    def _empty_is_unset(cls, key: SecretStr | None) -> SecretStr | None:
+        """An empty variable (a chart's unset secret) means no key, not a key that nobody can send."""
+        return key if key and key.get_secret_value() else None
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

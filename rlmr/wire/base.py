@@ -1,5 +1,6 @@
 """What every message shares: statuses, prompts, constraints. Wire contract v1."""
 
+import math
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -30,20 +31,7 @@ class Status(StrEnum):
     """A constraint that needs a judge, and no judge is configured; or no constraint could be determined."""
 
 
-def _echoable(text: str) -> str:
-    """A lone surrogate is valid in a JSON escape but not in UTF-8: the reply could not carry it back."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds a lone surrogate, which no reply can echo") from None
-    return text
-
-
-SampleId = Annotated[
-    str,
-    Field(min_length=1, max_length=256, description="Chosen by the caller, echoed unchanged."),
-    AfterValidator(_echoable),
-]
+SampleId = Annotated[str, Field(min_length=1, max_length=256, description="Chosen by the caller, echoed unchanged.")]
 
 
 class ChatMessage(WireModel):
@@ -57,6 +45,31 @@ Prompt = Annotated[
 ]
 
 
+MAX_KWARGS_DEPTH = 16
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Refuses what would change or break on its way through JSON to another service: NaN and infinity, integers beyond 64 bits,
+    lone surrogates, and nesting deeper than any checker's arguments."""
+    if depth > MAX_KWARGS_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_KWARGS_DEPTH} levels")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _plain(key, depth + 1)
+            _plain(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _plain(item, depth + 1)
+    elif isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            raise ValueError("a string with a lone surrogate, which is not valid Unicode")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a number that JSON can carry")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ValueError("an integer beyond 64 bits")
+    return value
+
+
 class Constraint(WireModel):
     """One constraint. Rule checkers: `type` is a registered id and `kwargs` its arguments. Judge: type `judge` and `text`."""
 
@@ -65,7 +78,7 @@ class Constraint(WireModel):
         max_length=200,
         description="A registered constraint id such as `punctuation:no_comma`, or `judge`.",
     )
-    kwargs: dict[str, Any] = Field(
+    kwargs: Annotated[dict[str, Any], AfterValidator(_plain)] = Field(
         default_factory=dict, description="Arguments of the rule checker; empty for `judge`."
     )
     text: str | None = Field(default=None, description="The constraint in words; only (and always) with type `judge`.")

@@ -18,13 +18,14 @@ EXAMPLES, BATCH = 260, 50
 def params_of(name: str, seed: int) -> dict[str, object]:
     rng = random.Random(seed)
     magnitude = rng.choice((0.0, 1e-12, 1e-3, 0.5, 1.0, 1.0, 7.0, 1e6))
-    return {
+    known: dict[str, dict[str, object]] = {
         "linear": {"weight": magnitude},
         "rlmr": {"gamma": magnitude},
         "threshold_gate": {"alpha": magnitude - 0.5},
         "corpo": {"r_min": magnitude - 0.5},
         "mean_advantage": {"reduce": rng.choice(("mean", "sum"))},
-    }.get(name, {})
+    }
+    return known.get(name, {})
 
 
 def mean_of(values: list[float]) -> Fraction:
