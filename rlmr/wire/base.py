@@ -31,7 +31,20 @@ class Status(StrEnum):
     """A constraint that needs a judge, and no judge is configured; or no constraint could be determined."""
 
 
-SampleId = Annotated[str, Field(min_length=1, max_length=256, description="Chosen by the caller, echoed unchanged.")]
+def _echoable(text: str) -> str:
+    """A lone surrogate is valid in a JSON escape but not in UTF-8: the reply could not carry it back."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds a lone surrogate, which no reply can echo") from None
+    return text
+
+
+SampleId = Annotated[
+    str,
+    Field(min_length=1, max_length=256, description="Chosen by the caller, echoed unchanged."),
+    AfterValidator(_echoable),
+]
 
 
 class ChatMessage(WireModel):

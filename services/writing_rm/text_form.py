@@ -145,13 +145,3 @@ def as_messages(prompt: str | Sequence[ChatMessage]) -> list[dict[str, str]]:
             "prompt: the last message is the assistant's; the response follows a user or system message"
         )
     return [{"role": m.role, "content": m.content} for m in prompt]
-
-
-def common_prefix(texts: Sequence[tuple[int, ...]]) -> int:
-    """Length of the longest prefix that all share, at least one token short of the shortest text."""
-    first, last = min(texts), max(texts)  # the lexicographic extremes share exactly what all share
-    limit = min(map(len, texts)) - 1
-    length = 0
-    while length < limit and first[length] == last[length]:
-        length += 1
-    return length

@@ -32,6 +32,10 @@ class Engine(Protocol):
     """Tokens per call of `score`; one longer text may come alone."""
     slots: int
     """Calls of `score` that may run at the same time."""
+    mixes_prompts: bool
+    """Whether one call may hold texts of several prompts; False keeps each call to one group, for the engine's own cache."""
+    share_prefixes: bool
+    """Whether texts of one prompt in one call cost their common prefix only once."""
 
     @property
     def identity(self) -> str:

@@ -15,12 +15,9 @@ import transformers
 from rlmr.wire import Status
 from services.writing_rm.engines.base import Failure, Outcome, Text
 from services.writing_rm.engines.packed_forward import ATTENTION, Packing, packed_scores, register
-from services.writing_rm.text_form import common_prefix
+from services.writing_rm.prefix import MIN_SHARED, common_prefix
 
 log = structlog.get_logger(__name__)
-
-# Below this many common tokens (a bare chat header) the extra attention call costs more than it saves.
-MIN_SHARED = 8
 
 
 class TorchModel:
@@ -76,6 +73,7 @@ class TorchEngine:
     """The model behind the scheduler: forward passes run in one thread of their own, never on the event loop."""
 
     slots = 1
+    mixes_prompts = True
 
     def __init__(
         self,

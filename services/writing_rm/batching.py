@@ -1,0 +1,197 @@
+"""Merges the texts of all callers into engine calls capped by tokens; a bounded queue, and room made when a caller leaves."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from rlmr.serving import Overloaded
+from rlmr.wire import Status
+from services.writing_rm.cache import ScoreCache
+from services.writing_rm.engines.base import Engine, Failure, Outcome, Text
+from services.writing_rm.metrics import WritingRmMetrics
+from services.writing_rm.prefix import SiblingCost
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False)
+class Job:
+    """One distinct text on its way to a score; identical texts of any caller wait for the same job."""
+
+    text: Text
+    key: bytes
+    future: asyncio.Future[Outcome]
+    since: float = field(default_factory=time.perf_counter)
+    waiters: int = 0
+    running: bool = False
+
+
+class Scheduler:
+    """First come, first served, except that waiting texts of one prompt go together."""
+
+    def __init__(self, engine: Engine, cache: ScoreCache, metrics: WritingRmMetrics, queue_tokens: int) -> None:
+        self.engine, self.cache, self.metrics, self.capacity = engine, cache, metrics, queue_tokens
+        self._jobs: dict[bytes, Job] = {}
+        self._waiting: dict[Hashable, list[Job]] = {}
+        self._waiting_tokens = self._running_tokens = 0
+        self._tokens_per_second = 0.0
+        self._sent_away: deque[tuple[float, int]] = deque()
+        self._wake = asyncio.Condition()
+        self._workers: list[asyncio.Task[None]] = []
+        metrics.queue_tokens.set_function(lambda: self._waiting_tokens)
+        metrics.queue_texts.set_function(lambda: sum(map(len, self._waiting.values())))
+        metrics.running_tokens.set_function(lambda: self._running_tokens)
+        metrics.demand_tokens.set_function(self.demand_tokens)
+        metrics.cache_entries.set_function(lambda: len(self.cache))
+
+    def start(self) -> None:
+        self._workers = [asyncio.create_task(self._work(), name=f"scorer-{i}") for i in range(self.engine.slots)]
+
+    async def stop(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def demand_tokens(self) -> int:
+        """Waiting, running, and rejected work whose Retry-After has not passed: all that exists now, bounded by no queue."""
+        now = time.monotonic()
+        while self._sent_away and self._sent_away[0][0] < now:
+            self._sent_away.popleft()
+        return self._waiting_tokens + self._running_tokens + sum(tokens for _, tokens in self._sent_away)
+
+    async def score(self, texts: Sequence[Text], timeout: float) -> list[Outcome]:
+        """One outcome per text, in order. Raises Overloaded if they do not fit in the queue; then none is queued.
+
+        Cancelling this call (the client left) takes texts nobody else waits for out of the queue.
+        """
+        keys = [self.cache.key(text.ids) for text in texts]
+        known = {key: raw for key in keys if (raw := self.cache.get(key)) is not None}
+        fresh = {k: t for k, t in zip(keys, texts, strict=True) if k not in known and k not in self._jobs}
+        self._admit(sum(len(text.ids) for text in fresh.values()))
+        jobs = {key: self._join(key, fresh.get(key)) for key in dict.fromkeys(keys) if key not in known}
+        hits = [text for text, key in zip(texts, keys, strict=True) if key in known]
+        self.metrics.cache_lookups.labels("hit").inc(len(hits))
+        self.metrics.cache_lookups.labels("miss").inc(len(fresh))
+        self.metrics.cache_lookups.labels("joined").inc(len(texts) - len(hits) - len(fresh))
+        self.metrics.tokens.labels("cached").inc(sum(len(text.ids) for text in hits))
+        try:
+            if fresh:
+                async with self._wake:
+                    self._wake.notify(self.engine.slots)
+            if jobs:
+                await asyncio.wait([job.future for job in jobs.values()], timeout=timeout)
+            late = Failure(Status.TIMEOUT, f"no score within {timeout:g} s")
+            return [
+                known[k] if k in known else jobs[k].future.result() if jobs[k].future.done() else late for k in keys
+            ]
+        finally:
+            for job in jobs.values():
+                self._leave(job)
+
+    def _admit(self, tokens: int) -> None:
+        if not tokens or self._waiting_tokens + tokens <= self.capacity:
+            return
+        if not self._waiting_tokens and not self._running_tokens:
+            return  # larger than the whole queue: it could never fit better than now
+        seconds = self.seconds_to_drain()
+        self._sent_away.append((time.monotonic() + seconds, tokens))
+        self.metrics.rejected.inc(tokens)
+        raise Overloaded(
+            f"{self._waiting_tokens} tokens wait and {self.capacity} may; these {tokens} do not fit: try again later or elsewhere",
+            seconds,
+        )
+
+    def seconds_to_drain(self) -> float:
+        """Time the engine needs for what waits and runs, at its recent speed; 1 to 60 s."""
+        pending = self._waiting_tokens + self._running_tokens
+        return min(60.0, max(1.0, pending / self._tokens_per_second)) if self._tokens_per_second else 5.0
+
+    def _join(self, key: bytes, text: Text | None) -> Job:
+        if text is not None:
+            job = Job(text, key, asyncio.get_running_loop().create_future())
+            self._jobs[key] = job
+            self._waiting.setdefault(text.group, []).append(job)
+            self._waiting_tokens += len(text.ids)
+        job = self._jobs[key]
+        job.waiters += 1
+        return job
+
+    def _leave(self, job: Job) -> None:
+        job.waiters -= 1
+        if job.waiters or job.running or job.future.done():
+            return
+        del self._jobs[job.key]
+        self._waiting_tokens -= len(job.text.ids)
+        siblings = self._waiting[job.text.group]
+        siblings.remove(job)
+        if not siblings:
+            del self._waiting[job.text.group]
+
+    def _take(self) -> tuple[list[Job], int]:
+        """The oldest text, its siblings, and (if the engine mixes prompts) the next ones, up to max_batch_tokens."""
+        taken: list[Job] = []
+        total = 0
+        for group in list(self._waiting):
+            if taken and not self.engine.mixes_prompts:
+                break
+            jobs = self._waiting[group]
+            cost = SiblingCost(self.engine.share_prefixes)
+            fitting = 0
+            for job in jobs:
+                if taken and total + cost.with_text(job.text.ids) > self.engine.max_batch_tokens:
+                    break
+                cost.add(job.text.ids)
+                taken.append(job)
+                fitting += 1
+            total += cost.tokens
+            if fitting < len(jobs):
+                self._waiting[group] = jobs[fitting:]
+                break
+            del self._waiting[group]
+        now = time.perf_counter()
+        for job in taken:
+            job.running = True
+            self._waiting_tokens -= len(job.text.ids)
+            self._running_tokens += len(job.text.ids)
+            self.metrics.stage_seconds.labels("queue").observe(now - job.since)
+        return taken, total
+
+    async def _work(self) -> None:
+        while True:
+            async with self._wake:
+                await self._wake.wait_for(lambda: self._waiting)
+            jobs, cost = self._take()
+            if jobs:
+                await self._run(jobs, cost)
+
+    async def _run(self, jobs: list[Job], cost: int) -> None:
+        started = time.perf_counter()
+        nominal = sum(len(job.text.ids) for job in jobs)
+        outcomes: Sequence[Outcome]
+        try:
+            outcomes = await self.engine.score([job.text for job in jobs])
+        except Exception as exc:
+            log.exception("engine_raised", texts=len(jobs), tokens=nominal)
+            outcomes = [Failure(Status.UNAVAILABLE, f"the engine failed: {type(exc).__name__}: {exc}")] * len(jobs)
+        except asyncio.CancelledError:
+            outcomes = [Failure(Status.UNAVAILABLE, "the service is shutting down")] * len(jobs)
+            raise
+        finally:
+            self._running_tokens -= nominal
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                del self._jobs[job.key]
+                if isinstance(outcome, float):
+                    self.cache.put(job.key, outcome)
+                job.future.set_result(outcome)
+        seconds = time.perf_counter() - started
+        self.metrics.stage_seconds.labels("forward").observe(seconds)
+        self.metrics.batch_texts.observe(len(jobs))
+        self.metrics.batch_tokens.observe(cost)
+        self.metrics.tokens.labels("computed").inc(cost)
+        self.metrics.tokens.labels("shared").inc(nominal - cost)
+        speed = nominal * self.engine.slots / seconds
+        self._tokens_per_second = 0.8 * self._tokens_per_second + 0.2 * speed if self._tokens_per_second else speed

@@ -1,0 +1,120 @@
+"""The life of the served model: load, warm up, prove itself on the golden texts, answer."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from rlmr.reward_model import ManifestError, RewardModelManifest, read_manifest, verify_files
+from rlmr.serving import ApiError
+from rlmr.wire import ModelIdentity, ScoreReply, ScoreRequest
+from services.writing_rm.batching import Scheduler
+from services.writing_rm.cache import ScoreCache
+from services.writing_rm.engines.base import Engine
+from services.writing_rm.engines.choose import make_engine
+from services.writing_rm.golden import GoldenCheck
+from services.writing_rm.metrics import WritingRmMetrics
+from services.writing_rm.scoring import Scorer
+from services.writing_rm.settings import WritingRmSettings
+from services.writing_rm.text_form import TextEncoder
+
+log = structlog.get_logger(__name__)
+
+
+class ModelService:
+    def __init__(self, settings: WritingRmSettings, metrics: WritingRmMetrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        self.manifest: RewardModelManifest | None = None
+        self.engine: Engine | None = None
+        self.scheduler: Scheduler | None = None
+        self.scorer: Scorer | None = None
+        self._starting = ["starting"]
+        self._boot: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Returns at once: the service is live while it loads."""
+        self._boot = asyncio.create_task(self._start(), name="load-model")
+
+    async def _start(self) -> None:
+        try:
+            await self._load()
+        except Exception as exc:
+            log.exception("model_not_loaded", model_dir=str(self.settings.model_dir))
+            self._starting = [f"{type(exc).__name__}: {exc}"]
+
+    async def _load(self) -> None:
+        settings, directory = self.settings, Path(self.settings.model_dir)
+        self._starting = ["reading the model directory"]
+        self.manifest = manifest = await asyncio.to_thread(read_manifest, directory)
+        if settings.verify_files:
+            await asyncio.to_thread(verify_files, directory, manifest, weights=settings.engine == "torch")
+        encoder = await asyncio.to_thread(TextEncoder.from_directory, directory, manifest.text_form)
+        check = GoldenCheck(manifest, encoder, settings.tolerance())
+        self._starting = [f"starting the engine ({settings.engine})"]
+        self.engine = engine = make_engine(settings, check, self.metrics)
+        await engine.start()
+        if settings.engine == "torch":  # an HTTP engine checks each of its servers itself, again and again
+            await self._prove(engine, check)
+        limits = [n for n in (manifest.max_tokens, settings.max_tokens, engine.max_tokens) if n is not None]
+        cache = ScoreCache(settings.cache_bytes, f"{manifest.revision} {engine.identity}")
+        self.scheduler = Scheduler(engine, cache, self.metrics, settings.queue_tokens)
+        self.scheduler.start()
+        self.scorer = Scorer(
+            manifest,
+            encoder,
+            self.scheduler,
+            self.metrics,
+            max_tokens=min(limits),
+            max_chars=settings.max_chars,
+            timeout=settings.timeout_seconds,
+        )
+        self._starting = []
+        log.info("model_ready", model=manifest.name, revision=manifest.revision, engine=engine.identity)
+
+    async def _prove(self, engine: Engine, check: GoldenCheck) -> None:
+        report = await check.run(engine.score, engine.max_batch_tokens)
+        self.metrics.golden_error.labels("torch").set(report.largest_error)
+        self.metrics.engine_up.labels("torch").set(0 if report.problems else 1)
+        if report.problems:
+            raise ManifestError("; ".join(report.problems))
+        log.info("golden_scores_reproduced", largest_error=report.largest_error, texts=len(check.texts))
+
+    def problems(self) -> list[str]:
+        """Why /score cannot answer truthfully now; empty when it can."""
+        if self._starting or self.engine is None:
+            return self._starting
+        return self.engine.problems()
+
+    async def reply(self, request: ScoreRequest) -> ScoreReply:
+        """Raises ApiError 503 until the engine has once reproduced the golden scores, Overloaded when the queue is full."""
+        if self.scorer is None or self.manifest is None or self.engine is None:
+            reasons = "; ".join(self._starting)
+            raise ApiError(503, "not_ready", f"not ready: {reasons}", headers={"Retry-After": "2"})
+        results = await self.scorer.results(request.samples)
+        identity = ModelIdentity(name=self.manifest.name, revision=self.manifest.revision, engine=self.engine.identity)
+        return ScoreReply(model=identity, results=results)
+
+    def details(self) -> dict[str, Any]:
+        manifest, engine, scorer = self.manifest, self.engine, self.scorer
+        return {
+            "model": manifest.model_dump(exclude={"golden", "files"}) if manifest else None,
+            "engine": engine.identity if engine else None,
+            "max_tokens": scorer.max_tokens if scorer else None,
+            "max_batch_tokens": engine.max_batch_tokens if engine else None,
+            "golden_tolerance": self.settings.tolerance(),
+            "limits": self.settings.model_dump(
+                include={"max_body_bytes", "max_samples", "max_chars", "queue_tokens", "timeout_seconds", "cache_bytes"}
+            ),
+        }
+
+    async def stop(self) -> None:
+        if self._boot is not None:
+            self._boot.cancel()
+            await asyncio.gather(self._boot, return_exceptions=True)
+        if self.scheduler is not None:
+            await self.scheduler.stop()
+        if self.scorer is not None:
+            self.scorer.stop()
+        if self.engine is not None:
+            await self.engine.stop()
