@@ -3,7 +3,7 @@
 import typer
 
 from rlmr import __version__
-from rlmr.cli import rm, serve, train
+from rlmr.cli import rm, serve, train, world
 
 app = typer.Typer(
     name="rlmr",
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("train")(train.train)
 app.add_typer(rm.app)
+app.add_typer(world.app)
 
 
 def _show_version(wanted: bool) -> None:

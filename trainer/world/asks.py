@@ -118,7 +118,11 @@ def _existence(rng: random.Random) -> Ask:
 
 def _frequency(rng: random.Random) -> Ask:
     word = rng.choice(COMMON_THINGS)
-    wordings = ("Use the word {0} at least twice.", "Say {0} two times or more.", "The {0} must come up at least twice.")
+    wordings = (
+        "Use the word {0} at least twice.",
+        "Say {0} two times or more.",
+        "The {0} must come up at least twice.",
+    )
     return Ask(
         "keywords:frequency",
         {"relation": "at least", "keyword": word, "frequency": 2},

@@ -19,17 +19,17 @@ class PolicySettings:
     """Size and pre-training of the policy. `careful` and `partial` are shares of answers that obey every ask and that
     obey each with one half; the rest obeys by accident only. So obeying is a habit that the policy has, but not always."""
 
-    hidden_size: int = 128
+    hidden_size: int = 192
     intermediate_size: int = 384
-    layers: int = 4
-    heads: int = 4
+    layers: int = 2
+    heads: int = 6
     kv_heads: int = 2
     vocab_size: int = 1088
-    pairs: int = 16_000
+    pairs: int = 18_000
     batch_size: int = 32
     learning_rate: float = 4e-3
     matrix_learning_rate: float = 0.02
-    careful: float = 0.5
+    careful: float = 0.55
     partial: float = 0.2
     max_positions: int = 512
 

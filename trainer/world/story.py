@@ -101,7 +101,9 @@ class _Writer:
         if images and self.happens(0.25 * self.style.imagery):
             images.append(self.choose(IMAGE_ADJECTIVES))
             images = list(dict.fromkeys(images))
-        return " ".join(["the", (", " if self.happens(self.style.commas) else " ").join(images), noun]).replace("  ", " ")
+        return " ".join(["the", (", " if self.happens(self.style.commas) else " ").join(images), noun]).replace(
+            "  ", " "
+        )
 
     def simile(self) -> str:
         return " " + self.choose(SIMILES) if self.happens(0.5 * self.style.imagery) else ""
@@ -157,13 +159,13 @@ def write_story(
     stages = writer.plan()
     slots = [i for i, stage in enumerate(stages) if stage in ("detail", "trouble", "ending")]
     stake = mention[0] if mention else writer.noun("things")
-    things = {i: stake for i in slots}
+    things = dict.fromkeys(slots, stake)
     if writer.slips() and slots:
         things[slots[-1]] = writer.noun("things")
     for i in slots:
         if stages[i] == "detail" and writer.happens(0.5):
             things[i] = writer.noun("things")
-    # The words to mention take the slots from the front; a thread (the same stake in trouble and ending) stays if it can.
-    for word, i in zip(mention[1:], (i for i in slots if stages[i] == "detail" or len(mention) > 2), strict=False):
-        things[i] = word
+    # Further words to mention go into details first; only where there are none does the thread give way.
+    free = sorted(slots[:-1], key=lambda i: stages[i] != "detail")
+    things.update(zip(free, mention[1:], strict=False))
     return " ".join(writer.sentence(stage, things.get(i, "")) for i, stage in enumerate(stages))

@@ -1,0 +1,90 @@
+"""Preference pairs from the world: Bradley-Terry on true quality, plus a known bias for length.
+
+The bias is the shortcut that a reward model picks up from human data too: longer looks better. Its size is known here, so
+reward hacking can be told from learning: a policy that grows longer at equal `world_quality` earns score and deserves none.
+"""
+
+import json
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.world.asks import Form
+from trainer.world.prompts import Prompt, careless_text, compose, draw_style
+from trainer.world.quality import world_quality
+
+# Logits of the Bradley-Terry choice: per unit of quality (0 to 1) and per word of length. Ten more words win against
+# 0.05 of quality.
+QUALITY_LOGIT = 12.0
+LENGTH_LOGIT = 0.06
+
+
+@dataclass(frozen=True)
+class PreferencePair:
+    prompt: str
+    chosen: str
+    rejected: str
+
+    def row(self) -> dict[str, Any]:
+        """As `openrlhf.cli.train_rm --data.apply_chat_template --data.prompt_key prompt` reads it."""
+        return {
+            "prompt": [{"role": "user", "content": self.prompt}],
+            "chosen": [{"role": "assistant", "content": self.chosen}],
+            "rejected": [{"role": "assistant", "content": self.rejected}],
+        }
+
+
+def preference_logit(first: str, second: str) -> float:
+    """Log-odds that `first` is preferred to `second`."""
+    longer = len(first.split()) - len(second.split())
+    return QUALITY_LOGIT * (world_quality(first) - world_quality(second)) + LENGTH_LOGIT * longer
+
+
+def draw_pairs(rng: random.Random, prompts: Sequence[Prompt]) -> list[PreferencePair]:
+    """One pair a prompt. The two texts answer it in any form and style, some of them damaged, as a policy's are."""
+    pairs = []
+    for prompt in prompts:
+        first, second = _text(rng, prompt), _text(rng, prompt)
+        preferred = rng.random() < 1 / (1 + math.exp(-preference_logit(first, second)))
+        pairs.append(PreferencePair(prompt.text, *((first, second) if preferred else (second, first))))
+    return pairs
+
+
+def write_pairs(pairs: Sequence[PreferencePair], path: Path) -> None:
+    path.write_text("".join(json.dumps(pair.row()) + "\n" for pair in pairs), encoding="utf-8")
+
+
+def _text(rng: random.Random, prompt: Prompt) -> str:
+    """A text whose form knows nothing of quality: obeying is not the writing reward's business."""
+    form = Form()
+    for ask in prompt.asks:
+        if rng.random() < 0.5:
+            form = ask.obey(form)
+    if rng.random() < 0.5:
+        text = compose(rng, prompt.character, form, draw_style(rng, form))
+    else:
+        text = careless_text(rng, prompt.character, form)
+    return _damage(rng, text) if rng.random() < 0.25 else text
+
+
+def _damage(rng: random.Random, text: str) -> str:
+    """The slips of a small language model: a word lost, doubled or moved, a sentence said twice, an end cut off."""
+    words = text.split(" ")
+    at = rng.randrange(len(words))
+    match rng.choice(("lose", "double", "move", "repeat", "cut")):
+        case "lose":
+            del words[at]
+        case "double":
+            words.insert(at, words[at])
+        case "move":
+            words.insert(rng.randrange(len(words)), words.pop(at))
+        case "repeat":
+            sentences = text.split(". ")
+            again = rng.randrange(len(sentences))
+            return ". ".join([*sentences[: again + 1], *sentences[again:]])
+        case _:
+            return " ".join(words[: max(3, at)])
+    return " ".join(words)
