@@ -10,27 +10,25 @@ def _words(listing: str) -> frozenset[str]:
 
 
 _TITLES = "mr mrs ms dr prof messrs gen col lt maj adm sen rep reps jr sr st ph.d m.b.a"
-_COMPANIES = "co cos corp inc ltd bros b.v s.a s.p.a"
-_TIMES = "jan feb aug sep sept oct nov dec tues wed fri a.m p.m yr"
-_STATES = "ala ariz calif colo conn fla ga ill kan ky mich minn nev okla ore pa tenn va vt wash wis w.va"
-_OTHER = "ave ct ft vs ok u.s.a u.s.s.r"
-ABBREVIATIONS = _words(f"{_TITLES} {_COMPANIES} {_TIMES} {_STATES} {_OTHER}")
-"""Lower case, without the last period. Two letters with a period between them ("u.s", "j.r") are abbreviations by rule."""
+_COMPANIES = "co cos corp inc ltd bros"
+_TIMES = "jan feb aug sep sept oct nov dec tues wed fri a.m p.m a.d yr"
+_STATES = "ala ariz calif colo conn fla ga ill kan ky mich minn nev okla ore pa tenn va vt wash wis"
+_PLACES = "u.s u.k u.n u.s.a u.s.s.r d.c l.a n.c n.d n.h n.j n.m n.y r.i s.c w.va"
+_OTHER = "ave ct ft vs ok j.k j.r"
+ABBREVIATIONS = _words(f"{_TITLES} {_COMPANIES} {_TIMES} {_STATES} {_PLACES} {_OTHER}")
+"""Lower case, without the last period."""
 
-NOT_ABBREVIATIONS = _words("e.g i.e")
-"""Two letters that the reference does not take for an abbreviation."""
-
-WORD_LETTERS = frozenset("abijoquxyz")
-"""Single letters that end sentences ("plan B.", "and I.") more often than they stand for a name."""
+LABEL_LETTERS = frozenset("abioquxyz")
+"""Single letters that mostly label something ("plan B.", "A. Overview", "the variable x."); the others stand for a name."""
 
 SENTENCE_STARTERS = _words(
-    "a about above across after again against all almost along already also although always among an another any anyone anything are "
-    "around as at because been before being below between beyond both but by can cannot could despite did do does during each either "
-    "else even every everyone everything few for from had has have having he her here his how however i if in indeed instead into is it "
-    "its itself just later least less let like many may maybe me meanwhile might more moreover most much must my near neither never "
-    "nevertheless next nobody none nonetheless nor not nothing now of off often on once only onto or other our out over own perhaps "
-    "please rather said same separately she should similarly simply since so some someone something sometimes soon still such than that "
-    "the their them then there therefore these they this though through thus to together too toward under until up upon very was we "
-    "were what whatever when where whether which while who whose why will with within without would yet you your"
+    # determiners and pronouns
+    "the this these there some many most both he it they i "
+    # conjunctions and prepositions
+    "although though while when whenever since if but yet nor so because unless whereas in under despite among during throughout "
+    # adverbs that link sentences
+    "however indeed instead moreover meanwhile nevertheless nonetheless similarly separately thus even furthermore therefore "
+    "consequently additionally likewise accordingly subsequently otherwise hence"
 )
-"""Words whose capital, after an abbreviation or an ellipsis, tells that a sentence starts."""
+"""Words whose capital, after an abbreviation or an ellipsis, tells that a sentence starts. Words that often open a quotation
+("We", "You", "Do", "What") tell nothing: newspapers write them with a capital in the middle of a sentence."""

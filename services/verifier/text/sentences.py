@@ -14,15 +14,16 @@ Linear in the length of the text.
 """
 
 import re
+from itertools import pairwise
 
-from services.verifier.text.abbreviations import ABBREVIATIONS, NOT_ABBREVIATIONS, SENTENCE_STARTERS, WORD_LETTERS
+from services.verifier.text.abbreviations import ABBREVIATIONS, LABEL_LETTERS, SENTENCE_STARTERS
 
 _CLOSING = "\"')]}\u2018\u2019\u201c\u201d\u00ab\u00bb"
 # Characters that stand apart from the word before them.
 _APART = r"[)\";}\]*:@'({\[\u2018\u2019\u201c\u201d\u00ab\u00bb?!]"
 _CANDIDATE = re.compile(rf"[.?!](?=({_APART})|\s+(\S+))")
-# The first token of what follows a period: punctuation alone, or a word up to the punctuation that ends it.
-_NEXT_TOKEN = re.compile(
+# Punctuation alone, or a word up to the punctuation that ends it; a period stays with its word.
+_TOKEN = re.compile(
     rf"-{{2,}}|\.{{2,}}|(?:\.\s){{2,}}\.|[^\s(\"`{{\[:;&#*@)}}\],-]\S*?(?=\s|$|{_APART}|-{{2,}}|\.{{2,}}|,(?=$|\s|{_APART}|-{{2,}}|\.{{2,}}))|\S"
 )
 _NUMBER = re.compile(r"-?[.,]?\d[\d,.-]*\.?")
@@ -76,20 +77,14 @@ def _ends_sentence(text: str, word_start: int, match: re.Match[str]) -> bool:
     if text[match.start()] != ".":
         return True
     word = text[word_start : match.start()]
-    if "?" in word or "!" in word:
-        return True  # a break inside the word already
-    after = match.group(2) or match.group(1)
     if word.isalpha() and len(word) > 1 and word.lower() not in ABBREVIATIONS:
         return True
-    first = _NEXT_TOKEN.match(after)
-    return _period_breaks(_last_token(word + "."), first.group() if first else after[:1])
-
-
-def _last_token(word: str) -> str:
-    last = "."
-    for match in _NEXT_TOKEN.finditer(word):
-        last = match.group()
-    return last
+    # A break anywhere between the word before the period and the word after it counts, as in the reference.
+    tokens = [t.group() for t in _TOKEN.finditer(f"{word}.{match.group(1) or ' ' + match.group(2)}")]
+    return any(
+        token in ("?", "!") or (token[-1] == "." and _period_breaks(token, following))
+        for token, following in pairwise(tokens)
+    )
 
 
 def _period_breaks(token: str, following: str) -> bool:
@@ -102,18 +97,16 @@ def _period_breaks(token: str, following: str) -> bool:
         return _starts_sentence(following)
     stem = token[:-1].lower()
     if len(stem) == 1 and stem.isalpha():
-        if stem not in WORD_LETTERS or following in ";:,.!?":
-            return False
-        return following[0].isupper() and following.lower() in SENTENCE_STARTERS
-    if _is_abbreviation(stem) or _is_abbreviation(stem.rsplit("-", 1)[-1]):
+        names = following in ";:,.!?" or following[0].islower() or (len(following) == 2 and following[1] == ".")
+        return stem in LABEL_LETTERS and not names
+    last = stem.rsplit("-", 1)[-1]
+    if (
+        stem in ABBREVIATIONS
+        or last in ABBREVIATIONS
+        or (len(last) == 1 and last.isalpha() and last not in LABEL_LETTERS)
+    ):
         return _starts_sentence(following)
     return True
-
-
-def _is_abbreviation(stem: str) -> bool:
-    if len(stem) == 3 and stem[1] == "." and stem[0].isalpha() and stem[2].isalpha():
-        return stem not in NOT_ABBREVIATIONS
-    return stem in ABBREVIATIONS
 
 
 def _starts_sentence(token: str) -> bool:

@@ -12,6 +12,7 @@ from services.verifier.text.sentences import split_sentences
 from services.verifier.text.words import word_tokens
 
 _WORD = re.compile(r"\w+")
+_FOLDS_TO_ASCII = re.compile("[\u0130\u0131\u017f\u212a]")
 
 
 class Text:
@@ -28,6 +29,11 @@ class Text:
     @cached_property
     def lower(self) -> str:
         return self.raw.lower()
+
+    @cached_property
+    def folds_plainly(self) -> bool:
+        """Whether lower-casing finds ASCII words exactly as `re.IGNORECASE` does: four characters fold to i, k or s there."""
+        return self.raw.isascii() or not _FOLDS_TO_ASCII.search(self.raw)
 
     @cached_property
     def lines(self) -> list[str]:

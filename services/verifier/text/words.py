@@ -36,6 +36,7 @@ _PUNCTUATION = [
     _rule("[](){}<>", r"[\]\[(){}<>]", r" \g<0> "),
     _rule("-", r"--", r" -- "),
 ]
+_FINAL_PERIOD = {pattern for _, pattern, _ in _PUNCTUATION if pattern.pattern.endswith(r"\s*$")}
 _CLOSING_QUOTES = [
     _rule("»”’", r"([»”’])", r" \1 "),
     _rule("'", r"''", " '' "),
@@ -50,14 +51,62 @@ _FUSED = re.compile(
 _TIS = re.compile(r"(?i) ('t)(is|was)\b")
 
 
+_FUSED_WORDS = frozenset(["cannot", "gimme", "gonna", "gotta", "lemme", "wanna"])
+_MAX_CACHED = 20_000
+_inner_tokens: dict[str, list[str]] = {}
+_last_tokens: dict[str, list[str]] = {}
+"""Caches of the tokens of one run of non-space characters inside a sentence and at its end: they depend on the run alone."""
+
+
 def word_tokens(sentence: str) -> list[str]:
     """Tokens of one sentence; a text of several sentences keeps the periods inside it on their words."""
-    text = sentence
+    runs = sentence.split()
+    if len(runs) < 2 or not _separable(sentence):
+        return _apply_rules(sentence, last=True)
+    tokens = [runs[0]] if _is_plain(runs[0]) else _apply_rules(runs[0] + " ", last=False)
+    for run in runs[1:-1]:
+        if _is_plain(run):
+            tokens.append(run)
+        else:
+            tokens += _cached(_inner_tokens, run, f" {run} ", last=False)
+    run = runs[-1]
+    return [*tokens, run] if _is_plain(run) else tokens + _cached(_last_tokens, run, f" {run}", last=True)
+
+
+def _separable(sentence: str) -> bool:
+    """Whether each run can be split by itself: the rules for quotes tell a space from other white space."""
+    if sentence[0].isspace() or sentence[-1].isspace():
+        return False
+    if '"' not in sentence and "'" not in sentence:
+        return True
+    return not _OTHER_SPACE.search(sentence)
+
+
+_OTHER_SPACE = re.compile(r"[^\S ]")
+
+
+def _is_plain(run: str) -> bool:
+    return run.isalnum() and run.lower() not in _FUSED_WORDS
+
+
+def _cached(cache: dict[str, list[str]], run: str, text: str, *, last: bool) -> list[str]:
+    tokens = cache.get(run)
+    if tokens is None:
+        tokens = _apply_rules(text, last=last)
+        if len(run) <= 40:
+            if len(cache) >= _MAX_CACHED:
+                cache.clear()
+            cache[run] = tokens
+    return tokens
+
+
+def _apply_rules(text: str, *, last: bool) -> list[str]:
+    """`last`: the text ends its sentence, so that a final period is split off."""
     for needs, pattern, replacement in _OPENING_QUOTES:
         if any(c in text for c in needs):
             text = pattern.sub(replacement, text)
     for needs, pattern, replacement in _PUNCTUATION:
-        if any(c in text for c in needs):
+        if any(c in text for c in needs) and (last or pattern not in _FINAL_PERIOD):
             text = pattern.sub(replacement, text)
     text = f" {text} "
     for needs, pattern, replacement in _CLOSING_QUOTES:
