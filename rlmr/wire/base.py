@@ -2,7 +2,7 @@
 
 import math
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -36,7 +36,7 @@ def _echoable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("holds a lone surrogate, which no reply can echo") from None
+        raise ValueError("holds a lone surrogate, which UTF-8 cannot carry") from None
     return text
 
 
@@ -45,6 +45,24 @@ SampleId = Annotated[
     Field(min_length=1, max_length=256, description="Chosen by the caller, echoed unchanged."),
     AfterValidator(_echoable),
 ]
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=_HasId)
+
+
+def unique_ids(items: list[Item]) -> list[Item]:
+    """Validator of a request's samples or groups: an id that occurs twice makes the reply ambiguous."""
+    seen: dict[str, int] = {}
+    for i, item in enumerate(items):
+        first = seen.setdefault(item.id, i)
+        if first != i:
+            raise ValueError(f"entries {first} and {i} have the same id: ids must differ within a request")
+    return items
 
 
 class ChatMessage(WireModel):
@@ -74,8 +92,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
         for item in value:
             _plain(item, depth + 1)
     elif isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-            raise ValueError("a string with a lone surrogate, which is not valid Unicode")
+        _echoable(value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is not a number that JSON can carry")
     elif isinstance(value, int) and not -(2**63) <= value < 2**64:
@@ -86,7 +103,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
 class Constraint(WireModel):
     """One constraint. Rule checkers: `type` is a registered id and `kwargs` its arguments. Judge: type `judge` and `text`."""
 
-    type: str = Field(
+    type: Annotated[str, AfterValidator(_echoable)] = Field(
         min_length=1,
         max_length=200,
         description="A registered constraint id such as `punctuation:no_comma`, or `judge`.",

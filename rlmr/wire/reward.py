@@ -1,11 +1,11 @@
 """POST /reward: the aggregation service."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from rlmr.wire.base import Constraint, Prompt, SampleId, WireModel
+from rlmr.wire.base import Constraint, Prompt, SampleId, WireModel, unique_ids
 from rlmr.wire.score import ModelIdentity
 from rlmr.wire.verify import VerifierIdentity
 
@@ -50,7 +50,7 @@ class RewardGroup(WireModel):
 
 
 class RewardRequest(WireModel):
-    groups: list[RewardGroup] = Field(min_length=1)
+    groups: Annotated[list[RewardGroup], AfterValidator(unique_ids)] = Field(min_length=1)
     strategy: StrategySpec | None = Field(
         default=None, description="null = the strategy the service is configured with."
     )

@@ -1,8 +1,10 @@
 """POST /score: the writing reward model."""
 
-from pydantic import Field
+from typing import Annotated
 
-from rlmr.wire.base import Prompt, SampleId, Status, WireModel
+from pydantic import AfterValidator, Field
+
+from rlmr.wire.base import Prompt, SampleId, Status, WireModel, unique_ids
 
 
 class ScoreSample(WireModel):
@@ -12,7 +14,9 @@ class ScoreSample(WireModel):
 
 
 class ScoreRequest(WireModel):
-    samples: list[ScoreSample] = Field(min_length=1, description="Any mix of prompts; order is preserved.")
+    samples: Annotated[list[ScoreSample], AfterValidator(unique_ids)] = Field(
+        min_length=1, description="Any mix of prompts; order is preserved."
+    )
 
 
 class ModelIdentity(WireModel):

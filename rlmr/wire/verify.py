@@ -1,10 +1,10 @@
 """POST /verify: the constraint verifier."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from rlmr.wire.base import Constraint, Prompt, SampleId, Status, WireModel
+from rlmr.wire.base import Constraint, Prompt, SampleId, Status, WireModel, unique_ids
 
 
 class VerifySample(WireModel):
@@ -19,7 +19,9 @@ class VerifySample(WireModel):
 
 
 class VerifyRequest(WireModel):
-    samples: list[VerifySample] = Field(min_length=1, description="Any mix of prompts; order is preserved.")
+    samples: Annotated[list[VerifySample], AfterValidator(unique_ids)] = Field(
+        min_length=1, description="Any mix of prompts; order is preserved."
+    )
     mode: Literal["strict", "loose"] = Field(
         default="strict",
         description="strict: the response as it is. loose: also without its first/last line and without asterisks (IFEval's loose).",

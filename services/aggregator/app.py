@@ -1,9 +1,9 @@
 """The aggregator: routes and lifespan."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from rlmr.serving import ApiError, Readiness, create_app, serve
+from rlmr.serving.disconnect import ClientLeft, until_disconnect
 from rlmr.wire import (
     FieldError,
     GetRewardReply,
@@ -27,6 +28,8 @@ from services.aggregator.reward import Rewarder, one_identity
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.signals import Question
 from services.aggregator.upstream import Upstream
+
+T = TypeVar("T")
 
 
 def bind_strategy(settings: AggregatorSettings, spec: StrategySpec | None) -> BoundStrategy:
@@ -52,19 +55,15 @@ def bind_strategy(settings: AggregatorSettings, spec: StrategySpec | None) -> Bo
         raise ApiError(422, "invalid_request", f"{errors[0].path}: {errors[0].message}", errors) from exc
 
 
-def check_groups(groups: list[RewardGroup], max_samples: int) -> None:
-    """Raises ApiError 422 for too many samples and for ids that occur twice."""
-    total, seen = 0, set()
+def check_size(groups: list[RewardGroup], max_samples: int) -> None:
+    """Raises ApiError 422 for more responses than one request may hold."""
+    total = 0
     for i, group in enumerate(groups):
         total += len(group.responses)
         if total > max_samples:
             message = f"more than {max_samples} responses in one request: send fewer groups or raise MAX_SAMPLES"
             path = f"groups[{i}].responses"
             raise ApiError(422, "too_many_samples", f"{path}: {message}", [FieldError(path=path, message=message)])
-        if group.id in seen:
-            path, message = f"groups[{i}].id", "an earlier group of this request has the same id"
-            raise ApiError(422, "invalid_request", f"{path}: {message}", [FieldError(path=path, message=message)])
-        seen.add(group.id)
 
 
 def encode_groups(rewarder: Rewarder, groups: list[RewardGroup], name: str) -> list[Question]:
@@ -80,6 +79,11 @@ def encode_groups(rewarder: Rewarder, groups: list[RewardGroup], name: str) -> l
     return questions
 
 
+async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Results in order; cancelling it cancels all."""
+    return list(await asyncio.gather(*work))
+
+
 def build_app(settings: AggregatorSettings) -> FastAPI:
     metrics = AggregatorMetrics.create()
     writing_rm = Upstream("writing_rm", settings.writing_rm_url, settings, metrics)
@@ -91,12 +95,14 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     @router.post("/reward", summary="Rewards for whole groups, with the decision to train on each or drop it")
     async def reward(body: RewardRequest, request: Request) -> RewardReply:
         bound = bind_strategy(settings, body.strategy)
-        check_groups(body.groups, settings.max_samples)
+        check_size(body.groups, settings.max_samples)
         questions = encode_groups(rewarder, body.groups, "groups")
         request_id = request.scope["rlmr_request_id"]
-        answers = await asyncio.gather(
-            *(rewarder.group(g, q, bound, request_id) for g, q in zip(body.groups, questions, strict=True))
-        )
+        work = (rewarder.group(g, q, bound, request_id) for g, q in zip(body.groups, questions, strict=True))
+        try:
+            answers = await until_disconnect(request, all_of(work))
+        except ClientLeft:
+            return Response(status_code=499)  # type: ignore[return-value]
         reply = RewardReply(
             strategy=StrategySpec(name=bound.name, **bound.params.model_dump()),
             model=one_identity([signals.model for _, signals in answers]),
@@ -115,8 +121,11 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
             raise ApiError(422, "too_many_samples", f"query: {message}", [FieldError(path="query", message=message)])
         questions = encode_groups(rewarder, groups, "labels")
         request_id = request.scope["rlmr_request_id"]
-        asked = (rewarder.ask(g, q, bound, request_id) for g, q in zip(groups, questions, strict=True))
-        return lone.reply(await asyncio.gather(*asked), bound)
+        work = (rewarder.ask(g, q, bound, request_id) for g, q in zip(groups, questions, strict=True))
+        try:
+            return lone.reply(await until_disconnect(request, all_of(work)), bound)
+        except ClientLeft:
+            return Response(status_code=499)  # type: ignore[return-value]
 
     async def readiness() -> Readiness:
         need = bind_strategy(settings, None).strategy

@@ -43,9 +43,13 @@ class AggregatorSettings(ServiceSettings):
     min_valid: int = Field(default=2, ge=1, description="Fewest valid samples of a group (at most its size).")
     min_valid_share: float = Field(default=0.5, ge=0, le=1, description="Smallest valid share of a group.")
 
-    timeout_seconds: float = Field(default=30.0, gt=0, description="Deadline of an upstream call without any text.")
+    timeout_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="Deadline of an upstream call without any text, the wait in the upstream's queue included.",
+    )
     timeout_seconds_per_1000_chars: float = Field(
-        default=0.05, ge=0, description="Added to the deadline for every 1,000 characters of prompt and responses."
+        default=0.1, ge=0, description="Added to the deadline for every 1,000 characters of prompt and responses."
     )
     timeout_max_seconds: float = Field(
         default=170.0, gt=0, description="Longest deadline; below the 180 s after which OpenRLHF gives up."

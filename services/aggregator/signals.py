@@ -1,8 +1,9 @@
 """The two signals of a group: writing rewards and verdicts. A reply is believed only sample by sample, and only if it is sound."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -41,6 +42,10 @@ class Verdict:
     reasons: list[str] = field(default_factory=list)
 
 
+Answer = TypeVar("Answer", Writing, Verdict)
+Reply = TypeVar("Reply", ScoreReply, VerifyReply)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """How a call is to be made."""
@@ -56,93 +61,104 @@ class Question:
 
     n: int
     positions: list[int]
-    """Responses that are sent; the others are longer than the limit."""
+    """Responses that are sent."""
+    held_back: dict[int, tuple[Status, str]]
+    """Responses that are not, with their status and the reason."""
     score: bytes
     verify: bytes
 
 
 def encode(group: RewardGroup, mode: Literal["strict", "loose"], max_chars: int) -> Question:
-    """Sample ids are positions in the group. A response over `max_chars` is not sent; with a prompt over it, none is. Raises
-    orjson.JSONEncodeError for what JSON cannot carry between services (integers beyond 64 bits in kwargs)."""
-    prompt = [m.model_dump() for m in group.prompt] if isinstance(group.prompt, list) else group.prompt
+    """Sample ids are positions in the group. Raises orjson.JSONEncodeError for a prompt that is not valid Unicode."""
     constraints = None if group.constraints is None else [c.model_dump(exclude_none=True) for c in group.constraints]
-    prompt_chars = sum(len(m.content) for m in group.prompt) if isinstance(group.prompt, list) else len(group.prompt)
-    positions = [i for i, text in enumerate(group.responses) if max(prompt_chars, len(text)) <= max_chars]
+    if isinstance(group.prompt, str):
+        prompt: object = group.prompt
+        prompt_chars = len(group.prompt)
+    else:
+        prompt = [m.model_dump() for m in group.prompt]
+        prompt_chars = sum(len(m.content) for m in group.prompt)
+    held_back: dict[int, tuple[Status, str]] = {}
+    for i, text in enumerate(group.responses):
+        if max(prompt_chars, len(text)) > max_chars:
+            held_back[i] = Status.TOO_LONG, f"prompt or response longer than {max_chars} characters"
+        elif not _encodable(text):
+            held_back[i] = Status.INVALID_INPUT, "the response holds a lone surrogate, which is not valid Unicode"
+    positions = [i for i in range(len(group.responses)) if i not in held_back]
     samples = [{"id": str(i), "prompt": prompt, "response": group.responses[i]} for i in positions]
     return Question(
         n=len(group.responses),
         positions=positions,
+        held_back=held_back,
         score=orjson.dumps({"samples": samples}),
         verify=orjson.dumps({"samples": [{**s, "constraints": constraints} for s in samples], "mode": mode}),
     )
 
 
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _merge(question: Question, given: list[Answer], held_back: Callable[[Status, str], Answer]) -> list[Answer]:
+    """One answer per response, in order: those of the samples that were sent, and the reasons of those that were not."""
+    answers = dict(zip(question.positions, given, strict=True))
+    answers.update({i: held_back(*why) for i, why in question.held_back.items()})
+    return [answers[i] for i in range(question.n)]
+
+
 async def ask_writing(upstream: Upstream, question: Question, call: Call) -> tuple[list[Writing], ModelIdentity | None]:
     """One per response, in order. Never raises for an upstream's fault: its failure is the status of every sample."""
-    answers = [Writing(Status.TOO_LONG, reason=_TOO_LONG)] * question.n
-    if not question.positions:
-        return answers, None
+    given: list[Writing] = []
     model = None
-    try:
-        content = await upstream.post(
-            "score", question.score, deadline=call.deadline, retries=call.retries, request_id=call.request_id
-        )
-        reply = ScoreReply.model_validate_json(content, extra="ignore")
-        _check_ids([r.id for r in reply.results], question.positions)
-        given, model = [_writing(r) for r in reply.results], reply.model
-    except UpstreamFailure as failure:
-        given = [Writing(failure.status, reason=failure.reason)] * len(question.positions)
-    except (ValidationError, UnsoundReply) as exc:
-        given = [Writing(Status.UNPARSEABLE, reason=_unsound(upstream.name, exc))] * len(question.positions)
-    for i, answer in zip(question.positions, given, strict=True):
-        answers[i] = answer
-    return answers, model
+    if question.positions:
+        try:
+            reply = await _reply(upstream, "score", question.score, question.positions, call, ScoreReply)
+            given, model = [_writing(r) for r in reply.results], reply.model
+        except UpstreamFailure as failure:
+            given = [Writing(failure.status, reason=failure.reason)] * len(question.positions)
+    return _merge(question, given, lambda status, why: Writing(status, reason=why)), model
 
 
 async def ask_verdicts(
     upstream: Upstream, question: Question, call: Call
 ) -> tuple[list[Verdict], VerifierIdentity | None]:
     """As ask_writing."""
-    answers = [Verdict(Status.TOO_LONG, reasons=[_TOO_LONG])] * question.n
-    if not question.positions:
-        return answers, None
+    given: list[Verdict] = []
     verifier = None
+    if question.positions:
+        try:
+            reply = await _reply(upstream, "verify", question.verify, question.positions, call, VerifyReply)
+            given, verifier = [_verdict(r) for r in reply.results], reply.verifier
+        except UpstreamFailure as failure:
+            given = [Verdict(failure.status, reasons=[failure.reason])] * len(question.positions)
+    return _merge(question, given, lambda status, why: Verdict(status, reasons=[why])), verifier
+
+
+async def _reply(
+    upstream: Upstream, path: str, body: bytes, positions: list[int], call: Call, kind: type[Reply]
+) -> Reply:
+    """The reply, if it answers what was asked. Raises UpstreamFailure."""
+    content = await upstream.post(path, body, deadline=call.deadline, retries=call.retries, request_id=call.request_id)
     try:
-        content = await upstream.post(
-            "verify", question.verify, deadline=call.deadline, retries=call.retries, request_id=call.request_id
-        )
-        reply = VerifyReply.model_validate_json(content, extra="ignore")
-        _check_ids([r.id for r in reply.results], question.positions)
-        given, verifier = [_verdict(r) for r in reply.results], reply.verifier
-    except UpstreamFailure as failure:
-        given = [Verdict(failure.status, reasons=[failure.reason])] * len(question.positions)
-    except (ValidationError, UnsoundReply) as exc:
-        given = [Verdict(Status.UNPARSEABLE, reasons=[_unsound(upstream.name, exc)])] * len(question.positions)
-    for i, answer in zip(question.positions, given, strict=True):
-        answers[i] = answer
-    return answers, verifier
-
-
-_TOO_LONG = "prompt or response longer than the aggregator's MAX_CHARS"
-
-
-class UnsoundReply(ValueError):
-    """A reply that parses but does not answer what was asked."""
-
-
-def _check_ids(ids: list[str], positions: list[int]) -> None:
-    if len(ids) != len(positions):
-        raise UnsoundReply(f"{len(ids)} results for {len(positions)} samples")
-    if ids != [str(i) for i in positions]:
-        raise UnsoundReply("the results' ids are not those of the samples, in their order")
-
-
-def _unsound(name: str, exc: Exception) -> str:
-    if isinstance(exc, ValidationError):
+        # Unknown fields are let through: during a rollout a newer service may say more.
+        reply = kind.model_validate_json(content, extra="ignore")
+    except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return f"{name}: reply is not what the wire contract says: {where}: {first['msg']}"
-    return f"{name}: unsound reply: {exc}"
+        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: not a {kind.__name__}: {why}") from exc
+    ids = [r.id for r in reply.results]
+    if len(ids) != len(positions):
+        why = f"{len(ids)} results for {len(positions)} samples"
+        raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: {why}")
+    if ids != [str(i) for i in positions]:
+        why = "the results' ids are not those of the samples, in their order"
+        raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: {why}")
+    return reply
 
 
 def _writing(result: ScoreResult) -> Writing:
