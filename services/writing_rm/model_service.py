@@ -82,14 +82,12 @@ class ModelService:
 
     def problems(self) -> list[str]:
         """Why /score cannot answer truthfully now; empty when it can."""
-        if self._starting or self.engine is None:
-            return self._starting
-        return self.engine.problems()
+        return self._starting + (self.engine.problems() if self.engine is not None else [])
 
     async def reply(self, request: ScoreRequest) -> ScoreReply:
         """Raises ApiError 503 until the engine has once reproduced the golden scores, Overloaded when the queue is full."""
         if self.scorer is None or self.manifest is None or self.engine is None:
-            reasons = "; ".join(self._starting)
+            reasons = "; ".join(self.problems())
             raise ApiError(503, "not_ready", f"not ready: {reasons}", headers={"Retry-After": "2"})
         results = await self.scorer.results(request.samples)
         identity = ModelIdentity(name=self.manifest.name, revision=self.manifest.revision, engine=self.engine.identity)

@@ -62,7 +62,7 @@ def export_reward_model(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        tokenizer = _copy_tokenizer(checkpoint, work)
+        tokenizer = _copy_tokenizer(checkpoint, work, config)
         new_config = rewrite_config(config, pad_token_id=tokenizer.pad_token_id)
         (work / "config.json").write_text(json.dumps(new_config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         copy_weights(checkpoint, work, config)
@@ -165,7 +165,7 @@ def _openrlhf_constants(config: dict[str, Any]) -> Standardisation | None:
     )
 
 
-def _copy_tokenizer(checkpoint: Path, out: Path) -> Any:
+def _copy_tokenizer(checkpoint: Path, out: Path, config: dict[str, Any]) -> Any:
     """Saves the tokenizer with a padding token that is not EOS.
 
     transformers' classifiers read the scalar at the last token that is not padding: with pad = eos, the usual default of base
@@ -188,6 +188,12 @@ def _copy_tokenizer(checkpoint: Path, out: Path) -> Any:
                 "tokenizer_config.json to a token that texts do not use"
             )
         tokenizer.pad_token = spare[0]
+    largest = max(tokenizer.get_vocab().values())
+    if largest >= config["vocab_size"]:
+        # sglang's whole server dies of one such id.
+        raise ExportError(
+            f"{checkpoint}: token id {largest} is outside the model's vocabulary of {config['vocab_size']}"
+        )
     tokenizer.save_pretrained(str(out))
     return tokenizer
 

@@ -48,8 +48,8 @@ def write_random_checkpoint(
         "hidden_size": 64,
         "intermediate_size": 128,
         "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
+        "num_attention_heads": 2,  # of width 32, the smallest vLLM's CPU attention takes
+        "num_key_value_heads": 1,
         "max_position_embeddings": 512,
     } | shape
     sizes.setdefault("head_dim", sizes["hidden_size"] // sizes["num_attention_heads"])

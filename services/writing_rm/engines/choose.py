@@ -25,4 +25,6 @@ def make_engine(settings: WritingRmSettings, check: GoldenCheck, metrics: Writin
             max_batch_tokens=settings.max_batch_tokens or (4096 if device == "cpu" else 16384),
             share_prefixes=settings.share_prefixes,
         )
-    raise ValueError(f"engine {settings.engine!r} is not built in yet: set RLMR_WRITING_RM_ENGINE=torch")
+    from services.writing_rm.engines.http_pool import HttpPool
+
+    return HttpPool(settings, check, metrics)
