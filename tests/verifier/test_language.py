@@ -49,5 +49,7 @@ def pieces() -> list[str]:
 
 
 def test_the_language_is_the_one_that_langdetect_finds_with_seed_0() -> None:
-    different = [(text, detect_language(text), reference(text)) for text in pieces() if detect_language(text) != reference(text)]
+    different = [
+        (text, detect_language(text), reference(text)) for text in pieces() if detect_language(text) != reference(text)
+    ]
     assert different == []

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -27,7 +28,7 @@ def torch_model(model_dir: Path) -> TorchModel:
     return TorchModel.load(model_dir, dtype="float32", device="cpu", max_batch_tokens=4096)
 
 
-def pool_for(model_dir: Path, engines: list[FakeEngine], **changes: object) -> HttpPool:
+def pool_for(model_dir: Path, engines: list[FakeEngine], **changes: Any) -> HttpPool:
     settings = WritingRmSettings(
         model_dir=model_dir,
         engine=engines[0].kind,
@@ -48,6 +49,23 @@ async def running(pool: HttpPool) -> AsyncIterator[HttpPool]:
         yield pool
     finally:
         await pool.stop()
+
+
+@asynccontextmanager
+async def served(
+    model_dir: Path, model: TorchModel, count: int = 1, **changes: Any
+) -> AsyncIterator[tuple[HttpPool, list[FakeEngine]]]:
+    """A pool over `count` engines, all proven."""
+    engines = [FakeEngine(model) for _ in range(count)]
+    try:
+        for engine in engines:
+            await engine.start()
+        async with running(pool_for(model_dir, engines, **changes)) as pool:
+            await until(lambda: all(s.problem is None for s in pool.servers))
+            yield pool, engines
+    finally:
+        for engine in engines:
+            await engine.stop()
 
 
 async def until(condition: Callable[[], bool], patience: float = 20) -> None:
@@ -152,27 +170,24 @@ async def test_failures_after_start_are_statuses(mode: str, model_dir: Path, tor
 async def test_a_hanging_engine_is_a_timeout_and_must_prove_itself_again(
     model_dir: Path, torch_model: TorchModel
 ) -> None:
-    async with FakeEngine(torch_model) as engine:
-        async with running(pool_for(model_dir, [engine], engine_timeout_seconds=0.5)) as pool:
-            engine.mode = "hang"
-            outcomes = await pool.score(TEXTS)
-            assert {o.status for o in outcomes if isinstance(o, Failure)} == {Status.TIMEOUT}
-            assert len(pool.problems()) == 1
-            engine.mode = "right"
-            await until(lambda: not pool.problems())
-            assert_right(await pool.score(TEXTS), torch_model)
+    async with served(model_dir, torch_model, engine_timeout_seconds=0.5) as (pool, (engine,)):
+        engine.mode = "hang"
+        outcomes = await pool.score(TEXTS)
+        assert {o.status for o in outcomes if isinstance(o, Failure)} == {Status.TIMEOUT}
+        assert len(pool.problems()) == 1
+        engine.mode = "right"
+        await until(lambda: not pool.problems())
+        assert_right(await pool.score(TEXTS), torch_model)
 
 
 async def test_a_dead_engine_is_replaced_by_a_living_one(model_dir: Path, torch_model: TorchModel) -> None:
-    async with FakeEngine(torch_model) as first, FakeEngine(torch_model) as second:
-        async with running(pool_for(model_dir, [first, second])) as pool:
-            await until(lambda: all(s.problem is None for s in pool.servers))
-            await first.stop()
-            outcomes = await asyncio.gather(
-                *(pool.score([Text((5, 6, i), f"p{i}"), Text((5, 7, i), f"p{i}")]) for i in range(10, 30))
-            )
-            assert all(isinstance(o, float) for batch in outcomes for o in batch)
-            assert pool.problems() == []
+    async with served(model_dir, torch_model, count=2) as (pool, (first, _)):
+        await first.stop()
+        outcomes = await asyncio.gather(
+            *(pool.score([Text((5, 6, i), f"p{i}"), Text((5, 7, i), f"p{i}")]) for i in range(10, 30))
+        )
+        assert all(isinstance(o, float) for batch in outcomes for o in batch)
+        assert pool.problems() == []
 
 
 async def test_a_restarted_engine_with_another_bias_gives_no_score(model_dir: Path, torch_model: TorchModel) -> None:
@@ -190,34 +205,29 @@ async def test_a_restarted_engine_with_another_bias_gives_no_score(model_dir: Pa
 
 
 async def test_a_bias_that_appears_without_a_restart_is_found(model_dir: Path, torch_model: TorchModel) -> None:
-    async with FakeEngine(torch_model) as engine:
-        async with running(pool_for(model_dir, [engine], golden_check_seconds=0.1)) as pool:
-            engine.mode = "bias"
-            await until(lambda: "standard deviations off" in "".join(pool.problems()))
+    async with served(model_dir, torch_model, golden_check_seconds=0.1) as (pool, (engine,)):
+        engine.mode = "bias"
+        await until(lambda: "standard deviations off" in "".join(pool.problems()))
 
 
 async def test_a_prompt_stays_on_one_engine_and_prompts_spread(model_dir: Path, torch_model: TorchModel) -> None:
-    async with FakeEngine(torch_model) as first, FakeEngine(torch_model) as second:
-        async with running(pool_for(model_dir, [first, second])) as pool:
-            await until(lambda: all(s.problem is None for s in pool.servers))
-            first.calls.clear()
-            second.calls.clear()
-            for i in range(10, 42):
-                for _ in range(2):
-                    await pool.score([Text((5, 6, i), f"prompt {i}")])
-            for engine in (first, second):
-                met = [call[0][2] for call in engine.calls]
-                assert len(met) >= 10
-                assert all(met.count(i) == 2 for i in met)
+    async with served(model_dir, torch_model, count=2) as (pool, (first, second)):
+        first.calls.clear()
+        second.calls.clear()
+        for i in range(10, 42):
+            for _ in range(2):
+                await pool.score([Text((5, 6, i), f"prompt {i}")])
+        for engine in (first, second):
+            met = [call[0][2] for call in engine.calls]
+            assert len(met) >= 10
+            assert all(met.count(i) == 2 for i in met)
 
 
 async def test_an_overloaded_engine_passes_groups_on(model_dir: Path, torch_model: TorchModel) -> None:
-    async with FakeEngine(torch_model) as first, FakeEngine(torch_model) as second:
-        async with running(pool_for(model_dir, [first, second])) as pool:
-            await until(lambda: all(s.problem is None for s in pool.servers))
-            home = pool._choose("p", set())
-            assert home is not None
-            home.in_flight = 100
-            other = pool._choose("p", set())
-            assert other is not None
-            assert other is not home
+    async with served(model_dir, torch_model, count=2) as (pool, _):
+        home = pool._choose("p", set())
+        assert home is not None
+        home.in_flight = 100
+        other = pool._choose("p", set())
+        assert other is not None
+        assert other is not home
