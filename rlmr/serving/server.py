@@ -25,13 +25,14 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Not uvicorn's own, which ends the process by the signal: a service that drained exits with code 0."""
-        if not self.app.state.draining and sig == signal.SIGTERM and self.drain_seconds > 0:
-            log.info("draining", seconds=self.drain_seconds)
-            asyncio.get_running_loop().call_later(self.drain_seconds, setattr, self, "should_exit", True)
-        else:
+        # Marked before anything else: the next signal may interrupt this very handler.
+        draining, self.app.state.draining = self.app.state.draining, True
+        if draining or sig != signal.SIGTERM or self.drain_seconds == 0:
             self.force_exit = self.should_exit
             self.should_exit = True
-        self.app.state.draining = True
+            return
+        asyncio.get_running_loop().call_later(self.drain_seconds, setattr, self, "should_exit", True)
+        log.info("draining", seconds=self.drain_seconds)
 
     async def startup(self, sockets: list | None = None) -> None:
         await super().startup(sockets=sockets)

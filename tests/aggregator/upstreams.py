@@ -56,7 +56,7 @@ class FakeUpstream:
     """One HTTP server on a free port, in a thread. `faults` are used up one per POST; `always` is the behaviour after them.
 
     Behaviours: "ok", an HTTP status as int, ("status", 429, {"Retry-After": "1"}), "hang", "reset", "truncated", "nan", "short",
-    "swapped", "drip", "not_json", "half_closed".
+    "swapped", "drip", "not_json", "half_closed", "slow" (0.1 s), "hold" (until `release` is set).
     """
 
     def __init__(self, kind: str, port: int = 0) -> None:
@@ -68,6 +68,7 @@ class FakeUpstream:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self._started = threading.Event()
+        self.release = threading.Event()
 
     @property
     def url(self) -> str:
@@ -78,6 +79,7 @@ class FakeUpstream:
         self.requests.clear()
         self.headers.clear()
         self.always, self.ready = "ok", True
+        self.release.clear()
 
     def start(self) -> "FakeUpstream":
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
@@ -86,6 +88,7 @@ class FakeUpstream:
         return self
 
     def stop(self) -> None:
+        self.release.set()
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(10)
         self._started.clear()
@@ -131,6 +134,12 @@ class FakeUpstream:
             return web.json_response({"code": "told"}, status=fault[1], headers=fault[2])
         if fault == "hang":
             await self._stopping.wait()
+        if fault == "hold":
+            await asyncio.to_thread(self.release.wait)
+            return web.json_response(answer)
+        if fault == "slow":
+            await asyncio.sleep(0.1)
+            return web.json_response(answer)
         if fault == "reset":
             assert request.transport is not None
             sock = request.transport.get_extra_info("socket")
