@@ -4,7 +4,7 @@ from services.verifier.constraints import check
 check("length_constraints:number_words", {"num_words": 50, "relation": "at least"}, prompt, response).passed
 """
 
-from services.verifier.constraints import ifeval
+from services.verifier.constraints import ifbench, ifeval
 from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate
 from services.verifier.constraints.registry import (
     Checker,
@@ -26,6 +26,7 @@ __all__ = [
     "check",
     "describe",
     "evaluate",
+    "ifbench",
     "ifeval",
     "prepare",
     "registry",

@@ -7,11 +7,16 @@ sharing this object is where the verifier's speed comes from.
 import re
 from functools import cached_property
 
+import regex
+
 from services.verifier.text.language import detect_language
 from services.verifier.text.sentences import split_sentences
 from services.verifier.text.words import word_tokens
 
 _WORD = re.compile(r"\w+")
+# Beyond ASCII `re` splits words at combining vowel signs, which breaks every word of Hindi or Tamil; `regex` follows Unicode, and
+# so do the reference checkers, whose tokenizer uses it.
+_UNICODE_WORD = regex.compile(r"\w+")
 _FOLDS_TO_ASCII = re.compile("[\u0130\u0131\u017f\u212a]")
 
 
@@ -43,7 +48,9 @@ class Text:
     @cached_property
     def words(self) -> list[str]:
         r"""Runs of `\w`: "don't" is two words, and a run of Chinese characters is one. IFEval's definition."""
-        return _WORD.findall(self.raw)
+        if self.raw.isascii():
+            return _WORD.findall(self.raw)
+        return list(_UNICODE_WORD.findall(self.raw))
 
     @cached_property
     def sentences(self) -> list[str]:

@@ -1,0 +1,44 @@
+"""words: a keyword at a given place."""
+
+from string import punctuation
+
+from services.verifier.constraints.registry import Kwargs, Phrase, Positive, Verdict, checker
+from services.verifier.text import Text
+from services.verifier.text.words import word_tokens
+
+
+class KeywordsSpecificPosition(Kwargs):
+    keyword: Phrase
+    n: Positive
+    m: Positive
+
+
+@checker(
+    "words:keywords_specific_position",
+    KeywordsSpecificPosition,
+    'Make "{keyword}" word {m} of sentence {n}.',
+)
+def keywords_specific_position(text: Text, kw: KeywordsSpecificPosition) -> Verdict:
+    """One token of one sentence, case ignored; tokens without a letter or digit are not counted."""
+    if len(text.sentences) < kw.n:
+        return Verdict(False, f"{len(text.sentences)} sentences, no sentence {kw.n}")
+    words = [t for t in word_tokens(text.sentences[kw.n - 1]) if any(c.isalnum() for c in t)]
+    if len(words) < kw.m:
+        return Verdict(False, f"sentence {kw.n} has {len(words)} words, no word {kw.m}")
+    found = words[kw.m - 1]
+    return Verdict(found.lower() == kw.keyword.strip().lower(), f"word {kw.m} of sentence {kw.n} is {found[:40]!r}")
+
+
+class WordsPosition(Kwargs):
+    keyword: Phrase
+
+
+@checker("words:words_position", WordsPosition, 'Make "{keyword}" the second word and the second to last word.')
+def words_position(text: Text, kw: WordsPosition) -> Verdict:
+    """Second token, and second to last token before a final punctuation mark; case ignored."""
+    tokens = [token.lower() for token in text.tokens]
+    back = 3 if tokens and tokens[-1] in punctuation else 2
+    if len(tokens) < back:
+        return Verdict(False, f"{len(tokens)} words are too few")
+    passed = tokens[1] == tokens[-back] == kw.keyword.strip().lower()
+    return Verdict(passed, f"second word {tokens[1][:40]!r}, second to last {tokens[-back][:40]!r}")
