@@ -3,7 +3,7 @@
 import typer
 
 from rlmr import __version__
-from rlmr.cli import rm, serve, train, world
+from rlmr.cli import constraints, evaluate, rm, serve, train, world
 
 app = typer.Typer(
     name="rlmr",
@@ -14,6 +14,8 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("train")(train.train)
+app.add_typer(constraints.app)
+app.add_typer(evaluate.app)
 app.add_typer(rm.app)
 app.add_typer(world.app)
 

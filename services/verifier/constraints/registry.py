@@ -107,7 +107,7 @@ def prepare(id: str, kwargs: dict[str, Any]) -> Prepared:
     """Looks up the checker and validates its kwargs. Raises ConstraintError."""
     found = registry.get(id)
     if found is None:
-        raise ConstraintError(_unknown(id))
+        raise ConstraintError(unknown_id(id))
     try:
         return Prepared(found, found.kwargs.model_validate(kwargs))
     except ValidationError as error:
@@ -140,7 +140,8 @@ def _type_name(schema: dict[str, Any]) -> str:
     return str(schema.get("type", "any"))
 
 
-def _unknown(id: str) -> str:
+def unknown_id(id: str) -> str:
+    """Message for an id that is not registered: the ids of its family, or the families."""
     family = id.split(":")[0]
     near = sorted(k for k in registry if k.split(":")[0] == family) or sorted({k.split(":")[0] + ":" for k in registry})
     return f"unknown constraint id {id[:100]!r}; allowed: {', '.join(near)}"
