@@ -3,7 +3,7 @@
 import typer
 
 from rlmr import __version__
-from rlmr.cli import constraints, evaluate, rm, serve, train, world
+from rlmr.cli import constraints, doctor, evaluate, rm, serve, train, world
 
 app = typer.Typer(
     name="rlmr",
@@ -13,6 +13,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command("serve")(serve.serve)
+app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
 app.add_typer(constraints.app)
 app.add_typer(evaluate.app)

@@ -31,6 +31,11 @@ class DrainingServer(uvicorn.Server):
             self.force_exit = self.should_exit
             self.should_exit = True
             return
+        asyncio.get_running_loop().call_soon_threadsafe(
+            self._drain
+        )  # a signal handler must not log: it may interrupt a log
+
+    def _drain(self) -> None:
         asyncio.get_running_loop().call_later(self.drain_seconds, setattr, self, "should_exit", True)
         log.info("draining", seconds=self.drain_seconds)
 

@@ -119,7 +119,7 @@ class ServiceInfo(WireModel):
 
     service: str = Field(description="writing-rm, verifier or aggregator.")
     version: str = Field(description="Version of the rlmr distribution.")
-    wire: Literal["v1"] = "v1"
+    wire: Literal["v1"] = Field(default="v1", description="Version of the wire contract.")
     details: dict[str, Any] = Field(
         default_factory=dict, description="Model, checkers, strategy and settings in force (no secrets)."
     )

@@ -45,12 +45,16 @@ class RewardGroup(WireModel):
 
     id: SampleId
     prompt: Prompt
-    constraints: list[Constraint] | None = Field(description="As in POST /verify.")
+    constraints: list[Constraint] | None = Field(
+        description="What must hold, as in POST /verify: null = the judge reads it out of the prompt, [] = nothing."
+    )
     responses: list[str] = Field(min_length=1, description="The group: n responses to the same prompt.")
 
 
 class RewardRequest(WireModel):
-    groups: Annotated[list[RewardGroup], AfterValidator(unique_ids)] = Field(min_length=1)
+    groups: Annotated[list[RewardGroup], AfterValidator(unique_ids)] = Field(
+        min_length=1, description="Any number of groups; each is decided on its own."
+    )
     strategy: StrategySpec | None = Field(
         default=None, description="null = the strategy the service is configured with."
     )
@@ -71,13 +75,13 @@ class GroupDiagnostics(WireModel):
     best_violator_above_compliant: int = Field(
         default=0, description="Compliant samples ranked below the best violator."
     )
-    samples: list[SampleDiagnostics] = Field(default_factory=list)
+    samples: list[SampleDiagnostics] = Field(default_factory=list, description="One per response, in order.")
 
 
 class RewardGroupResult(WireModel):
     id: SampleId
-    decision: Decision
-    reason: DropReason | None = None
+    decision: Decision = Field(description="train, or drop: the group must not be trained on.")
+    reason: DropReason | None = Field(default=None, description="Why the group is dropped; null for train.")
     rewards: list[float | None] = Field(
         description="Final reward per response; null where the sample is invalid or the group is dropped."
     )
@@ -91,7 +95,7 @@ class RewardGroupResult(WireModel):
         ge=0,
         description="RLMR's penalty for this group, in writing-reward units; null for other strategies.",
     )
-    diagnostics: GroupDiagnostics
+    diagnostics: GroupDiagnostics = Field(description="What explains the rewards.")
 
 
 class RewardReply(WireModel):
@@ -102,7 +106,7 @@ class RewardReply(WireModel):
     verifier: VerifierIdentity | None = Field(
         default=None, description="Verifier; null if it was not asked or did not answer."
     )
-    groups: list[RewardGroupResult]
+    groups: list[RewardGroupResult] = Field(description="One per group, in the order of the request.")
 
 
 class GetRewardRequest(WireModel):
@@ -118,6 +122,9 @@ class GetRewardRequest(WireModel):
 
 
 class GetRewardReply(WireModel):
-    rewards: list[float]
-    scores: list[float]
-    extra_logs: dict[str, list[float]] = Field(default_factory=dict)
+    rewards: list[float] = Field(description="One per query, in the strategy's unit.")
+    scores: list[float] = Field(description="The same numbers: what OpenRLHF's dynamic filtering looks at.")
+    extra_logs: dict[str, list[float]] = Field(
+        default_factory=dict,
+        description="Columns for OpenRLHF's log: violated (0 or 1), writing (standard deviations).",
+    )

@@ -27,7 +27,7 @@ class ModelIdentity(WireModel):
 
 class ScoreResult(WireModel):
     id: SampleId
-    status: Status
+    status: Status = Field(description="ok: score, raw and tokens are set. Anything else: score and raw are null.")
     score: float | None = Field(
         default=None,
         description="(raw - mean) / std with the constants stored with the model: standard deviations of the reference set.",
@@ -38,5 +38,5 @@ class ScoreResult(WireModel):
 
 
 class ScoreReply(WireModel):
-    model: ModelIdentity
+    model: ModelIdentity = Field(description="What scored.")
     results: list[ScoreResult] = Field(description="One per sample, in the order of the request.")

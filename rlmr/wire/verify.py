@@ -29,16 +29,16 @@ class VerifyRequest(WireModel):
 
 
 class VerifierIdentity(WireModel):
-    name: str = Field(default="rlmr-verifier")
+    name: str = Field(default="rlmr-verifier", description="Name of the verifier.")
     revision: str = Field(description="Version of the rule checkers: same revision, same verdicts.")
     judge: str | None = Field(default=None, description="Judge model and prompt version; null without a judge.")
 
 
 class ConstraintResult(WireModel):
-    type: str
-    status: Status = Status.OK
+    type: str = Field(description="The constraint's id, as in the request.")
+    status: Status = Field(default=Status.OK, description="Whether this constraint has a verdict, and if not, why.")
     passed: bool | None = Field(default=None, description="null unless status is ok.")
-    source: Literal["rule", "judge"]
+    source: Literal["rule", "judge"] = Field(description="Who decided: a program or the LLM judge.")
     reason: str | None = Field(default=None, description="One line with the evidence, e.g. `213 words, at most 200`.")
 
 
@@ -51,5 +51,5 @@ class VerifyResult(WireModel):
 
 
 class VerifyReply(WireModel):
-    verifier: VerifierIdentity
+    verifier: VerifierIdentity = Field(description="What checked.")
     results: list[VerifyResult] = Field(description="One per sample, in the order of the request.")
