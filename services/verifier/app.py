@@ -1,7 +1,7 @@
 """The verifier service: POST /verify. Routes and lifespan only; the work is in service.py and verify.py."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -9,6 +9,8 @@ from fastapi import APIRouter, FastAPI
 from rlmr.serving import Readiness, create_app, serve
 from rlmr.wire import VerifyReply, VerifyRequest
 from services.verifier.constraints import registry
+from services.verifier.judge import Judge
+from services.verifier.judge.endpoint import ChatEndpoint
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.service import Verifier
 from services.verifier.settings import VerifierSettings
@@ -28,18 +30,24 @@ def build_app(settings: VerifierSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         detect_language("The language profiles are read before the first request needs them.")
-        ready.ready, ready.reasons = True, []
-        yield
-        ready.ready, ready.reasons = False, ["stopped"]
+        async with AsyncExitStack() as stack:
+            if settings.judge_url is not None:
+                endpoint = await stack.enter_async_context(ChatEndpoint(settings, metrics))
+                verifier.judge = Judge(endpoint, settings)
+            ready.ready, ready.reasons = True, []
+            yield
+            ready.ready, ready.reasons = False, ["stopped"]
 
     async def readiness() -> Readiness:
-        return ready
+        """With a judge configured, ready only while the judge is there."""
+        reason = await verifier.judge.why_not_ready() if ready.ready and verifier.judge else None
+        return ready if reason is None else Readiness(False, [reason])
 
     def details() -> dict[str, Any]:
         return {
             "verifier": verifier.identity.model_dump(),
             "checkers": {c.id: {"version": c.version, "summary": c.summary} for c in registry.values()},
-            "settings": settings.model_dump(mode="json", exclude={"api_key"}),
+            "settings": settings.model_dump(mode="json", exclude={"api_key", "judge_api_key"}),
         }
 
     return create_app(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from rlmr.serving.metrics import HttpMetrics
+from rlmr.serving.metrics import SECONDS_BUCKETS, HttpMetrics
 
 CHECK_SECONDS_BUCKETS = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)
 
@@ -16,6 +16,11 @@ class VerifierMetrics:
     verdicts: Counter
     sample_seconds: Histogram
     pending_samples: Gauge
+    judge_calls: Counter
+    judge_retries: Counter
+    judge_seconds: Histogram
+    cache_lookups: Counter
+    cache_bytes: Gauge
 
     @classmethod
     def create(cls) -> "VerifierMetrics":
@@ -35,6 +40,26 @@ class VerifierMetrics:
                 "Time to check the rule constraints of one sample, in seconds.",
                 buckets=CHECK_SECONDS_BUCKETS,
                 registry=registry,
+            ),
+            judge_calls=Counter(
+                "rlmr_verifier_judge_calls",
+                "Calls to the judge, retries not counted; purpose is verdict, yes_no or split.",
+                ["purpose", "outcome"],
+                registry=registry,
+            ),
+            judge_retries=Counter("rlmr_verifier_judge_retries", "Repeated attempts at the judge.", registry=registry),
+            judge_seconds=Histogram(
+                "rlmr_verifier_judge_seconds",
+                "Time of one call to the judge, retries included, in seconds.",
+                ["purpose"],
+                buckets=SECONDS_BUCKETS,
+                registry=registry,
+            ),
+            cache_lookups=Counter(
+                "rlmr_verifier_cache_lookups", "Look-ups of remembered verdicts.", ["result"], registry=registry
+            ),
+            cache_bytes=Gauge(
+                "rlmr_verifier_cache_bytes", "Memory of remembered verdicts, in bytes.", registry=registry
             ),
             pending_samples=Gauge(
                 "rlmr_verifier_samples_pending", "Samples accepted and not yet answered.", registry=registry

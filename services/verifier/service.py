@@ -1,4 +1,5 @@
-"""The verifier's work on requests: in slices, so that a large request never keeps the probes or its neighbours waiting."""
+"""The verifier's work on requests: rules first and in slices, so that a large request never keeps its neighbours waiting; then
+the judge for what is left; all-or-nothing decided in code."""
 
 import asyncio
 import time
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 
 from rlmr.serving import ApiError, Overloaded
 from rlmr.wire import (
+    Constraint,
     ConstraintResult,
     FieldError,
     Status,
@@ -16,30 +18,46 @@ from rlmr.wire import (
     VerifyResult,
     VerifySample,
 )
+from services.verifier.cache import ByteCache
 from services.verifier.constraints import Mode, registry, revision
+from services.verifier.judge import Judge, JudgeFailure
+from services.verifier.judge.judge import Budget
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.settings import VerifierSettings
-from services.verifier.verify import Constraints, check_rules, conclude, refusal
+from services.verifier.verify import JUDGE, Constraints, check_rules, conclude, prompt_text, refusal, sample_key
+
+Checked = list[ConstraintResult | None]
+"""Per constraint: the rules' answer, or None where the judge is to answer."""
 
 
 class Verifier:
     def __init__(self, settings: VerifierSettings, metrics: VerifierMetrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.identity = VerifierIdentity(revision=f"rules-{revision()}")
+        self.revision = f"rules-{revision()}"
+        self.judge: Judge | None = None
+        self.checked: ByteCache[Checked] = ByteCache(settings.cache_bytes // 2)
         self._pending = 0
+
+    @property
+    def identity(self) -> VerifierIdentity:
+        return VerifierIdentity(revision=self.revision, judge=self.judge.identity if self.judge else None)
 
     async def verify(self, request: VerifyRequest) -> VerifyReply:
         self._admit(request)
-        prepared = Constraints()
-        results: list[VerifyResult] = []
         with self._counted(len(request.samples)):
-            turn = time.perf_counter()
-            for sample in request.samples:
-                results.append(self._count(await self._sample(sample, request.mode, prepared)))
-                if time.perf_counter() - turn > self.settings.slice_seconds:
-                    await asyncio.sleep(0)
-                    turn = time.perf_counter()
-        return VerifyReply(verifier=self.identity, results=results)
+            work = _Work(self, request.mode)
+            try:
+                results = [await work.start(sample) for sample in request.samples]
+                answered = [self._count(r if isinstance(r, VerifyResult) else await r) for r in results]
+            finally:
+                await work.stop()
+        self._count_cache()
+        replies = zip(request.samples, answered, strict=True)
+        return VerifyReply(
+            verifier=self.identity,
+            # Equal samples share one answer; only the id is theirs.
+            results=[r if r.id == s.id else r.model_copy(update={"id": s.id}) for s, r in replies],
+        )
 
     def _admit(self, request: VerifyRequest) -> None:
         count, limit = len(request.samples), self.settings.max_samples
@@ -59,27 +77,110 @@ class Verifier:
             self._pending -= count
             self.metrics.pending_samples.set(self._pending)
 
-    async def _sample(self, sample: VerifySample, mode: Mode, prepared: Constraints) -> VerifyResult:
-        refused = refusal(sample, self.settings.max_chars, self.settings.max_constraints)
-        if refused is not None:
-            return refused
-        if sample.constraints is None:
-            reason = "no constraints given, and no judge is configured to read them out of the prompt"
-            return VerifyResult(id=sample.id, status=Status.UNVERIFIABLE, reason=reason)
-        with self.metrics.sample_seconds.time():
-            checked = check_rules(sample, sample.constraints, mode, prepared)
-        results = [
-            ConstraintResult(type="judge", status=Status.UNVERIFIABLE, source="judge", reason="no judge is configured")
-            if result is None
-            else result
-            for result in checked
-        ]
-        return conclude(sample.id, results)
-
     def _count(self, result: VerifyResult) -> VerifyResult:
         self.metrics.samples.labels(result.status.value, str(result.passed).lower()).inc()
         for part in result.constraints:
-            kind = part.type if part.type in registry or part.type == "judge" else "unknown"
+            kind = part.type if part.type in registry or part.type == JUDGE else "unknown"
             outcome = part.status.value if part.passed is None else "passed" if part.passed else "failed"
             self.metrics.verdicts.labels(kind, part.source, outcome).inc()
         return result
+
+    def _count_cache(self) -> None:
+        caches: list[ByteCache] = [self.checked]
+        if self.judge is not None:
+            caches += [self.judge.verdicts, self.judge.splits]
+        self.metrics.cache_bytes.set(sum(cache.bytes for cache in caches))
+        for cache in caches:
+            self.metrics.cache_lookups.labels("hit").inc(cache.hits)
+            self.metrics.cache_lookups.labels("miss").inc(cache.misses)
+            cache.hits = cache.misses = 0
+
+
+class _Work:
+    """One request: equal samples are answered once; samples that need the judge wait for it side by side."""
+
+    def __init__(self, verifier: Verifier, mode: Mode) -> None:
+        self._verifier, self._settings, self._mode = verifier, verifier.settings, mode
+        self._prepared = Constraints()
+        self._budget = Budget(verifier.settings.judge_calls_per_request)
+        self._answers: dict[bytes, VerifyResult | asyncio.Task[VerifyResult]] = {}
+        self._turn = time.perf_counter()
+
+    async def start(self, sample: VerifySample) -> "VerifyResult | asyncio.Task[VerifyResult]":
+        refused = refusal(sample, self._settings.max_chars, self._settings.max_constraints)
+        if refused is not None:
+            return refused
+        key = sample_key(sample, self._mode, self._verifier.revision)
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = self._answer(sample, key)
+            if time.perf_counter() - self._turn > self._settings.slice_seconds:
+                await asyncio.sleep(0)
+                self._turn = time.perf_counter()
+        return answer
+
+    async def stop(self) -> None:
+        """Nothing of a request outlives it, also when its caller left."""
+        tasks = [a for a in self._answers.values() if isinstance(a, asyncio.Task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _answer(self, sample: VerifySample, key: bytes) -> "VerifyResult | asyncio.Task[VerifyResult]":
+        if sample.constraints is None:
+            return asyncio.create_task(self._read_and_check(sample))
+        checked = self._check(sample, sample.constraints, key)
+        if None in checked and self._verifier.judge is not None:
+            return asyncio.create_task(self._ask_judge(sample, sample.constraints, checked))
+        return conclude(sample.id, [r or _no_judge() for r in checked])
+
+    def _check(self, sample: VerifySample, constraints: list[Constraint], key: bytes) -> Checked:
+        checked = self._verifier.checked.get(key)
+        if checked is None:
+            with self._verifier.metrics.sample_seconds.time():
+                checked = check_rules(sample, constraints, self._mode, self._prepared)
+            size = sum(600 + 4 * len(r.reason or "") for r in checked if r is not None)
+            self._verifier.checked.put(key, checked, size)
+        return checked
+
+    async def _read_and_check(self, sample: VerifySample) -> VerifyResult:
+        """A sample without constraints: the judge reads them out of the prompt first."""
+        judge = self._verifier.judge
+        if judge is None:
+            reason = "no constraints given, and no judge is configured to read them out of the prompt"
+            return VerifyResult(id=sample.id, status=Status.UNVERIFIABLE, reason=reason)
+        try:
+            constraints = await judge.constraints(prompt_text(sample.prompt), self._budget)
+        except JudgeFailure as failure:
+            return VerifyResult(id=sample.id, status=failure.status, reason=failure.reason)
+        full = sample.model_copy(update={"constraints": constraints})
+        checked = self._check(full, constraints, sample_key(full, self._mode, self._verifier.revision))
+        return await self._ask_judge(full, constraints, checked)
+
+    async def _ask_judge(self, sample: VerifySample, constraints: list[Constraint], checked: Checked) -> VerifyResult:
+        failed = any(r is not None and (r.passed is False or r.status is Status.INVALID_INPUT) for r in checked)
+        if failed and not self._settings.judge_after_failure:
+            return conclude(sample.id, [r or _not_asked() for r in checked])
+        verdicts = await asyncio.gather(
+            *(self._judged(sample, c.text or "") for c, r in zip(constraints, checked, strict=True) if r is None)
+        )
+        rest = iter(verdicts)
+        return conclude(sample.id, [r or next(rest) for r in checked])
+
+    async def _judged(self, sample: VerifySample, text: str) -> ConstraintResult:
+        judge = self._verifier.judge
+        assert judge is not None
+        try:
+            verdict = await judge.verdict(prompt_text(sample.prompt), text, sample.response, self._budget)
+        except JudgeFailure as failure:
+            return ConstraintResult(type=JUDGE, status=failure.status, source="judge", reason=failure.reason)
+        return ConstraintResult(type=JUDGE, passed=verdict.passed, source="judge", reason=verdict.reason)
+
+
+def _no_judge() -> ConstraintResult:
+    return ConstraintResult(type=JUDGE, status=Status.UNVERIFIABLE, source="judge", reason="no judge is configured")
+
+
+def _not_asked() -> ConstraintResult:
+    reason = "not asked: another constraint has decided the sample already"
+    return ConstraintResult(type=JUDGE, status=Status.UNVERIFIABLE, source="judge", reason=reason)

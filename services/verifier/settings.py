@@ -1,6 +1,8 @@
 """Settings of the verifier, each an environment variable RLMR_VERIFIER_<NAME> (the key: RLMR_API_KEY)."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from rlmr.serving import ServiceSettings
@@ -19,3 +21,50 @@ class VerifierSettings(ServiceSettings):
     slice_seconds: float = Field(
         default=0.01, gt=0, description="Longest work on one request before other requests get a turn, in seconds."
     )
+    cache_bytes: int = Field(
+        default=64 * 2**20, ge=0, description="Memory for remembered verdicts, in bytes; 0 switches the cache off."
+    )
+
+    judge_url: str | None = Field(
+        default=None,
+        description="OpenAI-compatible endpoint of the judge, e.g. http://127.0.0.1:30000/v1; unset = rules only, and what needs a "
+        "judge is unverifiable.",
+    )
+    judge_model: str = Field(default="", description="Name under which the endpoint serves the judge's model.")
+    judge_api_key: SecretStr | None = Field(default=None, description="Bearer key of the judge's endpoint.")
+    judge_mode: Literal["verdict", "yes_no"] = Field(
+        default="verdict",
+        description="verdict: a reason and a verdict as JSON. yes_no: log-probabilities of one token, cheaper and without a reason.",
+    )
+    judge_yes_threshold: float = Field(
+        default=0.5, gt=0, lt=1, description="In mode yes_no: least P(yes) / (P(yes) + P(no)) that passes."
+    )
+    judge_concurrency: int = Field(default=64, ge=1, description="Calls to the judge at the same time.")
+    judge_seconds: float = Field(
+        default=60.0, gt=0, description="Deadline of one judgement, in seconds, retries included."
+    )
+    judge_seconds_per_1000_chars: float = Field(
+        default=2.0, ge=0, description="Added to the deadline per 1,000 characters of text, in seconds."
+    )
+    judge_retries: int = Field(
+        default=2, ge=0, description="Repeats after connection errors, 408, 429 and 5xx, within the deadline."
+    )
+    judge_max_tokens: int = Field(default=400, ge=16, description="Most tokens of a reason and verdict.")
+    judge_split_max_tokens: int = Field(
+        default=4096, ge=64, description="Most tokens of a prompt's list of constraints."
+    )
+    judge_calls_per_request: int = Field(
+        default=8192,
+        ge=1,
+        description="Most calls to the judge that one request may cause; beyond it constraints are unavailable.",
+    )
+    judge_after_failure: bool = Field(
+        default=False,
+        description="Ask the judge also where a rule has failed already; the sample fails either way.",
+    )
+
+    @model_validator(mode="after")
+    def _judge_has_a_model(self) -> "VerifierSettings":
+        if self.judge_url and not self.judge_model:
+            raise ValueError("judge_url is set: set judge_model too (RLMR_VERIFIER_JUDGE_MODEL)")
+        return self

@@ -5,6 +5,7 @@ from typing import Any
 
 from rlmr.wire import Constraint, ConstraintResult, Status, VerifyResult, VerifySample
 from rlmr.wire.base import Prompt
+from services.verifier.cache import cache_key
 from services.verifier.constraints import ConstraintError, Mode, Prepared, Subject, evaluate, prepare
 
 JUDGE = "judge"
@@ -37,6 +38,13 @@ def _key(kwargs: dict[str, Any]) -> str:
     return json.dumps(kwargs, sort_keys=True) if kwargs else ""
 
 
+def sample_key(sample: VerifySample, mode: Mode, revision: str) -> bytes:
+    """Key of everything that decides the rules' answer on a sample, its id left out."""
+    constraints = sample.constraints
+    listed = "null" if constraints is None else "\n".join(f"{c.type}\0{_key(c.kwargs)}\0{c.text}" for c in constraints)
+    return cache_key(revision, mode, prompt_text(sample.prompt), sample.response, listed)
+
+
 def prompt_text(prompt: Prompt) -> str:
     """The prompt as one text: chat messages joined by blank lines."""
     return prompt if isinstance(prompt, str) else "\n\n".join(message.content for message in prompt)
@@ -47,7 +55,14 @@ def check_rules(
 ) -> list[ConstraintResult | None]:
     """One result per constraint, in order; None where the judge is to answer."""
     subject = Subject(sample.response, prompt_text(sample.prompt))
-    return [None if c.type == JUDGE else _check_rule(c, subject, mode, prepared) for c in constraints]
+    return [_check_judged(c) if c.type == JUDGE else _check_rule(c, subject, mode, prepared) for c in constraints]
+
+
+def _check_judged(constraint: Constraint) -> ConstraintResult | None:
+    if constraint.text and constraint.text.strip() and not constraint.kwargs:
+        return None
+    reason = "judge: `text` says what must hold, and `kwargs` stays empty"
+    return ConstraintResult(type=JUDGE, status=Status.INVALID_INPUT, source="judge", reason=reason)
 
 
 def _check_rule(constraint: Constraint, subject: Subject, mode: Mode, prepared: Constraints) -> ConstraintResult:

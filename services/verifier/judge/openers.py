@@ -1,0 +1,34 @@
+"""Responses that are no text at all: punctuation, or only the opening of an answer.
+
+Such "master keys" get false passes from language models up to 90 % of the time ("One Token to Fool LLM-as-a-Judge", arXiv
+2507.08794), and neither reasoning nor voting helps reliably: they never reach the judge.
+"""
+
+import re
+import unicodedata
+
+_INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]")  # fmt: skip
+_NOT_TEXT = re.compile(r"[\W_]+")
+
+_OPENERS = frozenset(
+    {
+        "solution", "the solution", "answer", "the answer", "the answer is", "final answer", "the final answer is", "response", "output",
+        "result", "thought", "thoughts", "thought process", "thinking process", "reasoning", "analysis", "explanation", "step 1",
+        "let s solve this problem step by step", "let s think step by step", "let us think step by step", "let s think", "let me think",
+        "let s begin", "let s get started", "sure", "certainly", "of course", "okay", "ok", "here is the answer", "here it is",
+        "here is my response", "here you go", "pass", "passed", "correct", "true", "met", "verdict met", "verdict pass", "all passed",
+        "解", "解答", "答案", "回答", "答", "思考过程", "解题过程", "让我们一步一步地思考", "好的", "当然", "正确", "通过",
+        "かいせつ", "解説", "回答例", "解き方", "答え", "思考過程", "풀이", "정답", "해설", "respuesta", "solución", "la respuesta es", "respuesta correcta", "lösung",
+        "antwort", "réponse", "la réponse est", "resposta", "решение", "ответ",
+    }
+)  # fmt: skip
+
+
+def is_no_text(response: str) -> bool:
+    """Whether the response is empty, has no letter or digit, or is nothing but an opener; look-alike forms and invisible
+    characters are folded first."""
+    folded = _INVISIBLE.sub("", unicodedata.normalize("NFKC", response[:400]))
+    core = _NOT_TEXT.sub(" ", folded).strip().casefold()
+    if len(response) > 400:
+        return not core and not _NOT_TEXT.sub("", _INVISIBLE.sub("", response))
+    return not core or core in _OPENERS

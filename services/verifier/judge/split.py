@@ -1,0 +1,69 @@
+"""Reads the constraints out of a prompt: atomic ones, each mapped to a rule checker where one checks exactly that."""
+
+from functools import cache
+from typing import Any
+
+from rlmr.wire import Constraint, Status
+from services.verifier.constraints import ConstraintError, prepare, registry
+from services.verifier.constraints.registry import allowed_kwargs
+from services.verifier.judge.endpoint import JudgeFailure
+from services.verifier.judge.verdict import read_object
+
+MAX_CONSTRAINTS = 24
+_BENCHMARK_ONLY = ("count:", "custom:", "format:", "ratio:", "repeat:", "sentence:", "words:", "combination:")
+
+
+@cache
+def offered() -> tuple[str, ...]:
+    """Ids that the judge may map a requirement to. IFBench's are left out: they mean what no writer asks for."""
+    return tuple(sorted(id for id in registry if not id.startswith(_BENCHMARK_ONLY)))
+
+
+@cache
+def rules_text() -> str:
+    """The offered rules, one a line, for the prompt."""
+    return "\n".join(f"- {id}: {registry[id].summary} kwargs: {allowed_kwargs(registry[id])}" for id in offered())
+
+
+@cache
+def split_format() -> dict[str, Any]:
+    item = {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string", "minLength": 3, "maxLength": 400},
+            "type": {"type": "string", "enum": ["judge", *offered()]},
+            "kwargs": {"type": "object"},
+        },
+        "required": ["text", "type", "kwargs"],
+        "additionalProperties": False,
+    }
+    schema = {
+        "type": "object",
+        "properties": {"constraints": {"type": "array", "items": item, "maxItems": MAX_CONSTRAINTS}},
+        "required": ["constraints"],
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": "constraints", "strict": True, "schema": schema}}
+
+
+def read_constraints(choice: dict[str, Any]) -> list[Constraint]:
+    """Raises JudgeFailure. A rule whose kwargs do not fit is given back to the judge, in words."""
+    items = read_object(choice).get("constraints")
+    if not isinstance(items, list) or len(items) > MAX_CONSTRAINTS:
+        raise JudgeFailure(Status.UNPARSEABLE, "judge: the answer has no list of constraints")
+    return [_read_item(item) for item in items]
+
+
+def _read_item(item: Any) -> Constraint:
+    if not isinstance(item, dict) or not isinstance(item.get("text"), str) or not item["text"].strip():
+        raise JudgeFailure(Status.UNPARSEABLE, "judge: a constraint without its text")
+    kind, kwargs = item.get("type"), item.get("kwargs") or {}
+    if kind != "judge" and kind in offered() and isinstance(kwargs, dict):
+        try:
+            prepare(kind, kwargs)
+        except ConstraintError:
+            return Constraint(type="judge", text=item["text"])
+        return Constraint(type=kind, kwargs=kwargs)
+    if kind != "judge" and kind not in offered():
+        raise JudgeFailure(Status.UNPARSEABLE, "judge: a constraint of a type that was not offered")
+    return Constraint(type="judge", text=item["text"])
