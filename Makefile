@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.rlmr-$(shell cat $(LOCK) pyproject.toml | sha256sum | cut 
 CHART_INSTALLED := $(VENV)/.chart-$(shell sha256sum < requirements/chart.txt | cut -c1-16)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help install install-chart run test test-chart test-cluster lint format serve manifests images clean
+.PHONY: help install install-chart run test test-chart test-cluster lint format serve manifests images story-world-image clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -49,7 +49,12 @@ $(CHART_INSTALLED): requirements/chart.txt | $(INSTALLED)
 	@rm -f $(VENV)/.chart-*
 	@touch $@
 
-test-chart: install-chart ## the Helm chart without a cluster: schemas, invariants, alerts, queries (about a minute)
+# checkov pins many libraries to other versions than ours: it gets an environment of its own.
+$(VENV)-checkov/bin/checkov:
+	@echo "==> installing checkov into $(VENV)-checkov"
+	@$(PYTHON) -m venv $(VENV)-checkov && $(VENV)-checkov/bin/pip install -q --disable-pip-version-check checkov==3.3.30
+
+test-chart: install-chart $(VENV)-checkov/bin/checkov ## the Helm chart without a cluster: schemas, invariants, alerts, queries (about a minute)
 	@python -m pytest tests/chart
 
 test-cluster: install-chart ## the chart on a real Kubernetes (root on Debian; builds it once, ~8 minutes, then ~8 minutes a run)
@@ -60,6 +65,9 @@ manifests: install-chart ## render deploy/k8s from helm/rlmr
 
 images: ## build the service images with docker, podman or buildah: make images BUILDER=docker REGISTRY=registry.example.com/rlmr/
 	@deploy/images.sh
+
+story-world-image: install ## the story world's reward model as an image, for values-cpu.yaml
+	@CONTEXT=$$(rlmr world path)/writing_rm deploy/images.sh story-world
 
 lint: install ## ruff and mypy over the whole tree
 	@ruff check . && ruff format --check . && mypy

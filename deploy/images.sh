@@ -4,6 +4,7 @@
 #   BUILDER     docker, podman or buildah
 #   REGISTRY    prefix of the names, with its slash        TAG   default: the chart's appVersion
 #   BUILD_ARGS  further options, such as --build-arg BASE=...
+# story-world is the image of a model, built from the model directory named by CONTEXT.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,8 +18,10 @@ case $(basename "$builder") in podman | buildah) format=(--format docker) ;; esa
 [ $# -gt 0 ] || set -- aggregator verifier writing-rm
 for service in "$@"; do
   name=${REGISTRY:-}rlmr-$service:$tag
+  dockerfile=services/${service//-/_}/Dockerfile
+  [ "$service" != story-world ] || dockerfile=deploy/story-world/Dockerfile
   echo "==> $name"
   # BUILD_ARGS is a list of words on purpose.
   # shellcheck disable=SC2086
-  "$builder" build "${format[@]}" ${BUILD_ARGS:-} -f "services/${service//-/_}/Dockerfile" -t "$name" .
+  "$builder" build "${format[@]}" ${BUILD_ARGS:-} -f "$dockerfile" -t "$name" "${CONTEXT:-.}"
 done

@@ -130,6 +130,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     async def readiness() -> Readiness:
         need = bind_strategy(settings, None).strategy
         needed = [u for u, wanted in ((writing_rm, need.needs_writing), (verifier, need.needs_verdict)) if wanted]
+        needed = [u for u in needed if u.name not in settings.ready_without]
         reasons = [why for why in await asyncio.gather(*(u.why_not_ready() for u in needed)) if why]
         return Readiness(not reasons, reasons)
 

@@ -67,6 +67,11 @@ class AggregatorSettings(ServiceSettings):
         default=1.0, ge=0, description="How long an upstream's readiness is remembered."
     )
     readiness_timeout_seconds: float = Field(default=2.0, gt=0, description="Longest wait for an upstream's /readyz.")
+    ready_without: list[Literal["writing_rm", "verifier"]] = Field(
+        default_factory=list,
+        description="Upstreams whose absence leaves the aggregator ready (JSON list): those that scale from zero, since only the "
+        "attempts to reach them wake them. Until they are up, their samples are unavailable.",
+    )
     strip_suffixes: list[str] = Field(
         default=["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>"],
         description="/get_reward only: special tokens cut off the end of a response (JSON list).",

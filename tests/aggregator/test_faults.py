@@ -165,6 +165,18 @@ def test_readiness_names_the_upstream_that_is_not_ready_and_what_it_said(bench: 
     assert "model still loading" in reply.json()["reasons"][0]
 
 
+def test_an_upstream_that_scales_from_zero_may_be_away(fakes: tuple[FakeUpstream, FakeUpstream]) -> None:
+    """Otherwise nobody could wake it: its autoscaler counts the attempts of an aggregator that takes requests."""
+    for fake in fakes:
+        fake.reset()
+    writing, verifier = fakes
+    with ServiceProcess("aggregator", aggregator_env(*fakes, READY_WITHOUT='["writing_rm"]')) as process:
+        writing.ready = False
+        assert httpx.get(process.url + "/readyz").status_code == 200
+        verifier.ready = False
+        assert httpx.get(process.url + "/readyz").status_code == 503
+
+
 def test_the_deadline_grows_with_the_text() -> None:
     settings = AggregatorSettings(timeout_seconds=10, timeout_seconds_per_1000_chars=0.1, timeout_max_seconds=100)
     assert settings.deadline(0) == 10

@@ -78,14 +78,14 @@ def test_every_service_port_and_probe_reaches_a_container_port(documents: list[D
         assert int(told) == ports["http"]
 
 
-def test_every_container_has_all_three_probes_or_says_why(documents: list[Document]) -> None:
+def test_every_container_has_all_three_probes(documents: list[Document]) -> None:
     for deployment in of_kind(documents, "Deployment"):
         service, *engine = deployment["spec"]["template"]["spec"]["containers"]
         assert service["startupProbe"]["httpGet"]["path"] == "/livez"
         assert service["livenessProbe"]["httpGet"]["path"] == "/livez"
         assert service["readinessProbe"]["httpGet"]["path"] == "/readyz"
         for container in engine:
-            assert {"startupProbe", "livenessProbe"} <= container.keys()
+            assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
             # An engine's health runs a forward pass and sleeps a second: shorter time-outs kill healthy engines.
             assert container["livenessProbe"]["timeoutSeconds"] >= 5
             startup = container["startupProbe"]
@@ -208,3 +208,16 @@ def test_upstreams_are_reachable_by_the_aggregator_only_unless_opened() -> None:
         if "to" in rule
     ]
     assert reached == ["verifier", "writing-rm"]
+
+
+def test_an_aggregator_stays_ready_while_an_upstream_sleeps_at_zero() -> None:
+    def told(values: Document) -> str | None:
+        configs = {d["metadata"]["name"]: d["data"] for d in of_kind(render(values), "ConfigMap")}
+        value: str | None = configs["rlmr-aggregator"].get("RLMR_AGGREGATOR_READY_WITHOUT")
+        return value
+
+    asleep = {"type": "keda", "minReplicas": 0}
+    assert told({}) is None
+    assert told({"verifier": {"autoscaling": {"type": "keda", "minReplicas": 1}}}) is None
+    assert told({"writingRm": {"autoscaling": asleep}}) == '["writing_rm"]'
+    assert told(VARIANTS["keda-from-zero"]) == '["verifier","writing_rm"]'

@@ -11,6 +11,15 @@
 {{- if eq .component "aggregator" }}
 {{- $_ := set $config "WRITING_RM_URL" (include "rlmr.url" (dict "root" .root "component" "writing-rm")) }}
 {{- $_ := set $config "VERIFIER_URL" (include "rlmr.url" (dict "root" .root "component" "verifier")) }}
+{{- $asleep := list }}
+{{- range $upstream, $key := dict "verifier" "verifier" "writing_rm" "writingRm" }}
+{{- $scaling := (index $.root.Values $key).autoscaling }}
+{{- if and (eq $scaling.type "keda") (eq (int $scaling.minReplicas) 0) }}{{ $asleep = append $asleep $upstream }}{{ end }}
+{{- end }}
+{{- if $asleep }}
+{{- /* Only attempts to reach a service at zero pods wake it, and an unready aggregator gets no requests. */}}
+{{- $_ := set $config "READY_WITHOUT" (toJson $asleep) }}
+{{- end }}
 {{- else if eq .component "writing-rm" }}
 {{- $_ := set $config "MODEL_DIR" (include "rlmr.modelPath" .) }}
 {{- $_ := set $config "ENGINE" $values.engine.type }}

@@ -68,7 +68,13 @@
     periodSeconds: 20
     failureThreshold: 6
     timeoutSeconds: 20
-  # No readiness probe of its own: /readyz of our container asks the engine (golden scores, judge answer) and speaks for both.
+  # Whether the engine takes requests; whether its scores are right, /readyz of our container says.
+  readinessProbe:
+    exec:
+      command: {{ include "rlmr.engineAlive" (dict "port" $engine.port "path" (ternary "/ready" "/health" (eq $engine.type "sglang")) "timeout" 8) }}
+    periodSeconds: 10
+    failureThreshold: 2
+    timeoutSeconds: 10
   lifecycle:
     preStop:
       exec:
