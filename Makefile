@@ -60,6 +60,10 @@ test-chart: install-chart $(VENV)-checkov/bin/checkov ## the Helm chart without 
 test-cluster: install-chart ## the chart on a real Kubernetes (root on Debian; builds it once, ~8 minutes, then ~8 minutes a run)
 	@bash tests/cluster/run.sh
 
+.PHONY: bench-aggregator bench-http-clients
+bench-aggregator: install ## what the aggregator adds to its upstreams: CPU per request and latency (about a minute)
+	@python -m benchmarks.aggregator
+
 manifests: install-chart ## render deploy/k8s from helm/rlmr
 	@python deploy/render.py
 

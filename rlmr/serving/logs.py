@@ -1,9 +1,21 @@
 """Structured logs on standard error: one JSON object a line, uvicorn's and the libraries' included."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import orjson
 import structlog
+
+
+def _to_json(entry: dict[str, Any], default: Callable[[Any], Any]) -> str:
+    """orjson costs a tenth of json; what it refuses (lone surrogates, huge integers) is quoted rather than lost."""
+    try:
+        return orjson.dumps(entry, default=default).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(entry, default=default)
 
 
 def configure_logs(level: str = "info", fmt: str = "json") -> None:
@@ -13,7 +25,7 @@ def configure_logs(level: str = "info", fmt: str = "json") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=_to_json)
         if fmt == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
