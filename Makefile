@@ -64,6 +64,9 @@ test-cluster: install-chart ## the chart on a real Kubernetes (root on Debian; b
 bench-aggregator: install ## what the aggregator adds to its upstreams: CPU per request and latency (about a minute)
 	@python -m benchmarks.aggregator
 
+bench-http-clients: install ## client CPU of aiohttp and httpx side by side (half a minute)
+	@python -m benchmarks.http_clients
+
 manifests: install-chart ## render deploy/k8s from helm/rlmr
 	@python deploy/render.py
 
