@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +49,7 @@ def train(
     try:
         _watch(process, ledger, prompts, batch, console)
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        _stop_group(process)
     if process.returncode != 0:
         tail = log.read_text(errors="replace").replace("\r", "\n").splitlines()[-25:]
         raise TrainingFailed(
@@ -65,6 +61,19 @@ def train(
             f"OpenRLHF ended without a single training step: every group was dropped ({ledger.dropped()}); log: {log}"
         )
     return ledger
+
+
+def _stop_group(process: "subprocess.Popen[bytes]") -> None:
+    """Ends OpenRLHF and what it started. Ray's driver takes its cluster down on SIGTERM; whatever is left of its group is killed."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _source_root() -> str:
