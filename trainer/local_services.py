@@ -28,6 +28,8 @@ def local_services(
     env = {
         **os.environ,
         "RLMR_WRITING_RM_MODEL_DIR": str(writing_rm_dir),
+        # The trainer and its engine share these cores: threads that wait for each other there cost seconds a call.
+        "RLMR_WRITING_RM_TORCH_THREADS": os.environ.get("RLMR_WRITING_RM_TORCH_THREADS", "1"),
         "RLMR_AGGREGATOR_WRITING_RM_URL": f"http://127.0.0.1:{ports['writing-rm']}",
         "RLMR_AGGREGATOR_VERIFIER_URL": f"http://127.0.0.1:{ports['verifier']}",
         # The report shows both signals even for a strategy that uses one of them.
