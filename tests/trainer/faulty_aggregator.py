@@ -48,7 +48,7 @@ class FaultyAggregator:
 
 def good_answer(group_id: str, n: int) -> dict[str, Any]:
     """Reward i for sample i; sample 0 violates."""
-    group = {
+    group: dict[str, Any] = {
         "id": group_id,
         "decision": "train",
         "reason": None,

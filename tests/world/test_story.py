@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,11 @@ def test_a_story_has_the_sentences_its_style_asks_for(sentences: int) -> None:
 
 @pytest.mark.parametrize("ingredient", ["imagery", "variety", "coherence", "arc"])
 def test_quality_rises_with_each_ingredient_of_style(ingredient: str) -> None:
-    poor, middling, good = (mean_quality(replace(GOOD, **{ingredient: value})) for value in (0.0, 0.5, 1.0))
+    def quality(value: float) -> float:
+        change: dict[str, Any] = {ingredient: value}
+        return mean_quality(replace(GOOD, **change))
+
+    poor, middling, good = (quality(value) for value in (0.0, 0.5, 1.0))
     assert poor < middling < good
 
 

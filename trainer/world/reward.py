@@ -90,7 +90,7 @@ def _run(command: list[str], log: Path, progress: Callable[[str, int, int], None
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process,
     ):
         assert process.stdout is not None
-        while chunk := process.stdout.read1():
+        while chunk := process.stdout.read1():  # type: ignore[attr-defined]  # a BufferedReader
             out.write(chunk)
             steps = re.findall(rb"Train step of epoch \d+:.*?(\d+)/(\d+) \[", chunk)
             if steps:
