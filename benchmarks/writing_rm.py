@@ -321,7 +321,7 @@ async def measure(
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         checkpoint, model_dir = Path(folder) / "checkpoint", Path(folder) / "model"
-        write_random_checkpoint(checkpoint, vocabulary=2048, **SHAPES[shape])  # type: ignore[arg-type]
+        write_random_checkpoint(checkpoint, vocabulary=2048, shape=SHAPES[shape])
         rng = random.Random(0)
         pairs = [(invented_text(rng, 5), invented_text(rng, rng.randint(3, 30))) for _ in range(8)]
         export_reward_model(checkpoint, model_dir, name=shape, reference=pairs)

@@ -8,9 +8,7 @@ import typer
 
 app = typer.Typer(name="rm", help="Writing reward models: export, check, calibrate.", no_args_is_help=True)
 
-_REFERENCE = typer.Option(
-    help="JSONL: {prompt, response} or {prompt, chosen, rejected} a line; prompts are strings or chat messages."
-)
+_REFERENCE_HELP = "JSONL: {prompt, response} or {prompt, chosen, rejected} a line; prompts are strings or chat messages."
 
 
 @app.command()
@@ -18,7 +16,7 @@ def export(
     checkpoint: Path = typer.Argument(help="What openrlhf.cli.train_rm wrote (--ckpt.output_dir)."),
     out: Path = typer.Argument(help="The directory to make."),
     name: str = typer.Option(help="Name of the model in every reply."),
-    reference: Path | None = _REFERENCE,
+    reference: Path | None = typer.Option(None, help=_REFERENCE_HELP),
     data_note: str = typer.Option("", help="What the preference data was."),
     license: str = typer.Option("", help="Licence of the weights (SPDX)."),
     max_tokens: int | None = typer.Option(None, help="train_rm's --data.max_len; default: the model's own limit."),
@@ -52,7 +50,7 @@ def export(
 @app.command()
 def calibrate(
     directory: Path = typer.Argument(help="An exported reward model."),
-    reference: Path = _REFERENCE,
+    reference: Path = typer.Option(help=_REFERENCE_HELP),
 ) -> None:
     """Measure mean, std and golden texts again on a reference set; the model gets a new revision."""
     from rlmr.reward_model import ManifestError
@@ -68,6 +66,29 @@ def calibrate(
         f"{directory}: revision {manifest.revision}, mean {constants.mean:.4f}, std {constants.std:.4f} "
         f"over {constants.count} texts"
     )
+
+
+@app.command()
+def check(
+    directory: Path = typer.Argument(help="An exported reward model."),
+    url: list[str] = typer.Option([], help="KIND=URL of something that serves it; KIND: sglang, vllm or service."),
+) -> None:
+    """Compare transformers, the in-process engine, and every server given, on the golden texts. Exits 1 if one is off."""
+    from rlmr.reward_model import ManifestError
+    from trainer.reward_model.check import check_model
+
+    try:
+        verdicts = check_model(directory, url)
+    except (ManifestError, ValueError) as exc:
+        raise _failed(exc) from exc
+    for verdict in verdicts:
+        typer.echo(
+            f"{'off' if verdict.problems else 'ok ':4}{verdict.what}: largest error {verdict.largest_error:.2g} std"
+        )
+        for problem in verdict.problems:
+            typer.echo(f"      {problem}")
+    if any(verdict.problems for verdict in verdicts):
+        raise typer.Exit(1)
 
 
 def read_reference(path: Path) -> list[Any]:
@@ -87,9 +108,9 @@ def read_reference(path: Path) -> list[Any]:
             responses = [row[key] for key in ("response", "chosen", "rejected") if key in row]
             pairs += [(prompt, _response_text(response)) for response in responses]
         except (ValueError, KeyError, TypeError, IndexError, ValidationError) as exc:
-            raise typer.BadParameter(f"{path}:{number}: {type(exc).__name__}: {exc}") from exc
+            raise _failed(f"{path}:{number}: {type(exc).__name__}: {exc}") from exc
         if not responses:
-            raise typer.BadParameter(f"{path}:{number}: neither `response` nor `chosen` and `rejected`")
+            raise _failed(f"{path}:{number}: neither `response` nor `chosen` and `rejected`")
     return pairs
 
 
@@ -98,6 +119,6 @@ def _response_text(response: Any) -> str:
     return response if isinstance(response, str) else str(response[0]["content"])
 
 
-def _failed(exc: Exception) -> typer.Exit:
-    typer.echo(f"error: {exc}", err=True)
+def _failed(why: Exception | str) -> typer.Exit:
+    typer.echo(f"error: {why}", err=True)
     return typer.Exit(1)

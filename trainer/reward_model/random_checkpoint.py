@@ -1,6 +1,7 @@
 """A checkpoint laid out as train_rm writes it, with random weights: for tests and benchmarks on a machine without models."""
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def write_random_checkpoint(
     seed: int = 0,
     vocabulary: int = 512,
     dtype: str = "bfloat16",
-    **shape: int,
+    shape: Mapping[str, int] | None = None,
 ) -> None:
     """family: qwen2, qwen3 or llama. `shape` overrides config entries (hidden_size, num_hidden_layers, ...)."""
     import torch
@@ -51,7 +52,7 @@ def write_random_checkpoint(
         "num_attention_heads": 2,  # of width 32, the smallest vLLM's CPU attention takes
         "num_key_value_heads": 1,
         "max_position_embeddings": 512,
-    } | shape
+    } | dict(shape or {})
     sizes.setdefault("head_dim", sizes["hidden_size"] // sizes["num_attention_heads"])
     config = AutoConfig.for_model(
         family,

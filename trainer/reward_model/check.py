@@ -1,0 +1,112 @@
+"""`rlmr rm check`: does everything that may run this model give its golden scores?"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from rlmr.reward_model import RewardModelManifest, read_manifest, verify_files
+from services.writing_rm.engines.base import Outcome, Text
+from services.writing_rm.engines.protocols import PROTOCOLS, EngineMisconfigured
+from services.writing_rm.golden import GoldenCheck
+from services.writing_rm.text_form import TextEncoder
+from trainer.reward_model.golden import score_alone
+
+EXACT, ENGINE = 1e-3, 1e-2
+"""Allowed deviation in standard deviations: in process at float32, and of an engine over HTTP."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    what: str
+    largest_error: float
+    """In standard deviations; infinity if a text has no score."""
+    problems: list[str]
+
+
+def check_model(directory: Path, urls: Sequence[str] = ()) -> list[Verdict]:
+    """One verdict each for transformers, our packed forward, and every KIND=URL (sglang, vllm, or service for a POST /score).
+
+    Raises ManifestError if the directory is not what its manifest says, ValueError for a KIND=URL it does not understand.
+    """
+    targets = [_split(url) for url in urls]
+    manifest = read_manifest(directory)
+    verify_files(directory, manifest)
+    encoder = TextEncoder.from_directory(directory, manifest.text_form)
+    verdicts = _in_process(directory, manifest, encoder)
+    for kind, url in targets:
+        verdicts.append(asyncio.run(_over_http(kind, url, manifest, encoder)))
+    return verdicts
+
+
+def _split(target: str) -> tuple[str, str]:
+    kind, _, url = target.partition("=")
+    if kind not in (*PROTOCOLS, "service") or not url.startswith(("http://", "https://")):
+        raise ValueError(f"{target!r}: write KIND=URL with KIND one of {', '.join(PROTOCOLS)}, service")
+    return kind, url.rstrip("/")
+
+
+def _in_process(directory: Path, manifest: RewardModelManifest, encoder: TextEncoder) -> list[Verdict]:
+    from transformers import AutoModelForSequenceClassification
+
+    from services.writing_rm.engines.torch_engine import TorchModel
+
+    model = AutoModelForSequenceClassification.from_pretrained(str(directory), dtype="float32").eval()
+    packed = TorchModel.load(directory, dtype="float32", device="cpu", max_batch_tokens=4096)
+
+    async def by_transformers(texts: Sequence[Text]) -> list[Outcome]:
+        return list(score_alone(model, [text.ids for text in texts]))
+
+    async def by_us(texts: Sequence[Text]) -> list[Outcome]:
+        return list(packed.score(texts))
+
+    check = GoldenCheck(manifest, encoder, EXACT)
+    ways = {"transformers, float32": by_transformers, "in-process engine, float32": by_us}
+    reports = {what: asyncio.run(check.run(way, 4096)) for what, way in ways.items()}
+    return [Verdict(what, report.largest_error, report.problems) for what, report in reports.items()]
+
+
+async def _over_http(kind: str, url: str, manifest: RewardModelManifest, encoder: TextEncoder) -> Verdict:
+    check = GoldenCheck(manifest, encoder, ENGINE)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
+        if kind == "service":
+            return await _our_service(url, manifest, session)
+        protocol = PROTOCOLS[kind]()
+
+        async def score(texts: Sequence[Text]) -> list[Outcome]:
+            body = protocol.body([text.ids for text in texts])
+            async with session.post(url + protocol.score_path, json=body) as answer:
+                answer.raise_for_status()
+                return protocol.raws(await answer.json(), len(texts))
+
+        try:
+            info = await protocol.info(session, url)
+            report = await check.run(score, info.max_tokens)
+        except (aiohttp.ClientError, TimeoutError, EngineMisconfigured, ValueError, KeyError) as exc:
+            return Verdict(f"{kind} {url}", float("inf"), [f"{type(exc).__name__}: {exc}"])
+    return Verdict(f"{info.identity} {url}", report.largest_error, report.problems)
+
+
+async def _our_service(url: str, manifest: RewardModelManifest, session: aiohttp.ClientSession) -> Verdict:
+    """Through POST /score: text in, standardised score out, so the template and the constants are checked as well."""
+    samples = [{"id": g.id, **g.model_dump(include={"prompt", "response"})} for g in manifest.golden]
+    try:
+        async with session.post(url + "/score", json={"samples": samples}) as answer:
+            answer.raise_for_status()
+            reply = await answer.json()
+    except (aiohttp.ClientError, TimeoutError) as exc:
+        return Verdict(f"service {url}", float("inf"), [f"{type(exc).__name__}: {exc}"])
+    problems = []
+    if reply["model"]["revision"] != manifest.revision:
+        problems.append(f"it serves revision {reply['model']['revision']}, this directory is {manifest.revision}")
+    errors = [
+        abs(result["score"] - manifest.standardise(golden.raw)) if result["status"] == "ok" else float("inf")
+        for golden, result in zip(manifest.golden, reply["results"], strict=True)
+    ]
+    for golden, result, error in zip(manifest.golden, reply["results"], errors, strict=True):
+        if not error <= ENGINE:
+            why = result["reason"] or f"{error:.3g} standard deviations off, {ENGINE:g} allowed"
+            problems.append(f"golden text {golden.id!r}: {why}")
+    return Verdict(f"{reply['model']['engine']} behind {url}", max(errors), problems)
