@@ -67,6 +67,17 @@ bench-aggregator: install ## what the aggregator adds to its upstreams: CPU per 
 bench-http-clients: install ## client CPU of aiohttp and httpx side by side (half a minute)
 	@python -m benchmarks.http_clients
 
+.PHONY: bench-writing-rm bench-writing-rm-dtype test-engines
+bench-writing-rm: install ## the writing reward model service beside OpenRLHF's serve_rm (about 10 minutes; --quick: 2)
+	@python -m benchmarks.writing_rm $(BENCH)
+
+bench-writing-rm-dtype: install ## what bfloat16 does to a reward (seconds; BENCH=MODEL_DIR for a model of your own)
+	@python -m benchmarks.writing_rm_dtype $(BENCH)
+
+test-engines: install ## the service on real sglang and vLLM servers on the CPU (builds sglang's environment once; about 12 minutes)
+	@TORCH_INDEX_URL=$(TORCH_INDEX_URL) python -m tests.engines.environments
+	@RLMR_TEST_ENGINES=1 python -m pytest tests/engines --durations=10
+
 manifests: install-chart ## render deploy/k8s from helm/rlmr
 	@python deploy/render.py
 

@@ -73,7 +73,9 @@ def main() -> None:
         directory = Path(sys.argv[1]) if len(sys.argv) > 1 else random_model(Path(folder))
         found = measure(directory)
         name = read_manifest(directory).name
-    print(f"{'dtype':<12}{'median error':>14}{'largest error':>15}{'moves with batch':>18}   (standard deviations, {name})")
+    print(
+        f"{'dtype':<12}{'median error':>14}{'largest error':>15}{'moves with batch':>18}   (standard deviations, {name})"
+    )
     for dtype, row in found.items():
         print(f"{dtype:<12}{row['median_error']:>14.2g}{row['largest_error']:>15.2g}{row['moves_with_batch']:>18.2g}")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
