@@ -8,7 +8,9 @@ import typer
 
 app = typer.Typer(name="rm", help="Writing reward models: export, check, calibrate.", no_args_is_help=True)
 
-_REFERENCE_HELP = "JSONL: {prompt, response} or {prompt, chosen, rejected} a line; prompts are strings or chat messages."
+_REFERENCE_HELP = (
+    "JSONL: {prompt, response} or {prompt, chosen, rejected} a line; prompts are strings or chat messages."
+)
 
 
 @app.command()

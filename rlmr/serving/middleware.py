@@ -1,6 +1,7 @@
 """One pure ASGI layer round every service: request id, bearer key, body limit, metrics, access log."""
 
 import hmac
+import random
 import re
 import time
 import uuid
@@ -35,6 +36,7 @@ class ServiceLayer:
     def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: HttpMetrics, routes: frozenset[str]) -> None:
         self.app, self.metrics, self.routes = app, metrics, routes
         self.max_body, self.max_concurrency, self.at_work = settings.max_body_bytes, settings.max_concurrency, 0
+        self.reconnect_share = 1 / settings.reconnect_every if settings.reconnect_every else 0.0
         self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +57,8 @@ class ServiceLayer:
             if message["type"] == "http.response.start":
                 code = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-                if scope["app"].state.draining:  # tells keep-alive clients to go to another pod
+                # Sends keep-alive clients to another pod: all of them while draining, one now and then otherwise.
+                if scope["app"].state.draining or random.random() < self.reconnect_share:
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 

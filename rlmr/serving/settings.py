@@ -25,6 +25,12 @@ class ServiceSettings(BaseSettings):
     max_concurrency: int = Field(
         default=1024, ge=1, description="Most requests worked on at once; more is 429 with Retry-After, at once."
     )
+    reconnect_every: int = Field(
+        default=500,
+        ge=0,
+        description="Callers are asked to reconnect (`Connection: close`) after about this many requests on average, so that new "
+        "replicas get their share behind a load balancer that only sees connections; 0 = never.",
+    )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,

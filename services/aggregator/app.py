@@ -17,14 +17,15 @@ from rlmr.wire import (
     GetRewardReply,
     GetRewardRequest,
     RewardGroup,
+    RewardGroupResult,
     RewardReply,
     RewardRequest,
     StrategySpec,
 )
 from services.aggregator.get_reward import GetReward
 from services.aggregator.metrics import AggregatorMetrics
-from services.aggregator.mixing import STRATEGIES, BoundStrategy
-from services.aggregator.reward import Rewarder, one_identity
+from services.aggregator.mixing import STRATEGIES, BoundStrategy, MixingError
+from services.aggregator.reward import Rewarder, Signals, one_identity
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.signals import Question
 from services.aggregator.upstream import Upstream
@@ -98,7 +99,17 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
         check_size(body.groups, settings.max_samples)
         questions = encode_groups(rewarder, body.groups, "groups")
         request_id = request.scope["rlmr_request_id"]
-        work = (rewarder.group(g, q, bound, request_id) for g, q in zip(body.groups, questions, strict=True))
+
+        async def one(index: int, group: RewardGroup, question: Question) -> tuple[RewardGroupResult, Signals]:
+            try:
+                return await rewarder.group(group, question, bound, request_id)
+            except MixingError as exc:
+                path = f"groups[{index}].responses"
+                raise ApiError(
+                    422, "invalid_request", f"{path}: {exc}", [FieldError(path=path, message=str(exc))]
+                ) from exc
+
+        work = (one(i, g, q) for i, (g, q) in enumerate(zip(body.groups, questions, strict=True)))
         try:
             answers = await until_disconnect(request, all_of(work))
         except ClientLeft:

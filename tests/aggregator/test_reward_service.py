@@ -1,9 +1,12 @@
 """POST /reward over real sockets, with upstreams that behave."""
 
+import httpx
 import pytest
 
 from services.aggregator.mixing import STRATEGIES
-from tests.aggregator.conftest import Bench
+from tests.aggregator.conftest import Bench, aggregator_env
+from tests.aggregator.upstreams import FakeUpstream
+from tests.service_process import ServiceProcess
 
 PAPER = ("w=5 bad", "w=1", "w=2", "w=3")
 
@@ -168,3 +171,18 @@ def test_info_tells_the_strategy_the_filter_and_no_secret(bench: Bench) -> None:
     assert info["details"]["strategy"] == {"name": "rlmr", "gamma": 1.0}
     assert info["details"]["filter"]["min_valid"] == 2
     assert "key" not in str(info).lower()
+
+
+def test_a_group_that_no_strategy_can_answer_is_a_422_and_not_a_500(fakes: tuple[FakeUpstream, FakeUpstream]) -> None:
+    responses = ["w=1"] + ["w=1 bad"] * 5999
+    body = {"groups": [{"id": "g", "prompt": "p", "constraints": None, "responses": responses}]}
+    for fake in fakes:
+        fake.reset()
+    with (
+        ServiceProcess("aggregator", aggregator_env(*fakes, MAX_SAMPLES="6000")) as process,
+        httpx.Client(base_url=process.url, timeout=60) as http,
+    ):
+        reply = http.post("/reward", json=body)
+    assert reply.status_code == 422
+    assert reply.json()["errors"][0]["path"] == "groups[0].responses"
+    assert "too large a group" in reply.json()["message"]

@@ -52,7 +52,7 @@ class Caller:
 
 
 def test_a_rollout_under_load_loses_no_request(slow_upstreams: tuple[FakeUpstream, FakeUpstream]) -> None:
-    leaving_env = aggregator_env(*slow_upstreams, DRAIN_SECONDS="2")
+    leaving_env = aggregator_env(*slow_upstreams, DRAIN_SECONDS="2", RECONNECT_EVERY="0")
     stop = threading.Event()
     with (
         ServiceProcess("aggregator", leaving_env) as leaving,

@@ -151,3 +151,17 @@ def test_a_caller_that_leaves_frees_its_place(narrow: tuple[ServiceProcess, Fake
         while http.post("/reward", json=body).status_code == 429:
             assert time.monotonic() < end, "the places of the callers that left were never freed"
             time.sleep(0.05)
+
+
+def test_callers_are_asked_to_reconnect_now_and_then() -> None:
+    with (
+        ServiceProcess("verifier", {"RLMR_VERIFIER_RECONNECT_EVERY": "4"}) as process,
+        httpx.Client(base_url=process.url) as http,
+    ):
+        goodbyes = [http.get("/livez").headers.get("Connection") == "close" for _ in range(400)]
+    assert 40 < sum(goodbyes) < 200  # 100 on average; outside by chance once in 10^9 runs
+    with (
+        ServiceProcess("verifier", {"RLMR_VERIFIER_RECONNECT_EVERY": "0"}) as process,
+        httpx.Client(base_url=process.url) as http,
+    ):
+        assert not any(http.get("/livez").headers.get("Connection") for _ in range(400))

@@ -1,0 +1,73 @@
+"""`rlmr serve all`: three processes that start, end and fail together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.service_process import ROOT
+
+
+class All:
+    def __init__(self, env: dict[str, str]) -> None:
+        ports = {f"RLMR_{name}_PORT": "0" for name in ("WRITING_RM", "VERIFIER", "AGGREGATOR")}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("RLMR_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "rlmr", "serve", "all"],
+            cwd=ROOT,
+            env={**clean, **ports, "OMP_NUM_THREADS": "1", **env},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.said: list[str] = []
+        self.pids: list[int] = []
+        self.all_listen = threading.Event()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line)
+            if line.startswith("{") and (entry := json.loads(line)).get("event") == "listening":
+                self.pids.append(entry["pid"])
+                if len(self.pids) == 3:
+                    self.all_listen.set()
+
+    def end(self) -> int:
+        code = self.process.wait(timeout=60)
+        self.reader.join(10)
+        return code
+
+
+def gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def test_sigterm_ends_all_three(tiny_model_dir: Path) -> None:
+    services = All({"RLMR_WRITING_RM_MODEL_DIR": str(tiny_model_dir)})
+    assert services.all_listen.wait(60), "".join(services.said)
+    services.process.send_signal(signal.SIGTERM)
+    assert services.end() == 0
+    assert all(map(gone, services.pids))
+
+
+@pytest.mark.parametrize("victim", [0, 2])
+def test_when_one_dies_the_others_are_stopped_and_it_is_said(tiny_model_dir: Path, victim: int) -> None:
+    services = All({"RLMR_WRITING_RM_MODEL_DIR": str(tiny_model_dir)})
+    assert services.all_listen.wait(60), "".join(services.said)
+    os.kill(services.pids[victim], signal.SIGKILL)
+    assert services.end() != 0
+    assert "stopping the others" in "".join(services.said)
+    assert all(map(gone, services.pids))
+
+
+def test_a_wrong_setting_of_one_ends_all_with_its_name() -> None:
+    services = All({"RLMR_AGGREGATOR_STRATEGY": "rlrm", "RLMR_WRITING_RM_MODEL_DIR": "/nonexistent"})
+    assert services.end() == 2
+    assert "RLMR_AGGREGATOR_STRATEGY" in "".join(services.said)
