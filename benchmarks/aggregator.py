@@ -55,6 +55,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def rss_mib(pid: int) -> float:
+    """Resident memory of a process (proc(5), VmRSS)."""
+    line = next(x for x in Path(f"/proc/{pid}/status").read_text().splitlines() if x.startswith("VmRSS"))
+    return round(int(line.split()[1]) / 1024, 1)
+
+
 def bodies(n: int, chars: int) -> tuple[bytes, bytes, bytes]:
     """/reward, /score and /verify for the same group."""
     sentence = "The sea was calm that evening and nobody on the pier said so, not even the gulls. "
@@ -130,6 +136,7 @@ async def measure(session: aiohttp.ClientSession, url: str, stub: str, pid: int,
                 "reward_p99_ms": round(statistics.median(p99) * 1e3, 3),
                 "straight_p50_ms": round(p50_straight, 3),
                 "added_p50_ms": round(p50 - p50_straight, 3),
+                "rss_mib": rss_mib(pid),
             }
             rows.append(row)
             print(json.dumps(row))
