@@ -64,5 +64,5 @@ def build_app(settings: VerifierSettings) -> FastAPI:
 
 def main(**overrides: Any) -> None:
     """Starts the service; `overrides` are settings given on the command line."""
-    settings = VerifierSettings(**overrides)
+    settings = VerifierSettings.load(**overrides)
     serve(build_app(settings), settings)

@@ -63,5 +63,5 @@ def build_app(settings: WritingRmSettings) -> FastAPI:
 
 
 def main(**overrides: Any) -> None:
-    settings = WritingRmSettings(**overrides)
+    settings = WritingRmSettings.load(**overrides)
     serve(build_app(settings), settings)

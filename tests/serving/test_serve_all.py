@@ -71,3 +71,26 @@ def test_a_wrong_setting_of_one_ends_all_with_its_name() -> None:
     services = All({"RLMR_AGGREGATOR_STRATEGY": "rlrm", "RLMR_WRITING_RM_MODEL_DIR": "/nonexistent"})
     assert services.end() == 2
     assert "RLMR_AGGREGATOR_STRATEGY" in "".join(services.said)
+
+
+@pytest.mark.parametrize(
+    ("service", "variable", "value"),
+    [
+        ("aggregator", "RLMR_AGGREGATOR_PORT", "eighty"),
+        ("verifier", "RLMR_VERIFIER_MAX_SAMPLES", "0"),
+        ("writing-rm", "RLMR_WRITING_RM_MODEL_DIR", None),
+    ],
+)
+def test_a_wrong_or_missing_setting_is_one_line_and_exit_code_2(service: str, variable: str, value: str | None) -> None:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("RLMR_")}
+    run = subprocess.run(
+        [sys.executable, "-m", "rlmr", "serve", service],
+        cwd=ROOT,
+        env={**clean, **({variable: value} if value else {})},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"{variable}: ")
+    assert "Traceback" not in run.stderr
