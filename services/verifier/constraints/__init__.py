@@ -4,7 +4,7 @@ from services.verifier.constraints import check
 check("length_constraints:number_words", {"num_words": 50, "relation": "at least"}, prompt, response).passed
 """
 
-from services.verifier.constraints import ifbench, ifeval
+from services.verifier.constraints import ifbench, ifeval, writing
 from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate
 from services.verifier.constraints.registry import (
     Checker,
@@ -31,4 +31,5 @@ __all__ = [
     "prepare",
     "registry",
     "revision",
+    "writing",
 ]

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import regex
 
+from services.verifier.text import units
 from services.verifier.text.language import detect_language
 from services.verifier.text.sentences import split_sentences
 from services.verifier.text.words import word_tokens
@@ -55,6 +56,26 @@ class Text:
     @cached_property
     def sentences(self) -> list[str]:
         return split_sentences(self.raw)
+
+    @cached_property
+    def counted_words(self) -> list[str]:
+        """Words as writers count them: "don't" is one, and so is each Chinese character."""
+        return units.words(self.raw)
+
+    @cached_property
+    def wide_sentences(self) -> list[str]:
+        """Sentences of English, Chinese or mixed text, without those that hold no letter or digit."""
+        return units.wide_sentences(self.sentences)
+
+    @cached_property
+    def paragraphs(self) -> list[str]:
+        """Parts between blank lines."""
+        return units.paragraphs(self.raw)
+
+    @cached_property
+    def filled_lines(self) -> list[str]:
+        """Lines that are not blank, without outer white space."""
+        return [line.strip() for line in self.lines if line.strip()]
 
     @cached_property
     def tokens(self) -> list[str]:

@@ -1,0 +1,69 @@
+"""length: words, characters, sentences, paragraphs, lines, between limits."""
+
+from services.verifier.constraints.registry import Verdict, checker
+from services.verifier.constraints.writing.ranges import Range, said, within
+from services.verifier.text import Text
+
+
+@checker("length:words", Range, lambda kw: f"Write {said(kw)} words (a Chinese character counts as one).")
+def words(text: Text, kw: Range) -> Verdict:
+    """Words as writers count them: "don't" is one, "well-known" is one, each Chinese character is one."""
+    return within(len(text.counted_words), kw, "words")
+
+
+class Characters(Range):
+    spaces: bool = False
+    """Whether white space counts."""
+
+
+@checker(
+    "length:characters",
+    Characters,
+    lambda kw: f"Write {said(kw)} characters, white space {'included' if kw.spaces else 'not counted'}.",
+)
+def characters(text: Text, kw: Characters) -> Verdict:
+    """Characters, punctuation included, outer white space never counted."""
+    found = len(text.stripped) if kw.spaces else sum(map(len, text.raw.split()))
+    return within(found, kw, "characters")
+
+
+@checker("length:sentences", Range, lambda kw: f"Write {said(kw)} sentences.")
+def sentences(text: Text, kw: Range) -> Verdict:
+    """Sentences of English or Chinese."""
+    return within(len(text.wide_sentences), kw, "sentences")
+
+
+@checker("length:paragraphs", Range, lambda kw: f"Write {said(kw)} paragraphs, separated by blank lines.")
+def paragraphs(text: Text, kw: Range) -> Verdict:
+    """Parts between blank lines."""
+    return within(len(text.paragraphs), kw, "paragraphs")
+
+
+@checker("length:lines", Range, lambda kw: f"Write {said(kw)} lines.")
+def lines(text: Text, kw: Range) -> Verdict:
+    """Lines that are not blank."""
+    return within(len(text.filled_lines), kw, "lines")
+
+
+@checker("length:words_per_sentence", Range, lambda kw: f"Let every sentence have {said(kw)} words.")
+def words_per_sentence(text: Text, kw: Range) -> Verdict:
+    """Every sentence is within the limits; the reason names the first that is not."""
+    from services.verifier.text.units import words as count
+
+    for i, sentence in enumerate(text.wide_sentences, start=1):
+        verdict = within(len(count(sentence)), kw, f"words in sentence {i}")
+        if not verdict.passed:
+            return verdict
+    return Verdict(True, f"every sentence has {said(kw)} words")
+
+
+@checker("length:words_per_paragraph", Range, lambda kw: f"Let every paragraph have {said(kw)} words.")
+def words_per_paragraph(text: Text, kw: Range) -> Verdict:
+    """Every paragraph is within the limits; the reason names the first that is not."""
+    from services.verifier.text.units import words as count
+
+    for i, paragraph in enumerate(text.paragraphs, start=1):
+        verdict = within(len(count(paragraph)), kw, f"words in paragraph {i}")
+        if not verdict.passed:
+            return verdict
+    return Verdict(True, f"every paragraph has {said(kw)} words")

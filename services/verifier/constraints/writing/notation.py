@@ -1,0 +1,72 @@
+"""notation: how dates, numbers and times are written."""
+
+import re
+from typing import Literal
+
+from services.verifier.constraints.registry import Kwargs, NoKwargs, Positive, Verdict, checker
+from services.verifier.text import Text
+
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_DATES = {
+    "iso": re.compile(r"(?<!\d)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)"),
+    "us": re.compile(rf"\b(?:{_MONTHS}) \d{{1,2}}, \d{{4}}\b"),
+    "british": re.compile(rf"\b\d{{1,2}} (?:{_MONTHS}) \d{{4}}\b"),
+    "slashes": re.compile(r"(?<!\d)\d{1,2}/\d{1,2}/\d{4}(?!\d)"),
+    "chinese": re.compile(r"(?<!\d)\d{4}年\d{1,2}月\d{1,2}日"),
+    "chinese_numerals": re.compile(
+        r"[〇零一二三四五六七八九]{4}年[一二三四五六七八九十]{1,2}月[一二三四五六七八九十]{1,3}日"
+    ),
+}
+_SHOWN = {
+    "iso": "2024-03-09", "us": "March 9, 2024", "british": "9 March 2024", "slashes": "3/9/2024", "chinese": "2024年3月9日",
+    "chinese_numerals": "二〇二四年三月九日",
+}  # fmt: skip
+_DIGITS = re.compile(r"\d+")
+_LARGE = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])|(?<![\d.,])\d{4,30}(?![\d,])")
+
+
+class Dates(Kwargs):
+    format: Literal["iso", "us", "british", "slashes", "chinese", "chinese_numerals"]
+    at_least: Positive = 1
+
+
+@checker(
+    "notation:dates",
+    Dates,
+    lambda kw: f"Write dates like {_SHOWN[kw.format]} and in no other way, at least {kw.at_least} of them.",
+)
+def dates(text: Text, kw: Dates) -> Verdict:
+    """Enough dates in the format, and none in another of the known formats."""
+    found = len(_DATES[kw.format].findall(text.raw))
+    other = next((m.group() for name, p in _DATES.items() if name != kw.format and (m := p.search(text.raw))), None)
+    if other is not None:
+        return Verdict(False, f"{other[:40]!r} is written otherwise than {_SHOWN[kw.format]}")
+    return Verdict(found >= kw.at_least, f"{found} dates like {_SHOWN[kw.format]}, at least {kw.at_least} wanted")
+
+
+@checker("notation:no_digits", NoKwargs, "Spell every number out: use no digits.")
+def no_digits(text: Text, kw: NoKwargs) -> Verdict:
+    """No digit of any script."""
+    found = _DIGITS.search(text.raw)
+    return Verdict(found is None, f"digits: {found.group()[:40]!r}" if found else "no digits")
+
+
+class Thousands(Kwargs):
+    style: Literal["comma", "plain"]
+
+
+@checker(
+    "notation:thousands",
+    Thousands,
+    lambda kw: (
+        "Write numbers from 10,000 on "
+        + ("with commas, as in 12,500." if kw.style == "comma" else "without commas, as in 12500.")
+    ),
+)
+def thousands(text: Text, kw: Thousands) -> Verdict:
+    """Numbers of five digits and more; years are left alone."""
+    for match in _LARGE.finditer(text.raw):
+        number = match.group()
+        if len(number.replace(",", "")) >= 5 and ("," in number) != (kw.style == "comma"):
+            return Verdict(False, f"{number[:40]} is written otherwise")
+    return Verdict(True, f"large numbers are written {'with commas' if kw.style == 'comma' else 'without commas'}")

@@ -1,0 +1,62 @@
+"""A count or share between limits: the shape of most constraints on writing."""
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from services.verifier.constraints.registry import Count, Kwargs, Verdict
+
+
+class Range(Kwargs):
+    """At least one limit; both are included."""
+
+    min: Count | None = Field(default=None, description="Least allowed number.")
+    max: Count | None = Field(default=None, description="Greatest allowed number.")
+
+    @model_validator(mode="after")
+    def _limits(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is greater than max")
+        return self
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("a number is needed")
+    return value
+
+
+Percent = Annotated[float, BeforeValidator(_number), Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class PercentRange(Kwargs):
+    """Percent, 0 to 100; at least one limit; both are included."""
+
+    min: Percent | None = None
+    max: Percent | None = None
+
+    @model_validator(mode="after")
+    def _limits(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is greater than max")
+        return self
+
+
+def said(kw: Range | PercentRange) -> str:
+    """As in "at most 200", "between 3 and 5", "exactly 4"."""
+    if kw.min is None:
+        return f"at most {kw.max:g}"
+    if kw.max is None:
+        return f"at least {kw.min:g}"
+    return f"exactly {kw.min:g}" if kw.min == kw.max else f"between {kw.min:g} and {kw.max:g}"
+
+
+def within(found: float, kw: Range | PercentRange, unit: str) -> Verdict:
+    """As in "213 words, at most 200"."""
+    passed = (kw.min is None or found >= kw.min) and (kw.max is None or found <= kw.max)
+    amount = f"{found:.1f}%" if isinstance(kw, PercentRange) else f"{found:g}"
+    return Verdict(passed, f"{amount} {unit}, {said(kw)}{'%' if isinstance(kw, PercentRange) else ''}")

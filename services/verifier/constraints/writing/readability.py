@@ -1,0 +1,47 @@
+"""readability: reading level."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from services.verifier.constraints.registry import Kwargs, Verdict, checker
+from services.verifier.constraints.writing.ranges import Range, said, within
+from services.verifier.text import Text
+from services.verifier.text.syllables import syllables
+from services.verifier.text.units import HAN, words
+
+
+class Grade(Kwargs):
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _limits(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        return self
+
+
+def _limits_of(kw: Grade) -> str:
+    limits = [("at least", kw.min), ("at most", kw.max)]
+    return " and ".join(f"{word} grade {limit:g}" for word, limit in limits if limit is not None)
+
+
+@checker("readability:grade", Grade, lambda kw: f"Write for a reading level of {_limits_of(kw)} (Flesch-Kincaid).")
+def grade(text: Text, kw: Grade) -> Verdict:
+    """Flesch-Kincaid grade of English text: 0.39 words per sentence + 11.8 syllables per word - 15.59."""
+    found = [word.lower() for word in text.counted_words if word[0].isalpha() and not HAN.match(word)]
+    if not found:
+        return Verdict(False, "no English words to measure")
+    per_word = sum(max(1, syllables(word)) for word in found) / len(found)
+    level = 0.39 * len(found) / max(1, len(text.wide_sentences)) + 11.8 * per_word - 15.59
+    passed = (kw.min is None or level >= kw.min) and (kw.max is None or level <= kw.max)
+    return Verdict(passed, f"reading level {level:.1f}, {_limits_of(kw)}")
+
+
+@checker("readability:average_sentence", Range, lambda kw: f"Let sentences have {said(kw)} words on average.")
+def average_sentence(text: Text, kw: Range) -> Verdict:
+    """Words (Chinese characters) per sentence, on average, rounded."""
+    sentences = text.wide_sentences
+    average = sum(len(words(s)) for s in sentences) / len(sentences) if sentences else 0
+    return within(round(average), kw, "words per sentence on average")

@@ -1,0 +1,65 @@
+"""script: writing systems and languages."""
+
+from typing import Annotated, Literal
+
+import regex
+from pydantic import Field
+
+from services.verifier.constraints.ifeval.language import NAMES
+from services.verifier.constraints.registry import Kwargs, Verdict, checker
+from services.verifier.constraints.writing.ranges import PercentRange, said, within
+from services.verifier.text import Text
+
+Script = Literal["latin", "han", "kana", "hangul", "cyrillic", "greek", "arabic", "hebrew", "devanagari", "thai"]
+_SCRIPTS = {
+    name: regex.compile(rf"[{classes}]")
+    for name, classes in {
+        "latin": r"\p{Latin}", "han": r"\p{Han}", "kana": r"\p{Hiragana}\p{Katakana}", "hangul": r"\p{Hangul}", "cyrillic": r"\p{Cyrillic}",
+        "greek": r"\p{Greek}", "arabic": r"\p{Arabic}", "hebrew": r"\p{Hebrew}", "devanagari": r"\p{Devanagari}", "thai": r"\p{Thai}",
+    }.items()
+}  # fmt: skip
+_LETTER = regex.compile(r"\p{L}")
+
+
+def _share(text: Text, script: str) -> float:
+    letters = _LETTER.findall(text.raw)
+    return 100 * len(_SCRIPTS[script].findall("".join(letters))) / len(letters) if letters else 0.0
+
+
+class Only(Kwargs):
+    script: Script
+
+
+@checker("script:only", Only, "Write in {script} script only.")
+def only(text: Text, kw: Only) -> Verdict:
+    """Every letter belongs to the script; a text without letters fails."""
+    found = _share(text, kw.script)
+    return Verdict(found == 100, f"{found:.1f}% of the letters are {kw.script}")
+
+
+class ShareOf(PercentRange):
+    script: Script
+
+
+@checker("script:share", ShareOf, lambda kw: f"Let {said(kw)}% of the letters be {kw.script}.")
+def share(text: Text, kw: ShareOf) -> Verdict:
+    """Letters of the script, of all letters."""
+    return within(_share(text, kw.script), kw, f"of the letters are {kw.script}")
+
+
+class Language(Kwargs):
+    language: Annotated[
+        str, Field(pattern=r"^[a-z]{2}(-[a-z]{2})?$", description="ISO 639-1 code; zh for either Chinese")
+    ]
+
+
+@checker(
+    "script:language",
+    Language,
+    lambda kw: f"Write in {NAMES.get(kw.language, 'Chinese' if kw.language == 'zh' else kw.language)}.",
+)
+def language(text: Text, kw: Language) -> Verdict:
+    """The detected language of the text; one without letters fails. `zh` takes simplified and traditional Chinese."""
+    found = text.language
+    passed = found is not None and (found == kw.language or found.split("-")[0] == kw.language)
+    return Verdict(passed, f"language {found or 'cannot be told'}, {kw.language} wanted")

@@ -1,0 +1,94 @@
+"""structure: sections with given titles, elements in order, beginnings and endings."""
+
+import re
+from typing import Annotated
+
+from pydantic import Field
+
+from services.verifier.constraints.registry import Kwargs, Phrase, Positive, Verdict, checker
+from services.verifier.text import Text
+from services.verifier.text.units import without_markup
+
+Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=100)]
+_HEADING_EDGE = re.compile(r"^[\s#*_>\-=\d.、()（）【】《》〈〉\[\]]+|[\s#*_:：\-=】》〉\]]+$")
+
+
+def _listed(phrases: tuple[str, ...]) -> str:
+    return ", ".join(f'"{p}"' for p in phrases)
+
+
+class Sections(Kwargs):
+    titles: Phrases
+    ordered: bool = True
+
+
+@checker(
+    "structure:sections",
+    Sections,
+    lambda kw: f"Divide the text into sections titled {_listed(kw.titles)}{', in this order' if kw.ordered else ''}.",
+)
+def sections(text: Text, kw: Sections) -> Verdict:
+    """Each title stands on a line of its own; numbering, Markdown signs, brackets and a colon round it are ignored, and case."""
+    where: dict[str, int] = {}
+    for i, line in enumerate(text.filled_lines):
+        if len(line) <= 300:
+            where.setdefault(_heading(line), i)
+    places = [where.get(_heading(title), -1) for title in kw.titles]
+    missing = [title for title, place in zip(kw.titles, places, strict=True) if place < 0]
+    if missing:
+        return Verdict(False, f"no section titled {_listed(tuple(missing))[:200]}")
+    ordered = not kw.ordered or places == sorted(places)
+    return Verdict(ordered, "every section found" if ordered else "the sections are in another order")
+
+
+def _heading(line: str) -> str:
+    return _HEADING_EDGE.sub("", line).casefold()
+
+
+class Order(Kwargs):
+    elements: Phrases
+
+
+@checker("structure:order", Order, lambda kw: f"Mention in this order: {_listed(kw.elements)}.")
+def order(text: Text, kw: Order) -> Verdict:
+    """Each element occurs after the first place where the one before it could stand; case is ignored."""
+    at = 0
+    for element in kw.elements:
+        found = text.lower.find(element.lower(), at)
+        if found < 0:
+            where = "after the one before it" if element.lower() in text.lower else "at all"
+            return Verdict(False, f'"{element[:60]}" does not occur {where}')
+        at = found + len(element.lower())
+    return Verdict(True, "every element in order")
+
+
+class Beginning(Kwargs):
+    phrase: Phrase
+
+
+@checker("structure:begins_with", Beginning, 'Begin with "{phrase}".')
+def begins_with(text: Text, kw: Beginning) -> Verdict:
+    """The first characters, case ignored, outer white space and Markdown signs left out."""
+    start = without_markup(text.raw).lstrip()[: len(kw.phrase) + 20]
+    return Verdict(start.casefold().startswith(kw.phrase.strip().casefold()), f"begins with {start[:60]!r}")
+
+
+@checker("structure:ends_with", Beginning, 'End with "{phrase}".')
+def ends_with(text: Text, kw: Beginning) -> Verdict:
+    """The last characters, case ignored, outer white space and Markdown emphasis left out."""
+    end = text.stripped.rstrip("*_ ")
+    return Verdict(end.casefold().endswith(kw.phrase.strip().casefold()), f"ends with {end[-60:]!r}")
+
+
+class ParagraphContains(Kwargs):
+    paragraph: Positive
+    phrase: Phrase
+
+
+@checker("structure:paragraph_contains", ParagraphContains, 'Use "{phrase}" in paragraph {paragraph}.')
+def paragraph_contains(text: Text, kw: ParagraphContains) -> Verdict:
+    """The phrase occurs in one paragraph, counted from 1; case is ignored."""
+    if len(text.paragraphs) < kw.paragraph:
+        return Verdict(False, f"{len(text.paragraphs)} paragraphs, no paragraph {kw.paragraph}")
+    passed = kw.phrase.casefold() in text.paragraphs[kw.paragraph - 1].casefold()
+    return Verdict(passed, f'"{kw.phrase[:60]}" {"is" if passed else "is not"} in paragraph {kw.paragraph}')

@@ -1,0 +1,33 @@
+"""symbols: emoji and punctuation marks."""
+
+from typing import Annotated
+
+import emoji
+from pydantic import Field
+
+from services.verifier.constraints.registry import Count, Kwargs, Verdict, checker
+from services.verifier.constraints.writing.ranges import Range, said, within
+from services.verifier.text import Text
+
+
+@checker("symbols:emoji", Range, lambda kw: f"Use {said(kw)} emoji.")
+def emojis(text: Text, kw: Range) -> Verdict:
+    """Emoji, each sequence of joined characters counted once."""
+    found = 0 if text.raw.isascii() else sum(1 for token in emoji.analyze(text.raw, join_emoji=True) if token)
+    return within(found, kw, "emoji")
+
+
+class Limit(Kwargs):
+    marks: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S+$")]
+    max: Count = 0
+
+
+@checker(
+    "symbols:punctuation_limit",
+    Limit,
+    lambda kw: f"Use {'none' if kw.max == 0 else f'at most {kw.max} in all'} of these marks: {' '.join(kw.marks)}",
+)
+def punctuation_limit(text: Text, kw: Limit) -> Verdict:
+    """Occurrences of the given characters, all together."""
+    found = sum(text.raw.count(mark) for mark in set(kw.marks))
+    return Verdict(found <= kw.max, f"{found} of the marks {' '.join(kw.marks)}, at most {kw.max}")

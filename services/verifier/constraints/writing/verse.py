@@ -1,0 +1,97 @@
+"""verse: stanzas, syllables, rhyme, acrostics."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from services.verifier.constraints.registry import Count, Kwargs, Positive, Verdict, checker
+from services.verifier.constraints.writing.ranges import Range, said, within
+from services.verifier.text import Text
+from services.verifier.text.rhyme import last_sounds
+from services.verifier.text.syllables import syllables_of_line
+
+
+def _stanzas(text: Text) -> list[list[str]]:
+    return [[line.strip() for line in part.split("\n") if line.strip()] for part in text.paragraphs]
+
+
+@checker("verse:stanzas", Range, lambda kw: f"Write {said(kw)} stanzas, separated by blank lines.")
+def stanzas(text: Text, kw: Range) -> Verdict:
+    """Groups of lines between blank lines."""
+    return within(len(text.paragraphs), kw, "stanzas")
+
+
+@checker("verse:lines_per_stanza", Range, lambda kw: f"Let every stanza have {said(kw)} lines.")
+def lines_per_stanza(text: Text, kw: Range) -> Verdict:
+    """Every stanza is within the limits; the reason names the first that is not."""
+    for i, stanza in enumerate(_stanzas(text), start=1):
+        verdict = within(len(stanza), kw, f"lines in stanza {i}")
+        if not verdict.passed:
+            return verdict
+    return Verdict(True, f"every stanza has {said(kw)} lines")
+
+
+class Syllables(Kwargs):
+    pattern: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=40)]
+    tolerance: Annotated[Count, Field(le=5)] = 0
+
+
+@checker(
+    "verse:syllables",
+    Syllables,
+    lambda kw: (
+        f"Write lines of {'-'.join(map(str, kw.pattern))} syllables"
+        + (f", {kw.tolerance} more or less" if kw.tolerance else "")
+        + ("." if len(kw.pattern) == 1 else ", over and over if there are more lines.")
+    ),
+)
+def syllables(text: Text, kw: Syllables) -> Verdict:
+    """Syllables per line, as in 5-7-5 for a haiku; the pattern starts over until the lines end, and must end with them.
+    English by dictionary and rule, Chinese by character."""
+    lines = text.filled_lines
+    if not lines or len(lines) % len(kw.pattern):
+        return Verdict(False, f"{len(lines)} lines do not fill a pattern of {len(kw.pattern)} lines")
+    for i, line in enumerate(lines):
+        wanted, found = kw.pattern[i % len(kw.pattern)], syllables_of_line(line)
+        if abs(found - wanted) > kw.tolerance:
+            return Verdict(False, f"{found} syllables in line {i + 1}, {wanted} wanted")
+    return Verdict(True, f"{len(lines)} lines of {'-'.join(map(str, kw.pattern))} syllables")
+
+
+class RhymeScheme(Kwargs):
+    scheme: Annotated[str, Field(pattern=r"^[A-Z]{2,40}$", description="One letter a line; X rhymes with nothing")]
+
+
+@checker("verse:rhyme_scheme", RhymeScheme, "Let every stanza rhyme as {scheme} (X: no rhyme asked).")
+def rhyme_scheme(text: Text, kw: RhymeScheme) -> Verdict:
+    """In every stanza lines with the same letter rhyme. Different letters are not asked to differ. English rhymes are judged
+    by spelling, so a rhyme of unusual spelling may be missed."""
+    for number, stanza in enumerate(_stanzas(text), start=1):
+        if len(stanza) != len(kw.scheme):
+            return Verdict(False, f"stanza {number} has {len(stanza)} lines, the scheme {len(kw.scheme)}")
+        sounds: dict[str, tuple[int, frozenset[str]]] = {}
+        for i, (letter, line) in enumerate(zip(kw.scheme, stanza, strict=True), start=1):
+            if letter == "X":
+                continue
+            own = last_sounds(line)
+            first, shared = sounds.get(letter, (i, own))
+            if not own & shared:
+                return Verdict(False, f"lines {first} and {i} of stanza {number} do not rhyme")
+            sounds[letter] = (first, own & shared)
+    return Verdict(True, f"rhymes as {kw.scheme}")
+
+
+class Acrostic(Kwargs):
+    word: Annotated[str, Field(min_length=2, max_length=100, pattern=r"^\S+$")]
+    position: Annotated[str, Field(pattern="^(first|last)$")] = "first"
+
+
+@checker("verse:acrostic", Acrostic, 'Let the {position} letters of the lines spell "{word}".')
+def acrostic(text: Text, kw: Acrostic) -> Verdict:
+    """First (or last) letters or Chinese characters of the lines spell the word; case and punctuation are ignored."""
+    letters = []
+    for line in text.filled_lines:
+        inner = [c for c in (line if kw.position == "first" else reversed(line)) if c.isalnum()][:1]
+        letters += inner
+    found = "".join(letters)
+    return Verdict(found.casefold() == kw.word.casefold(), f"the lines spell {found[:60]!r}, {kw.word!r} wanted")

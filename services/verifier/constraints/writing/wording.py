@@ -1,0 +1,112 @@
+"""wording: openings, clichés, phrases that must or must not occur."""
+
+import re
+from typing import Annotated
+
+from pydantic import Field
+
+from services.verifier.constraints.registry import Kwargs, NoKwargs, Phrase, Positive, Verdict, checker
+from services.verifier.text import Text
+from services.verifier.text.units import without_markup
+
+Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=500)]
+
+_OPENINGS = (
+    "once upon a time", "it was a dark and stormy night", "in a world where", "in a land far", "long ago", "as the sun", "the sun was",
+    "the alarm clock", "little did", "imagine a world", "in the heart of", "in the bustling", "in the quiet town", "sure", "certainly",
+    "of course", "here is", "here's", "absolutely", "很久很久以前", "从前", "在很久以前", "在一个遥远的", "在一个风和日丽", "话说", "那是一个", "随着",
+    "在这个", "当然", "好的", "以下是", "在一个阳光明媚",
+)  # fmt: skip
+_CLICHES = (
+    "little did he know", "little did she know", "little did they know", "a chill ran down", "sent shivers down", "heart skipped a beat",
+    "heart pounded in", "time stood still", "in the blink of an eye", "at the end of the day", "only time will tell", "the calm before the storm",
+    "it was all a dream", "deafening silence", "as white as a sheet", "cold as ice", "quiet as a mouse", "every cloud has a silver lining",
+    "a tapestry of", "testament to", "a symphony of", "dance of shadows", "whispered secrets", "bittersweet symphony", "stood the test of time",
+    "lived happily ever after", "let out a breath", "breath she didn't know", "breath he didn't know", "eyes sparkled like", "tip of the iceberg",
+    "时光荏苒", "岁月如梭", "光阴似箭", "弹指一挥间", "不禁感慨", "历历在目", "仿佛就在昨天", "心中五味杂陈", "热泪盈眶", "嘴角微微上扬", "眼中闪过一丝",
+    "倒吸一口凉气", "空气仿佛凝固", "时间仿佛静止", "命运的齿轮", "总而言之", "综上所述", "众所周知", "从此过上了幸福", "这一刻，我终于明白",
+)  # fmt: skip
+
+
+def _listed(phrases: tuple[str, ...]) -> str:
+    return ", ".join(f'"{p}"' for p in phrases)
+
+
+def _plain(text: str) -> str:
+    return text.casefold().replace("’", "'")
+
+
+class ForbiddenOpenings(Kwargs):
+    openings: Phrases = _OPENINGS
+
+
+@checker(
+    "wording:forbidden_openings",
+    ForbiddenOpenings,
+    lambda kw: (
+        "Do not open with a worn-out phrase."
+        if kw.openings is _OPENINGS
+        else f"Do not begin with {_listed(kw.openings)}."
+    ),
+)
+def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
+    """The text begins with none of the phrases (by default: worn-out openings in English and Chinese); case, opening quotes and
+    Markdown signs are left out."""
+    start = _plain(without_markup(text.raw[:20_000]).lstrip(" \n\t\"'“”‘’「『«#"))
+    found = next((opening for opening in kw.openings if start.startswith(_plain(opening))), None)
+    return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
+
+
+@checker("wording:no_cliches", NoKwargs, "Avoid clichés.")
+def no_cliches(text: Text, kw: NoKwargs) -> Verdict:
+    """None of some fifty worn-out phrases of English and Chinese fiction occurs."""
+    lower = _plain(text.raw)
+    found = [phrase for phrase in _CLICHES if phrase in lower]
+    return Verdict(not found, f"clichés: {', '.join(found)[:200]}" if found else "no cliché of the list")
+
+
+class ForbiddenPhrases(Kwargs):
+    phrases: Phrases
+
+
+@checker("wording:forbidden_phrases", ForbiddenPhrases, lambda kw: f"Do not use {_listed(kw.phrases)}.")
+def forbidden_phrases(text: Text, kw: ForbiddenPhrases) -> Verdict:
+    """None occurs: phrases that begin and end with Latin letters as whole words, others anywhere; case is ignored."""
+    lower = _plain(text.raw)
+    found = [phrase for phrase in kw.phrases if _occurrences(phrase, lower, at_most=1)]
+    return Verdict(not found, f"found: {', '.join(found)[:200]}" if found else "no forbidden phrase")
+
+
+class RequiredPhrases(Kwargs):
+    phrases: Phrases
+    times: Positive = 1
+
+
+@checker(
+    "wording:required_phrases",
+    RequiredPhrases,
+    lambda kw: f"Use {_listed(kw.phrases)}" + (f" at least {kw.times} times each." if kw.times > 1 else "."),
+)
+def required_phrases(text: Text, kw: RequiredPhrases) -> Verdict:
+    """Each occurs often enough: phrases that begin and end with Latin letters as whole words, others anywhere; case ignored."""
+    lower = _plain(text.raw)
+    for phrase in kw.phrases:
+        found = _occurrences(phrase, lower, at_most=kw.times)
+        if found < kw.times:
+            return Verdict(False, f'"{phrase[:60]}" occurs {found} times, at least {kw.times} wanted')
+    return Verdict(True, "every phrase found")
+
+
+def _occurrences(phrase: str, lower: str, at_most: int) -> int:
+    """Counted up to `at_most`."""
+    wanted = _plain(phrase).strip()
+    left, right = wanted[:1].isascii() and wanted[:1].isalnum(), wanted[-1:].isascii() and wanted[-1:].isalnum()
+    if wanted not in lower or not wanted:
+        return 0
+    pattern = re.compile((r"(?<!\w)" if left else "") + re.escape(wanted) + (r"(?!\w)" if right else ""))
+    count = 0
+    for _ in pattern.finditer(lower):
+        count += 1
+        if count >= at_most:
+            break
+    return count
