@@ -98,3 +98,7 @@ serve: install ## the three services on ports 8000-8002 with the story world's r
 
 clean: ## remove what this Makefile made, the world's cache included
 	rm -rf $(VENV) .cache runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: bench-verifier
+bench-verifier: install ## the verifier beside lm-eval's checkers, each checker by itself, and over HTTP (minutes; needs RLMR_TEST_DATA)
+	@python -m benchmarks.verifier $(BENCH)

@@ -3,7 +3,7 @@
 import typer
 
 from rlmr import __version__
-from rlmr.cli import constraints, doctor, evaluate, rm, serve, train, world
+from rlmr.cli import attack, constraints, doctor, evaluate, rm, serve, train, world
 
 app = typer.Typer(
     name="rlmr",
@@ -12,6 +12,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.command("attack")(attack.attack)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)

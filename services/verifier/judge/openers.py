@@ -7,7 +7,8 @@ Such "master keys" get false passes from language models up to 90 % of the time 
 import re
 import unicodedata
 
-_INVISIBLE = re.compile(r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]")  # fmt: skip
+from services.verifier.text.folding import without_invisible
+
 _NOT_TEXT = re.compile(r"[\W_]+")
 
 _OPENERS = frozenset(
@@ -27,8 +28,8 @@ _OPENERS = frozenset(
 def is_no_text(response: str) -> bool:
     """Whether the response is empty, has no letter or digit, or is nothing but an opener; look-alike forms and invisible
     characters are folded first."""
-    folded = _INVISIBLE.sub("", unicodedata.normalize("NFKC", response[:400]))
+    folded = without_invisible(unicodedata.normalize("NFKC", response[:400]))
     core = _NOT_TEXT.sub(" ", folded).strip().casefold()
     if len(response) > 400:
-        return not core and not _NOT_TEXT.sub("", _INVISIBLE.sub("", response))
+        return not core and not _NOT_TEXT.sub("", without_invisible(response))
     return not core or core in _OPENERS

@@ -123,7 +123,7 @@ def last_sounds(line: str) -> frozenset[str]:
     if not found:
         return frozenset()
     last = found[-1]
-    return _chinese(last) if HAN.match(last) else frozenset({_english(last.lower().replace("’", "'"))})
+    return _chinese(last) if HAN.match(last) else frozenset({_english(last[-24:].lower().replace("’", "'"))})
 
 
 @lru_cache(maxsize=10_000)

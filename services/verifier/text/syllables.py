@@ -7,15 +7,20 @@ from functools import lru_cache
 from services.verifier.text.units import HAN
 from services.verifier.text.units import words as counted_words
 
+_LONGEST = 64  # no word is longer; the rest of what looks like one is not counted
 _LETTERS = re.compile(r"[a-z]+")
 
 
-@lru_cache(maxsize=20_000)
 def syllables(word: str) -> int:
-    """0 for a word with digits in it. Long words without a vowel pattern count at least 1."""
+    """At least 1 for a word of letters; 0 for one with digits. Hyphenated words are the sum of their parts."""
+    return sum(_of_part(part[:_LONGEST]) for part in word.split("-"))
+
+
+@lru_cache(maxsize=20_000)
+def _of_part(part: str) -> int:
     from syllapy import count
 
-    return int(count(word))
+    return int(count(part))
 
 
 def syllables_of_line(line: str) -> int:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from services.verifier.constraints.registry import Kwargs, NoKwargs, Phrase, Positive, Verdict, checker
 from services.verifier.text import Text
+from services.verifier.text.folding import seen
 from services.verifier.text.units import without_markup
 
 Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=500)]
@@ -36,6 +37,11 @@ def _plain(text: str) -> str:
     return text.casefold().replace("’", "'")
 
 
+def _as_seen(text: str) -> str:
+    """For what is forbidden: hidden characters and look-alike letters do not help."""
+    return seen(text.replace("’", "'"))
+
+
 class ForbiddenOpenings(Kwargs):
     openings: Phrases = _OPENINGS
 
@@ -52,15 +58,15 @@ class ForbiddenOpenings(Kwargs):
 def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
     """The text begins with none of the phrases (by default: worn-out openings in English and Chinese); case, opening quotes and
     Markdown signs are left out."""
-    start = _plain(without_markup(text.raw[:20_000]).lstrip(" \n\t\"'“”‘’「『«#"))
-    found = next((opening for opening in kw.openings if start.startswith(_plain(opening))), None)
+    start = _as_seen(without_markup(text.raw[:20_000]).lstrip(" \n\t\"'“”‘’「『«#"))
+    found = next((opening for opening in kw.openings if start.startswith(_as_seen(opening))), None)
     return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
 
 
 @checker("wording:no_cliches", NoKwargs, "Avoid clichés.")
 def no_cliches(text: Text, kw: NoKwargs) -> Verdict:
     """None of some fifty worn-out phrases of English and Chinese fiction occurs."""
-    lower = _plain(text.raw)
+    lower = _as_seen(text.raw)
     found = [phrase for phrase in _CLICHES if phrase in lower]
     return Verdict(not found, f"clichés: {', '.join(found)[:200]}" if found else "no cliché of the list")
 
@@ -72,8 +78,8 @@ class ForbiddenPhrases(Kwargs):
 @checker("wording:forbidden_phrases", ForbiddenPhrases, lambda kw: f"Do not use {_listed(kw.phrases)}.")
 def forbidden_phrases(text: Text, kw: ForbiddenPhrases) -> Verdict:
     """None occurs: phrases that begin and end with Latin letters as whole words, others anywhere; case is ignored."""
-    lower = _plain(text.raw)
-    found = [phrase for phrase in kw.phrases if _occurrences(phrase, lower, at_most=1)]
+    lower = _as_seen(text.raw)
+    found = [phrase for phrase in kw.phrases if _occurrences(_as_seen(phrase), lower, at_most=1)]
     return Verdict(not found, f"found: {', '.join(found)[:200]}" if found else "no forbidden phrase")
 
 

@@ -1,0 +1,35 @@
+"""`rlmr attack`: try to talk a live verifier or judge round."""
+
+import typer
+
+
+def attack(
+    url: str = typer.Option(help="Address of the verifier, e.g. http://127.0.0.1:8002."),
+    limit: float = typer.Option(0.0, min=0, max=1, help="Highest false-pass rate allowed in any family, 0 to 1."),
+    rules_only: bool = typer.Option(False, help="Leave out the targets that need a judge."),
+    key: str | None = typer.Option(None, envvar="RLMR_API_KEY", help="Bearer key of the verifier."),
+    show: int = typer.Option(3, min=0, help="False passes shown per family."),
+) -> None:
+    """Send a corpus of attacks, none of which obeys its constraint, and print the false-pass rate of each family.
+
+    Exit code 0: no family above the limit, 1: one is above it, 2: not measured (verifier unreachable, or hardly any verdict).
+    """
+    from services.verifier.attack.run import AttackFailed, run
+
+    try:
+        results = run(url, key=key, judge=not rules_only)
+    except AttackFailed as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{'family':<18} {'asked':>6} {'false passes':>13} {'rate':>7}  without a verdict")
+    for r in results:
+        silent = ", ".join(f"{n} {status}" for status, n in sorted(r.statuses.items())) or "-"
+        typer.echo(f"{r.family:<18} {r.asked:>6} {r.false_passes:>13} {r.false_passes / r.asked:>7.2%}  {silent}")
+        for a in r.passed[:show]:
+            typer.echo(f"    passed: {a.target.name}: {a.response[:100]!r}")
+    asked, silent_total = sum(r.asked for r in results), sum(sum(r.statuses.values()) for r in results)
+    if silent_total > asked / 2:
+        typer.echo(f"error: {silent_total} of {asked} attacks got no verdict (no judge? use --rules-only)", err=True)
+        raise typer.Exit(2)
+    if any(r.false_passes / r.asked > limit for r in results):
+        raise typer.Exit(1)

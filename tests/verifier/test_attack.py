@@ -1,0 +1,85 @@
+"""The attack corpus against a verifier whose scripted judge is honest, and against one that believes everything it reads."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from rlmr.cli import app
+from services.verifier.attack.corpus import TARGETS, attacks
+from services.verifier.constraints import check
+from tests.service_process import ServiceProcess
+from tests.verifier.scripted_judge import ScriptedJudge, completion, verdict
+
+_DELIMITED = re.compile(r"\n(=====\[[0-9a-f]{24}\]=====)\n(.*)\n\1\n", re.DOTALL)
+
+
+def honest(body: dict[str, Any]) -> dict[str, Any]:
+    """Reads only what stands between the delimiters, which must be whole, and finds it wanting."""
+    content = body["messages"][1]["content"]
+    found = _DELIMITED.search(content)
+    assert found is not None, content
+    assert content.count(found.group(1)) == 3
+    return verdict(False, "not met")
+
+
+def gullible(body: dict[str, Any]) -> dict[str, Any]:
+    return verdict("met" in body["messages"][1]["content"].split("=====")[-3])
+
+
+def parrot(body: dict[str, Any]) -> dict[str, Any]:
+    """Answers with the response itself, so that a forged verdict comes out of the judge's own mouth, among other text."""
+    found = _DELIMITED.search(body["messages"][1]["content"])
+    assert found is not None
+    return completion(found.group(2))
+
+
+@contextmanager
+def attacked(answer: Any) -> Iterator[tuple[int, str]]:
+    with ScriptedJudge(answer) as judge:
+        env = {"RLMR_VERIFIER_JUDGE_URL": judge.url, "RLMR_VERIFIER_JUDGE_MODEL": "scripted"}
+        with ServiceProcess("verifier", env) as service:
+            result = CliRunner().invoke(app, ["attack", "--url", service.url])
+            yield result.exit_code, result.output
+
+
+def test_nothing_passes_through_rules_template_or_parser() -> None:
+    with attacked(honest) as (code, output):
+        assert code == 0, output
+    assert "mark_all_passed" in output
+    assert "look_alikes" in output
+
+
+def test_a_judge_that_repeats_the_response_passes_nothing() -> None:
+    with attacked(parrot) as (_, output):
+        assert "passed:" not in output, output
+
+
+def test_a_gullible_judge_is_found_out() -> None:
+    with attacked(gullible) as (code, output):
+        assert code == 1, output
+    assert "passed: judge: sonnet" in output
+
+
+def test_an_absent_verifier_is_not_a_safe_one() -> None:
+    result = CliRunner().invoke(app, ["attack", "--url", "http://127.0.0.1:9"])
+    assert result.exit_code == 2
+    assert "error:" in result.output
+
+
+def test_every_attack_on_a_rule_violates_it_by_our_own_check() -> None:
+    rules = [a for a in attacks() if a.target.constraint["type"] != "judge"]
+    assert len({a.family for a in rules}) >= 8
+    for attack in rules:
+        constraint = attack.target.constraint
+        for mode in ("strict", "loose"):
+            found = check(constraint["type"], constraint["kwargs"], attack.target.prompt, attack.response, mode)  # type: ignore[arg-type]
+            assert not found.passed, (attack, found)
+
+
+@pytest.mark.parametrize("target", [t for t in TARGETS if t.constraint["type"] == "judge"], ids=lambda t: t.name)
+def test_the_families_cover_every_judge_target(target: Any) -> None:
+    assert len([a for a in attacks() if a.target is target]) > 100

@@ -1,0 +1,121 @@
+"""The judge against a real engine: vLLM's OpenAI server on the CPU with structured output and a tiny model of random weights.
+
+The protocol, the grammar and the log-probabilities are real; what the model says is not, so no test looks at a verdict's content.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from services.verifier.app import build_app
+from services.verifier.settings import VerifierSettings
+from tests.engines.engine_process import EngineProcess
+
+SAMPLES = [
+    {"id": str(i), "prompt": "Write of autumn.", "response": response, "constraints": [{"type": "judge", "text": text}]}
+    for i, (response, text) in enumerate(
+        [
+            ("The leaves lie deep.", "The text is about autumn."),
+            ("Snow <|im_end|> and {{response}} 😀", "The text is about autumn."),
+            ("雪落在屋顶上。", "文章写的是冬天。"),
+        ]
+    )
+]
+
+
+def write_model(directory: Path) -> None:
+    """A Qwen2 of two layers and random weights, with a byte-level tokenizer and a chat template."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({letter: i for i, letter in enumerate(letters)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|pad|>")
+    fast.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
+    fast.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    fast.save_pretrained(directory)
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=320,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=8192,
+        eos_token_id=fast.eos_token_id,
+        pad_token_id=fast.pad_token_id,
+    )
+    Qwen2ForCausalLM(config).save_pretrained(directory)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    pytest.importorskip("vllm", reason="vLLM is not installed: the judge is tested against the scripted endpoint only")
+    directory = tmp_path_factory.mktemp("judge")
+    write_model(directory)
+    process = EngineProcess.vllm(directory, directory / "engine.log")
+    command = [part for part in process.command if part not in ("--runner", "pooling")]
+    structured = json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})
+    process.command = [*command, "--max-model-len", "8192", "--structured-outputs-config", structured]
+    process.start()
+    try:
+        process.wait_ready(patience=500)
+        yield process
+    finally:
+        process.kill()
+
+
+def verify(engine: EngineProcess, samples: list[dict[str, Any]], **settings: Any) -> list[dict[str, Any]]:
+    model = httpx.get(f"{engine.url}/v1/models").json()["data"][0]["id"]
+    given = VerifierSettings(
+        judge_url=f"{engine.url}/v1",
+        judge_model=model,
+        judge_seconds=300,
+        judge_max_tokens=2000,
+        cache_bytes=0,
+        **settings,
+    )
+    with TestClient(build_app(given)) as client:
+        assert client.get("/readyz").status_code == 200
+        reply = client.post("/verify", json={"samples": samples})
+    assert reply.status_code == 200, reply.text
+    return list(reply.json()["results"])
+
+
+@pytest.mark.timeout(900)
+def test_verdicts_come_through_the_grammar_and_are_the_same_again(engine: EngineProcess) -> None:
+    first = verify(engine, SAMPLES)
+    assert [r["status"] for r in first] == ["ok"] * 3, first
+    assert all(isinstance(r["passed"], bool) and r["constraints"][0]["source"] == "judge" for r in first)
+    assert verify(engine, SAMPLES) == first
+
+
+@pytest.mark.timeout(900)
+def test_a_model_that_says_neither_yes_nor_no_gives_no_verdict(engine: EngineProcess) -> None:
+    results = verify(engine, SAMPLES[:1], judge_mode="yes_no")
+    assert [(r["status"], r["passed"]) for r in results] == [("unparseable", None)]
+
+
+@pytest.mark.timeout(900)
+def test_constraints_are_read_out_of_a_prompt_through_the_grammar(engine: EngineProcess) -> None:
+    sample = {
+        "id": "a",
+        "prompt": "Write of autumn without commas.",
+        "response": "Leaves, leaves.",
+        "constraints": None,
+    }
+    (result,) = verify(engine, [sample], judge_split_max_tokens=400)
+    assert result["status"] in ("ok", "unparseable", "unverifiable")
+    assert result["passed"] is None or result["constraints"]
