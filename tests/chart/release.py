@@ -15,6 +15,7 @@ import httpx
 import yaml
 
 from tests.service_process import ServiceProcess
+from tests.verifier.scripted_judge import ScriptedJudge, verdict
 
 NAMESPACE, RELEASE = "ns", "demo"
 
@@ -92,7 +93,9 @@ def running_services(model: Path) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         env = {"RLMR_WRITING_RM_MODEL_DIR": str(model), "RLMR_WRITING_RM_TORCH_THREADS": "1"}
         writing_rm = stack.enter_context(ServiceProcess("writing-rm", env))
-        verifier = stack.enter_context(ServiceProcess("verifier"))
+        judge = stack.enter_context(ScriptedJudge(lambda body: verdict(True)))
+        judged = {"RLMR_VERIFIER_JUDGE_URL": judge.url, "RLMR_VERIFIER_JUDGE_MODEL": "scripted"}
+        verifier = stack.enter_context(ServiceProcess("verifier", judged))
         upstreams = {
             "RLMR_AGGREGATOR_WRITING_RM_URL": writing_rm.url,
             "RLMR_AGGREGATOR_VERIFIER_URL": verifier.url,
@@ -108,13 +111,13 @@ def running_services(model: Path) -> Iterator[dict[str, str]]:
 
 
 def group(number: int) -> dict[str, Any]:
-    """A group in which some obey, some violate, one is empty; lengths vary."""
+    """A group in which some obey, some violate, one is empty; lengths vary. A program checks one constraint, a judge the other."""
     tails = [f"the tide came in {'again and again ' * k}at {number}" for k in range(5)]
     responses = [*tails, f"a gull, a boat, a net at {number}", f"one, two, three at {number}", ""]
     return {
         "id": f"g{number}",
         "prompt": "Write about the sea without a comma.",
-        "constraints": [{"type": "punctuation:no_comma"}],
+        "constraints": [{"type": "punctuation:no_comma"}, {"type": "judge", "text": "The tone is calm."}],
         "responses": responses,
     }
 
