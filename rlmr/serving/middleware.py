@@ -17,7 +17,7 @@ from rlmr.serving.settings import ServiceSettings
 log = structlog.get_logger("rlmr.access")
 
 # Probes and metrics are read by kubelet and Prometheus, which hold no key. They tell nothing about anyone's text.
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/metrics/engine"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from rlmr.serving import Readiness, create_app, serve
+from rlmr.serving.engine_metrics import add_engine_metrics
 from rlmr.wire import VerifyReply, VerifyRequest
 from services.verifier.constraints import registry
 from services.verifier.judge import Judge
@@ -21,6 +22,7 @@ def build_app(settings: VerifierSettings) -> FastAPI:
     metrics = VerifierMetrics.create()
     verifier = Verifier(settings, metrics)
     router = APIRouter()
+    add_engine_metrics(router, settings.judge_url)
     ready = Readiness(False, ["starting"])
 
     @router.post("/verify", tags=["verify"], summary="Which constraints each response obeys")

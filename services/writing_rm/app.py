@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from rlmr.serving import ApiError, Readiness, create_app, serve
 from rlmr.serving.disconnect import ClientLeft, until_disconnect
+from rlmr.serving.engine_metrics import add_engine_metrics
 from rlmr.serving.metrics import HttpMetrics
 from rlmr.wire import FieldError, ScoreReply, ScoreRequest
 from services.writing_rm.metrics import WritingRmMetrics
@@ -20,6 +21,7 @@ def build_app(settings: WritingRmSettings) -> FastAPI:
     http_metrics = HttpMetrics.create("writing-rm")
     model = ModelService(settings, WritingRmMetrics.create(http_metrics.registry))
     router = APIRouter()
+    add_engine_metrics(router, next(iter(settings.engine_urls), None))
 
     @router.post("/score", summary="Standardised writing rewards, one per sample")
     async def score(body: ScoreRequest, request: Request) -> ScoreReply:

@@ -47,17 +47,23 @@ def running_prometheus(folder: Path, targets: dict[str, str], rules: Path) -> It
     program = shutil.which("prometheus")
     if program is None:
         raise PrometheusMissing("prometheus is not installed (Debian: apt-get install prometheus)")
-    scrape = [
+    scrape: list[dict[str, Any]] = [
         {
             "targets": [url.removeprefix("http://")],
             "labels": {"namespace": NAMESPACE, "release": RELEASE, "component": component, "pod": f"{component}-0"},
         }
         for component, url in targets.items()
     ]
+    # The engine's page comes through the service beside it, with the labels of the second ServiceMonitor.
+    engine = [target for target in scrape if target["labels"]["component"] == "verifier"]
+    jobs = [
+        {"job_name": "rlmr", "static_configs": scrape},
+        {"job_name": "engines", "metrics_path": "/metrics/engine", "static_configs": engine},
+    ]
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(rules)],
-        "scrape_configs": [{"job_name": "rlmr", "static_configs": scrape}],
+        "scrape_configs": jobs,
     }
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
     with socket.socket() as free:
@@ -94,6 +100,7 @@ def running_services(model: Path) -> Iterator[dict[str, str]]:
         env = {"RLMR_WRITING_RM_MODEL_DIR": str(model), "RLMR_WRITING_RM_TORCH_THREADS": "1"}
         writing_rm = stack.enter_context(ServiceProcess("writing-rm", env))
         judge = stack.enter_context(ScriptedJudge(lambda body: verdict(True)))
+        judge.metrics = engine_page()
         judged = {"RLMR_VERIFIER_JUDGE_URL": judge.url, "RLMR_VERIFIER_JUDGE_MODEL": "scripted"}
         verifier = stack.enter_context(ServiceProcess("verifier", judged))
         upstreams = {
@@ -108,6 +115,18 @@ def running_services(model: Path) -> Iterator[dict[str, str]]:
         else:
             raise AssertionError(httpx.get(f"{aggregator.url}/readyz", timeout=10).text)
         yield {"aggregator": aggregator.url, "verifier": verifier.url, "writing-rm": writing_rm.url}
+
+
+def engine_page() -> str:
+    """A metrics page as sglang's, from the names in the recorded contract."""
+    names = yaml.safe_load(Path(__file__).with_name("sglang-contract.yaml").read_text())["metrics"]
+    labels = 'model_name="judge",engine_type="unified",tp_rank="0"'
+    lines = [f"# TYPE {name} gauge\n{name}{{{labels}}} 0.5" for name in names["gauges"]]
+    lines += [f"# TYPE {name} counter\n{name}{{{labels}}} 7" for name in names["counters"]]
+    for name in names["histograms"]:
+        buckets = "\n".join(f'{name}_bucket{{{labels},le="{le}"}} 3' for le in ("0.1", "1", "+Inf"))
+        lines.append(f"# TYPE {name} histogram\n{buckets}\n{name}_sum{{{labels}}} 0.2\n{name}_count{{{labels}}} 3")
+    return "\n".join(lines) + "\n"
 
 
 def group(number: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -173,6 +174,28 @@ def test_legends_use_labels_that_their_query_keeps(watched: Watched) -> None:
             assert wanted <= kept, f"{panel['title']}: {target['legendFormat']}"
 
 
+def test_engine_panels_use_metrics_of_the_recorded_contract() -> None:
+    names = yaml.safe_load(Path(release.__file__).with_name("sglang-contract.yaml").read_text())["metrics"]
+    known = {*names["gauges"], *names["counters"], *(f"{n}_bucket" for n in names["histograms"])}
+    used = {s.name for q in panel_queries().values() for s in selectors(promql_parser.parse(q)) if ":" in s.name}
+    assert used
+    assert used <= known
+
+
+def test_an_engine_elsewhere_or_away_is_not_passed_on(watched: Watched) -> None:
+    assert httpx.get(f"{watched.urls['writing-rm']}/metrics/engine").status_code == 404
+    assert httpx.get(f"{watched.urls['verifier']}/metrics/engine").headers["content-type"].startswith("text/plain")
+
+
+def test_engines_are_scraped_where_there_are_some() -> None:
+    monitors = {d["metadata"]["name"]: d for d in render(VARIANTS["production-gpu"]) if d["kind"] == "ServiceMonitor"}
+    assert monitors.keys() == {"rlmr", "rlmr-engines"}
+    (expression,) = monitors["rlmr-engines"]["spec"]["selector"]["matchExpressions"]
+    assert expression["values"] == ["verifier", "writing-rm"]
+    assert monitors["rlmr-engines"]["spec"]["endpoints"][0]["path"] == "/metrics/engine"
+    assert [d["metadata"]["name"] for d in monitored() if d["kind"] == "ServiceMonitor"] == ["demo-rlmr"]
+
+
 def test_the_service_monitor_sets_the_labels_that_the_queries_use() -> None:
     (monitor,) = [d for d in monitored() if d["kind"] == "ServiceMonitor"]
     (endpoint,) = monitor["spec"]["endpoints"]
@@ -182,3 +205,8 @@ def test_the_service_monitor_sets_the_labels_that_the_queries_use() -> None:
         assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
         assert {"app.kubernetes.io/component", "app.kubernetes.io/instance"} <= service["metadata"]["labels"].keys()
         assert endpoint["port"] in {p["name"] for p in service["spec"]["ports"]}
+
+
+def test_panel_titles_are_unique() -> None:
+    titles = [panel["title"] for panel in dashboard()["panels"]]
+    assert len(titles) == len(set(titles))

@@ -6,34 +6,26 @@ python -m tests.cluster.prepare CACHE
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import sys
 from pathlib import Path
 
 from tests.cluster.images import build_all
 
 
-def model_directory(cache: Path) -> Path:
-    """A small reward model made on the spot, in the format that every engine loads; kept in the cache."""
-    from trainer.reward_model.export import export_reward_model
-    from trainer.reward_model.random_checkpoint import write_random_checkpoint
+def model_directory() -> Path:
+    """The story world's reward model, which values-cpu.yaml serves: from the world's cache, else built (three minutes)."""
+    if given := os.environ.get("RLMR_CLUSTER_MODEL"):
+        return Path(given)
+    from trainer.world.build import build_world
 
-    target = cache / "model"
-    if not target.exists():
-        scratch = cache / "checkpoint"
-        shutil.rmtree(scratch, ignore_errors=True)
-        write_random_checkpoint(scratch)
-        pairs = [(f"prompt {i}", f"response {i} " * (i % 9 + 1)) for i in range(40)]
-        export_reward_model(scratch, cache / "model.part", name="story-world", reference=pairs)
-        (cache / "model.part").rename(target)
-        shutil.rmtree(scratch)
-    return target
+    return build_world(seed=0).root / "writing_rm"
 
 
 def main() -> None:
     cache = Path(sys.argv[1])
     print("==> building images", flush=True)
-    archives = build_all(cache, model_directory(cache))
+    archives = build_all(cache, model_directory())
     (cache / "archives.json").write_text(json.dumps({name: str(path) for name, path in archives.items()}, indent=1))
 
 

@@ -2,7 +2,7 @@
 # usage: tests/cluster/run.sh [pytest options]
 # Brings up a real Kubernetes in namespaces of its own, installs the chart, and runs tests/cluster against it.
 # The first run builds Kubernetes (4 to 8 minutes on two cores) and the images (4 minutes); both are cached in
-# ${XDG_CACHE_HOME:-~/.cache}/rlmr/cluster. A run then takes about 8 minutes. Needs root on Debian 12, 8 GB of memory and 8 GB of disk.
+# ${XDG_CACHE_HOME:-~/.cache}/rlmr/cluster; RLMR_CLUSTER_MODEL names another reward model than the story world's. A run then takes about 8 minutes. Needs root on Debian 12, 8 GB of memory and 8 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

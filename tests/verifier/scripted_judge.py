@@ -33,6 +33,7 @@ class ScriptedJudge:
         self.answer, self.faults, self.bodies = answer, list[Any](), list[dict[str, Any]]()
         self.in_flight = self.most_in_flight = 0
         self.models_status = 200
+        self.metrics = ""
 
     def __enter__(self) -> "ScriptedJudge":
         started = threading.Event()
@@ -52,6 +53,7 @@ class ScriptedJudge:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", lambda request: self._models())
+        app.router.add_get("/metrics", lambda request: self._metrics())
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -65,6 +67,9 @@ class ScriptedJudge:
 
     async def _models(self) -> web.Response:
         return web.json_response({"data": []}, status=self.models_status)
+
+    async def _metrics(self) -> web.Response:
+        return web.Response(text=self.metrics)
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
