@@ -56,7 +56,9 @@ class AggregatorSettings(ServiceSettings):
     )
     connect_timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for a TCP connection.")
     retries: int = Field(
-        default=4, ge=0, description="Further attempts after a connection error, a 429 or a 5xx, within the deadline."
+        default=8,
+        ge=0,
+        description="Further attempts after a connection error or a 5xx, within the deadline. Replies with Retry-After do not count.",
     )
     backoff_seconds: float = Field(
         default=0.2, gt=0, description="First wait between attempts; doubles each time, with jitter."

@@ -27,7 +27,9 @@ class UpstreamFailure(Exception):
 
 
 class _Retryable(Exception):
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+    """`retry_after`: seconds the upstream asked us to wait; None if it did not ask."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
 
@@ -62,18 +64,23 @@ class Upstream:
         await self._session.close()
 
     async def post(self, path: str, body: bytes, *, deadline: float, retries: int, request_id: str) -> bytes:
-        """Body of the 200 reply. Repeats only what a repeat can mend (connection errors, 429, 5xx) and only within `deadline`
-        seconds; a call that runs into the deadline is not repeated. Raises UpstreamFailure."""
+        """Body of the 200 reply. Repeats only what a repeat can mend, and only within `deadline` seconds: connection errors, 429
+        and 5xx up to `retries` times, but as often as the deadline allows where the upstream says when to come back
+        (Retry-After: it is overloaded or starting, not broken; with `retries` 0 not at all). A call that runs into the deadline is not repeated. Raises
+        UpstreamFailure."""
         started = time.monotonic()
         end = started + deadline
+        attempts = failures = 0
         try:
-            for attempt in range(retries + 1):
+            while True:
+                attempts += 1
                 try:
                     return await self._attempt(path, body, max(0.001, end - time.monotonic()), request_id)
                 except _Retryable as failure:
-                    wait = max(failure.retry_after, self._backoff(attempt))
-                    if attempt == retries or time.monotonic() + wait >= end:
-                        tries = f"{attempt + 1} attempt{'s' if attempt else ''}"
+                    wait = self._backoff(failures) + (failure.retry_after or 0.0)
+                    failures += failure.retry_after is None or retries == 0
+                    if failures > retries or time.monotonic() + wait >= end:
+                        tries = f"{attempts} attempt{'s' if attempts > 1 else ''}"
                         raise UpstreamFailure(Status.UNAVAILABLE, f"{self.name}: {failure} ({tries})") from failure
                     log.info(
                         "upstream_retry",
@@ -83,13 +90,12 @@ class Upstream:
                         request_id=request_id,
                     )
                     await asyncio.sleep(wait)
-            raise AssertionError("unreachable: the last attempt returns or raises")
         finally:
             self._metrics.upstream_seconds.labels(self.name).observe(time.monotonic() - started)
 
-    def _backoff(self, attempt: int) -> float:
+    def _backoff(self, failures: int) -> float:
         """Half fixed, half random: callers that failed together must not come back together."""
-        full = min(self._settings.backoff_seconds * 2**attempt, self._settings.backoff_max_seconds)
+        full = min(self._settings.backoff_seconds * 2**failures, self._settings.backoff_max_seconds)
         return full * (0.5 + 0.5 * random.random())
 
     async def _attempt(self, path: str, body: bytes, seconds: float, request_id: str) -> bytes:
@@ -148,14 +154,14 @@ _STATUS_OF_CLIENT_ERROR = {
 }
 
 
-def seconds_of(retry_after: str | None) -> float:
-    """Retry-After in seconds: a number or an HTTP date (RFC 9110, 10.2.3); 0 where absent or unreadable."""
+def seconds_of(retry_after: str | None) -> float | None:
+    """Retry-After in seconds: a number or an HTTP date (RFC 9110, 10.2.3); None where absent or unreadable."""
     if retry_after is None:
-        return 0.0
+        return None
     if retry_after.strip().isdecimal():
         return float(retry_after)
     try:
         when = parsedate_to_datetime(retry_after)
     except ValueError:
-        return 0.0
+        return None
     return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

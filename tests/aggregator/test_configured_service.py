@@ -43,7 +43,7 @@ def test_ask_all_reports_violations_under_quality_only_and_mixes_without_them(be
     assert (group["diagnostics"]["k"], group["diagnostics"]["compliant_below_mean"]) == (1, 1)
 
 
-@pytest.mark.parametrize("fault", [500, "truncated", 401])
+@pytest.mark.parametrize("fault", [500, "truncated", 401, ("status", 429, {"Retry-After": "1"})])
 def test_ask_alls_failure_invalidates_nothing_and_is_not_repeated(bench: Bench, fault: object) -> None:
     bench.verifier.always = fault
     group = bench.group("w=1", "w=2 bad", "w=0")

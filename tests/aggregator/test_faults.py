@@ -1,12 +1,15 @@
 """What a failing upstream does to a group: a status and a drop, never a 500, never a score."""
 
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from services.aggregator.settings import AggregatorSettings
+from services.aggregator.upstream import seconds_of
 from tests.aggregator.conftest import Bench, aggregator_env
 from tests.aggregator.upstreams import FakeUpstream
 from tests.service_process import ServiceProcess
@@ -85,6 +88,13 @@ def test_an_ok_verdict_without_a_value_invalidates_its_own_sample_only(bench: Be
     group = bench.group("w=4", *GROUP)
     assert group["valid"] == [False, True, True, True, True]
     assert group["diagnostics"]["samples"][0]["verify_status"] == "unparseable"
+
+
+def test_an_overloaded_upstream_is_asked_again_as_often_as_the_deadline_allows(bench: Bench) -> None:
+    """RETRIES is 3 here: a full queue must delay a group, not drop it."""
+    bench.writing.faults.extend([("status", 429, {"Retry-After": "0"}), ("status", 503, {"Retry-After": "0"})] * 4)
+    assert bench.group(*GROUP)["decision"] == "train"
+    assert len(bench.writing.requests) == 9
 
 
 def test_retry_after_is_obeyed(bench: Bench) -> None:
@@ -175,6 +185,15 @@ def test_an_upstream_that_scales_from_zero_may_be_away(fakes: tuple[FakeUpstream
         assert httpx.get(process.url + "/readyz").status_code == 200
         verifier.ready = False
         assert httpx.get(process.url + "/readyz").status_code == 503
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=100)
+    assert seconds_of("7") == 7
+    assert 90 < (seconds_of(format_datetime(soon, usegmt=True)) or 0) <= 100
+    assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert seconds_of(None) is None
+    assert seconds_of("soon") is None
 
 
 def test_the_deadline_grows_with_the_text() -> None:
