@@ -411,7 +411,7 @@ def main() -> None:
     )
     headline = "story-world"
     if not options.quick:
-        rows += asyncio.run(measure("qwen2-0.5b", rounds=1, requests=6, median=96, callers=(8,)))
+        rows += asyncio.run(measure("qwen2-0.5b", rounds=1, requests=5, median=96, callers=(8,)))
         headline = "qwen2-0.5b"
     per_model = {m: ratios(rows, m, 8) for m in SHAPES if any(r["model"] == m for r in rows)}
     livez = [row["livez_p99_ms"] for row in rows if row["livez_p99_ms"] is not None]

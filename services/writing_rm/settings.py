@@ -39,7 +39,9 @@ class WritingRmSettings(ServiceSettings):
     dtype: str = Field(
         default="float32", description="torch: float32, or bfloat16 (faster, scores move; see the docs)."
     )
-    torch_threads: int | None = Field(default=None, ge=1, description="torch on a CPU: threads; unset = usable cores.")
+    torch_threads: int | None = Field(
+        default=None, ge=1, description="torch on a CPU: threads; unset = OMP_NUM_THREADS, else usable cores."
+    )
     share_prefixes: bool = Field(default=True, description="torch: compute the prompt of sibling responses once.")
 
     engine_urls: Annotated[list[str], NoDecode] = Field(

@@ -1,6 +1,8 @@
 """Real engine servers on a CPU. Without the environments of `make test-engines` these tests are skipped, with the reason."""
 
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,11 @@ from tests.engines.engine_process import EngineProcess
 from tests.engines.environments import ROOT, sglang_python
 from trainer.reward_model.export import export_reward_model
 from trainer.reward_model.random_checkpoint import write_random_checkpoint
+
+
+def pytest_sessionstart() -> None:
+    """A SIGTERM (a time limit, say) ends the session in order, so that no engine outlives it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,13 +14,13 @@ from rlmr.wire import ScoreReply
 from tests.service_process import ServiceProcess
 
 
-def wait_ready(url: str, patience: float = 60) -> None:
+def wait_ready(url: str, patience: float = 180) -> None:
     deadline = time.monotonic() + patience
-    answer = httpx.get(url + "/readyz")
+    answer = httpx.get(url + "/readyz", timeout=patience)
     while answer.status_code != 200:
         assert time.monotonic() < deadline, answer.text
         time.sleep(0.2)
-        answer = httpx.get(url + "/readyz")
+        answer = httpx.get(url + "/readyz", timeout=patience)
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,8 @@ class TorchEngine:
         self._model = await self._run(self._load)
 
     def _load(self) -> TorchModel:
-        torch.set_num_threads(self.threads or _usable_cpus())
+        if self.threads is not None or "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(self.threads or _usable_cpus())
         model = TorchModel.load(
             self.directory,
             dtype=self.dtype,
