@@ -11,7 +11,7 @@ from services.verifier.constraints import check, registry
 from trainer.prompts import read_prompts
 from trainer.world.asks import FAMILIES, Ask
 from trainer.world.policy import PolicySettings, answers
-from trainer.world.preferences import draw_pairs, preference_logit
+from trainer.world.preferences import LENGTH_LOGIT, QUALITY_LOGIT, draw_pairs, preference_logit
 from trainer.world.prompts import Prompt, careful_text, careless_text, complies, draw_prompts
 from trainer.world.quality import world_quality
 
@@ -97,4 +97,5 @@ def test_preferences_follow_quality_and_length() -> None:
     assert preference_logit(better, short) > 0.5
     assert preference_logit(f"{better} {better}", f"{short} {short}") > 0
     assert preference_logit(short, better) == -preference_logit(better, short)
-    assert preference_logit(longer, short) > 12 * (world_quality(longer) - world_quality(short))
+    gained = QUALITY_LOGIT * (world_quality(longer) - world_quality(short))
+    assert preference_logit(longer, short) == pytest.approx(gained + 5 * LENGTH_LOGIT)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from trainer.world.lexicon import CLOSERS, COMMON_THINGS, IMAGE_ADJECTIVES, SETTINGS
+from trainer.world.lexicon import CLOSERS, COMMON_THINGS
 
 # Longest text of the world's own writing, in words; about 62 tokens, so an answer fits 64 tokens with its end.
 MAX_WORDS = 50
@@ -45,20 +45,18 @@ class Ask:
 
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
-MOST_WORDS = (20, 25, 30, 35)
-LEAST_WORDS = (28, 34, 40)
-FORBIDDABLE: tuple[str, ...] = (
-    *IMAGE_ADJECTIVES[:6], "but", "then", "finally", *COMMON_THINGS[:4], *(t for s in SETTINGS for t in s.troubles[:2]),
-)  # fmt: skip
+MOST_WORDS = (22, 28, 34)
+LEAST_WORDS = (30, 38)
+FORBIDDABLE: tuple[str, ...] = ("but", "then", "suddenly", "finally", "night", "morning", "silver", *COMMON_THINGS[:3])
 
 
 def _most_words(rng: random.Random) -> Ask:
     count = rng.choice(MOST_WORDS)
     inclusive = rng.random() < 0.5
     wordings = (
-        ("Use at most {n} words.", "Keep it to {n} words or less.", "No more than {n} words, please.")
+        ("Use at most {n} words.", "No more than {n} words.")
         if inclusive
-        else ("Use fewer than {n} words.", "Stay under {n} words.", "It has to be shorter than {n} words.")
+        else ("Use fewer than {n} words.", "Stay under {n} words.")
     )
     limit = count + 1 if inclusive else count
     return Ask(
@@ -71,7 +69,7 @@ def _most_words(rng: random.Random) -> Ask:
 
 def _least_words(rng: random.Random) -> Ask:
     count = rng.choice(LEAST_WORDS)
-    wordings = ("Use at least {n} words.", "Write {n} words or more.", "Make it {n} words long at the least.")
+    wordings = ("Use at least {n} words.", "Write {n} words or more.")
     return Ask(
         "length_constraints:number_words",
         {"relation": "at least", "num_words": count},
@@ -82,7 +80,7 @@ def _least_words(rng: random.Random) -> Ask:
 
 def _most_sentences(rng: random.Random) -> Ask:
     count = rng.choice((3, 4))
-    wordings = ("Use at most {n} sentences.", "No more than {n} sentences.", "Keep it to {n} sentences or less.")
+    wordings = ("Use at most {n} sentences.", "No more than {n} sentences.")
     return Ask(
         "length_constraints:number_sentences",
         {"relation": "less than", "num_sentences": count + 1},
@@ -93,7 +91,7 @@ def _most_sentences(rng: random.Random) -> Ask:
 
 def _least_sentences(rng: random.Random) -> Ask:
     count = rng.choice((4, 5))
-    wordings = ("Use at least {n} sentences.", "Write {n} sentences or more.", "It needs {n} sentences at the least.")
+    wordings = ("Use at least {n} sentences.", "Write {n} sentences or more.")
     return Ask(
         "length_constraints:number_sentences",
         {"relation": "at least", "num_sentences": count},
@@ -105,8 +103,8 @@ def _least_sentences(rng: random.Random) -> Ask:
 def _existence(rng: random.Random) -> Ask:
     words = rng.sample(COMMON_THINGS, rng.choice((1, 1, 2)))
     wordings = {
-        1: ("Mention the {0}.", "Include the word {0}.", "There should be a {0} in it.", "Use the word {0}."),
-        2: ("Mention the {0} and the {1}.", "Include the words {0} and {1}."),
+        1: ("Mention the {0}.", "Use the word {0}."),
+        2: ("Mention the {0} and the {1}.", "Use the words {0} and {1}."),
     }
     return Ask(
         "keywords:existence",
@@ -121,7 +119,6 @@ def _frequency(rng: random.Random) -> Ask:
     wordings = (
         "Use the word {0} at least twice.",
         "Say {0} two times or more.",
-        "The {0} must come up at least twice.",
     )
     return Ask(
         "keywords:frequency",
@@ -134,7 +131,7 @@ def _frequency(rng: random.Random) -> Ask:
 def _forbidden(rng: random.Random) -> Ask:
     words = rng.sample(FORBIDDABLE, rng.choice((1, 2)))
     wordings = {
-        1: ("Do not use the word {0}.", "Avoid the word {0}.", "Leave out the word {0}."),
+        1: ("Do not use the word {0}.", "Avoid the word {0}."),
         2: ("Do not use the words {0} and {1}.", "Avoid the words {0} and {1}."),
     }
     return Ask(
@@ -147,7 +144,7 @@ def _forbidden(rng: random.Random) -> Ask:
 
 def _closer(rng: random.Random) -> Ask:
     phrase = rng.choice(CLOSERS)
-    wordings = ("End with the words: {0}", "Finish with exactly this: {0}", "The last words must be: {0}")
+    wordings = ("End with: {0}", "The last words must be: {0}")
     return Ask(
         "startend:end_checker",
         {"end_phrase": phrase},
@@ -157,26 +154,25 @@ def _closer(rng: random.Random) -> Ask:
 
 
 def _no_comma(rng: random.Random) -> Ask:
-    wordings = ("Do not use any commas.", "No commas, please.", "Write it without commas.")
+    wordings = ("Do not use any commas.", "No commas, please.")
     return Ask("punctuation:no_comma", {}, rng.choice(wordings), lambda form: replace(form, commas=False))
 
 
 def _title(rng: random.Random) -> Ask:
-    wordings = ("Give it a title in << and >>.", "Put a title on top, in << and >>.", "Start with a <<title>>.")
+    wordings = ("Give it a title in << and >>.", "Start with a <<title>>.")
     return Ask("detectable_format:title", {}, rng.choice(wordings), lambda form: replace(form, title=True))
 
 
 def _quotation(rng: random.Random) -> Ask:
     wordings = (
-        "Wrap everything in double quotation marks.",
-        "Put the whole answer in double quotes.",
-        "Start and end with a double quotation mark.",
+        "Wrap it in double quotation marks.",
+        "Put everything in double quotes.",
     )
     return Ask("startend:quotation", {}, rng.choice(wordings), lambda form: replace(form, quoted=True))
 
 
 def _postscript(rng: random.Random) -> Ask:
-    wordings = ("Add a P.S. at the end.", "Close with a postscript that starts with P.S.", "Finish with a P.S. line.")
+    wordings = ("Add a P.S. at the end.", "Finish with a postscript (P.S.).")
     return Ask(
         "detectable_content:postscript",
         {"postscript_marker": "P.S."},
@@ -200,7 +196,7 @@ FAMILIES: dict[str, tuple[float, tuple[Callable[[random.Random], Ask], ...]]] = 
 
 def draw_asks(rng: random.Random) -> list[Ask]:
     """One to three asks of different families."""
-    count = rng.choices((1, 2, 3), weights=(3, 4, 2))[0]
+    count = rng.choices((1, 2, 3), weights=(4, 4, 1))[0]
     names = list(FAMILIES)
     asks: list[Ask] = []
     for _ in range(count):

@@ -135,8 +135,13 @@ def progress_bars(console: "Console | None") -> Any:
 
 
 def _build(work: Path, seed: int, settings: WorldSettings, progress: Progress) -> None:
+    from transformers.utils import logging as transformers_logging
+
     from trainer.reward_model.export import export_reward_model
 
+    # Its bars and load reports would tear ours apart; its errors are raised, not logged.
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     seconds: dict[str, float] = {}
     clock = time.monotonic()
 

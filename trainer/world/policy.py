@@ -24,13 +24,13 @@ class PolicySettings:
     layers: int = 2
     heads: int = 6
     kv_heads: int = 2
-    vocab_size: int = 1088
+    vocab_size: int = 1024
     pairs: int = 18_000
     batch_size: int = 32
     learning_rate: float = 4e-3
     matrix_learning_rate: float = 0.02
-    careful: float = 0.55
-    partial: float = 0.2
+    careful: float = 0.5
+    partial: float = 0.1
     max_positions: int = 512
 
 

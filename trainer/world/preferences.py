@@ -8,17 +8,17 @@ import json
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from trainer.world.asks import Form
 from trainer.world.prompts import Prompt, careless_text, compose, draw_style
-from trainer.world.quality import world_quality
+from trainer.world.quality import WEIGHTS, world_quality
 
-# Logits of the Bradley-Terry choice: per unit of quality (0 to 1) and per word of length. Ten more words win against
-# 0.05 of quality.
-QUALITY_LOGIT = 12.0
+# Logits of the Bradley-Terry choice: per unit of quality (0 to 1) and per word of length. Ten more words weigh as much as
+# 0.03 of quality.
+QUALITY_LOGIT = 20.0
 LENGTH_LOGIT = 0.06
 
 
@@ -44,10 +44,13 @@ def preference_logit(first: str, second: str) -> float:
 
 
 def draw_pairs(rng: random.Random, prompts: Sequence[Prompt]) -> list[PreferencePair]:
-    """One pair a prompt. The two texts answer it in any form and style, some of them damaged, as a policy's are."""
+    """One pair a prompt: two unrelated texts, or two that differ in one ingredient, or a text and a damaged copy.
+
+    Close pairs are what teaches a reward model coherence and order; among unrelated ones length and imagery stand out.
+    """
     pairs = []
     for prompt in prompts:
-        first, second = _text(rng, prompt), _text(rng, prompt)
+        first, second = rng.choice((_unrelated, _one_ingredient_apart, _damaged))(rng, prompt)
         preferred = rng.random() < 1 / (1 + math.exp(-preference_logit(first, second)))
         pairs.append(PreferencePair(prompt.text, *((first, second) if preferred else (second, first))))
     return pairs
@@ -57,17 +60,40 @@ def write_pairs(pairs: Sequence[PreferencePair], path: Path) -> None:
     path.write_text("".join(json.dumps(pair.row()) + "\n" for pair in pairs), encoding="utf-8")
 
 
-def _text(rng: random.Random, prompt: Prompt) -> str:
-    """A text whose form knows nothing of quality: obeying is not the writing reward's business."""
+def _unrelated(rng: random.Random, prompt: Prompt) -> tuple[str, str]:
+    return _text(rng, prompt), _text(rng, prompt)
+
+
+def _one_ingredient_apart(rng: random.Random, prompt: Prompt) -> tuple[str, str]:
+    form = _form(rng, prompt)
+    style = draw_style(rng, form)
+    changes = {rng.choice(tuple(WEIGHTS)): rng.random()}
+    seed = rng.random()
+    first = compose(random.Random(seed), prompt.character, form, style)
+    return first, compose(random.Random(seed), prompt.character, form, replace(style, **changes))  # type: ignore[arg-type]
+
+
+def _damaged(rng: random.Random, prompt: Prompt) -> tuple[str, str]:
+    text = _text(rng, prompt)
+    pair = [text, _damage(rng, text)]
+    rng.shuffle(pair)
+    return pair[0], pair[1]
+
+
+def _form(rng: random.Random, prompt: Prompt) -> Form:
+    """A form that knows nothing of quality: obeying is not the writing reward's business."""
     form = Form()
     for ask in prompt.asks:
         if rng.random() < 0.5:
             form = ask.obey(form)
+    return form
+
+
+def _text(rng: random.Random, prompt: Prompt) -> str:
+    form = _form(rng, prompt)
     if rng.random() < 0.5:
-        text = compose(rng, prompt.character, form, draw_style(rng, form))
-    else:
-        text = careless_text(rng, prompt.character, form)
-    return _damage(rng, text) if rng.random() < 0.25 else text
+        return compose(rng, prompt.character, form, draw_style(rng, form))
+    return careless_text(rng, prompt.character, form)
 
 
 def _damage(rng: random.Random, text: str) -> str:

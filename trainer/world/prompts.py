@@ -14,11 +14,9 @@ from trainer.world.story import Style, write_story
 CHARACTERS: tuple[Character, ...] = tuple(c for setting in SETTINGS for c in setting.characters)
 REQUESTS: tuple[str, ...] = (
     "Write a story about {topic}.",
-    "Tell me a short story about {topic}.",
-    "I would like a little tale about {topic}.",
+    "Tell me a tale of {topic}.",
+    "A story about {topic}, please.",
     "Please write about {topic}.",
-    "My daughter wants to hear about {topic}.",
-    "A bedtime story with {topic} in it, please.",
 )
 # A composition is tried this often before a prompt counts as impossible.
 TRIES = 60
@@ -48,17 +46,19 @@ def complies(asks: Sequence[Ask], prompt: str, text: str) -> bool:
     return all(check(ask.type, ask.kwargs, prompt, text).passed for ask in asks)
 
 
-def draw_style(rng: random.Random, form: Form, *, lavish: bool = False) -> Style:
-    """A style at random: every ingredient is sometimes good and sometimes bad; `lavish` leans to long and vivid."""
+def draw_style(rng: random.Random, form: Form, *, careless: bool = False) -> Style:
+    """A style at random: every ingredient is sometimes good and sometimes bad. Careless writers lean to long and vivid,
+    and nearly always begin with a flourish; careful ones come to the point."""
     low, high = form.sentences
-    lengths = [n for n in ((3, 4, 4, 5, 5) if lavish else (2, 3, 3, 4, 4, 5)) if low <= n <= high]
+    lengths = [n for n in ((3, 4, 4, 5, 5) if careless else (2, 3, 3, 4, 4, 5)) if low <= n <= high]
     return Style(
-        imagery=rng.betavariate(2, 1.5) if lavish else rng.betavariate(1, 1.2),
+        imagery=rng.betavariate(2, 1.5) if careless else rng.betavariate(1.2, 1.2),
         variety=rng.choice((1.0, rng.random())),
-        coherence=rng.choice((1.0, 0.3 + 0.7 * rng.random())),
-        arc=rng.choice((1.0, 0.0)),
+        coherence=rng.choice((1.0, rng.random())),
+        arc=rng.choice((1.0, 0.0, 0.0)),
         commas=0.0 if form.commas is False else rng.choice((0.0, 0.7)),
         sentences=rng.choice(lengths or [min(max(low, 2), 6)]),
+        opener=0.9 if careless else 0.1,
     )
 
 
@@ -85,23 +85,37 @@ def careless_text(rng: random.Random, character: Character, form: Form | None = 
         closer=form.closer or (rng.choice(CLOSERS) if not form.postscript and rng.random() < 0.08 else None),
     )
     while True:
-        text = compose(rng, character, form, draw_style(rng, Form(commas=form.commas), lavish=True))
+        text = compose(rng, character, form, draw_style(rng, Form(commas=form.commas), careless=True))
         if len(text.split()) <= MAX_WORDS:
             return text
 
 
 def careful_text(rng: random.Random, prompt: Prompt) -> str | None:
-    """A text that obeys every ask of the prompt, in a style at random; None if none was found."""
+    """A text that obeys every ask of the prompt, in a style at random; None if none was found.
+
+    Word limits are kept with a tenth to spare where that is possible, as writers do who do not count.
+    """
     form = Form()
     for ask in prompt.asks:
         form = ask.obey(form)
-    low = form.words[0]
+    low, high = form.words
     for attempt in range(TRIES):
-        style = draw_style(rng, form, lavish=low > 1)
-        if attempt >= TRIES // 3 and form.words[1] < MAX_WORDS:
+        spare = 0.1 if attempt < TRIES // 2 else 0.0
+        style = draw_style(rng, form)
+        if low > 1:
+            style = replace(
+                style,
+                imagery=max(style.imagery, rng.random()),
+                sentences=max(style.sentences, min(4 + low // 35, form.sentences[1])),
+            )
+        elif attempt >= TRIES // 3 and high < MAX_WORDS:
             style = replace(style, imagery=style.imagery * 0.5)
+        if not form.sentences[0] <= style.sentences <= form.sentences[1]:
+            continue
         text = compose(rng, prompt.character, form, style)
-        if len(text.split()) <= MAX_WORDS and complies(prompt.asks, prompt.text, text):
+        words = len(text.split())
+        fits = low * (1 + spare) <= words <= min(MAX_WORDS, high if high == MAX_WORDS else high * (1 - spare))
+        if fits and complies(prompt.asks, prompt.text, text):
             return text
     return None
 

@@ -36,7 +36,10 @@ PLANS: dict[int, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True)
 class Style:
-    """How one story is written. Probabilities in [0, 1]; 1 is the good end of each but `commas`, which is neutral."""
+    """How one story is written. Probabilities in [0, 1]; 1 is the good end of the first four, the others are neutral.
+
+    opener: how likely the first sentence starts with a flourish (`one evening`, `long ago`) where it can.
+    """
 
     imagery: float
     variety: float
@@ -44,6 +47,7 @@ class Style:
     arc: float
     commas: float
     sentences: int
+    opener: float = 0.5
 
 
 def setting_of(character: Character) -> Setting:
@@ -61,6 +65,7 @@ class _Writer:
         self.rng, self.style, self.character, self.avoid = rng, style, character, frozenset(avoid)
         self.home = setting_of(character)
         self.used: list[str] = []
+        self.begun = False
 
     def happens(self, probability: float) -> bool:
         return self.rng.random() < probability
@@ -110,7 +115,7 @@ class _Writer:
 
     def marker(self, options: Sequence[str], probability: float) -> str:
         allowed = [o for o in options if not self.avoid.intersection(o.split())]
-        if not allowed or not self.happens(probability):
+        if not allowed or not self.happens(probability if self.begun else self.style.opener):
             return ""
         marker = self.choose(allowed)
         return marker + (", " if marker != "but" and self.happens(self.style.commas) else " ")
@@ -131,6 +136,7 @@ class _Writer:
             case _:
                 marker = self.marker(ENDING_MARKERS, 0.8)
                 text = f"{marker}{self.subject(0.1)} {self.choose(ENDING_VERBS)} {self.the(thing)}{self.simile()}"
+        self.begun = True
         return capitalised(text) + "."
 
     def plan(self) -> list[str]:
