@@ -45,8 +45,8 @@ class Ask:
 
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
-MOST_WORDS = (22, 28, 34)
-LEAST_WORDS = (30, 38)
+MOST_WORDS = (28, 34, 40)
+LEAST_WORDS = (26, 34)
 FORBIDDABLE: tuple[str, ...] = ("but", "then", "suddenly", "finally", "night", "morning", "silver", *COMMON_THINGS[:3])
 
 
@@ -183,7 +183,7 @@ def _postscript(rng: random.Random) -> Ask:
 
 # Families: at most one ask of each is in a prompt; the weight is how often prompts draw it.
 FAMILIES: dict[str, tuple[float, tuple[Callable[[random.Random], Ask], ...]]] = {
-    "words": (3.0, (_most_words, _most_words, _least_words)),
+    "words": (2.5, (_most_words, _least_words)),
     "sentences": (1.5, (_most_sentences, _least_sentences)),
     "keywords": (2.0, (_existence, _frequency)),
     "forbidden": (1.0, (_forbidden,)),

@@ -105,9 +105,8 @@ IMAGE_ADJECTIVES: tuple[str, ...] = (
     "glowing", "frozen", "endless", "crimson", "drifting", "sleepless", "weathered", "singing",
 )  # fmt: skip
 SIMILES: tuple[str, ...] = (
-    "like a forgotten bell", "like slow honey", "like an ancient promise", "like broken glass",
-    "like a sleeping giant", "like the last ember", "like rain on tin", "like a held breath",
-    "as soft as snow", "as bright as morning", "as deep as winter", "as gentle as dusk",
+    "like slow honey", "like broken glass", "like distant bells", "like wet ash", "like spilled ink", "like old songs",
+    "soft as snow", "bright as morning", "deep as winter", "gentle as dusk", "thin as smoke", "still as stone",
 )  # fmt: skip
 
 # Markers open a sentence and place it in the story's arc; None is a sentence without one.

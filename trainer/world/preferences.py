@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from trainer.world.asks import Form
-from trainer.world.prompts import Prompt, careless_text, compose, draw_style
+from trainer.world.prompts import Prompt, compose, draw_style
 from trainer.world.quality import WEIGHTS, world_quality
 
 # Logits of the Bradley-Terry choice: per unit of quality (0 to 1) and per word of length. Ten more words weigh as much as
-# 0.03 of quality.
+# 0.02 of quality.
 QUALITY_LOGIT = 20.0
-LENGTH_LOGIT = 0.06
+LENGTH_LOGIT = 0.04
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,12 @@ def _form(rng: random.Random, prompt: Prompt) -> Form:
 
 
 def _text(rng: random.Random, prompt: Prompt) -> str:
+    """A text by either kind of writer. Vivid ones get fewer sentences and plain ones more: images take words, and without
+    this length would stand for imagery, a second shortcut of unknown size beside the known one."""
     form = _form(rng, prompt)
-    if rng.random() < 0.5:
-        return compose(rng, prompt.character, form, draw_style(rng, form))
-    return careless_text(rng, prompt.character, form)
+    style = draw_style(rng, form, careless=rng.random() < 0.5)
+    sentences = (2, 3, 4, 5) if style.imagery > 0.5 else (3, 4, 5, 6)
+    return compose(rng, prompt.character, form, replace(style, sentences=rng.choice(sentences)))
 
 
 def _damage(rng: random.Random, text: str) -> str:

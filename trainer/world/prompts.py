@@ -52,7 +52,7 @@ def draw_style(rng: random.Random, form: Form, *, careless: bool = False) -> Sty
     low, high = form.sentences
     lengths = [n for n in ((3, 4, 4, 5, 5) if careless else (2, 3, 3, 4, 4, 5)) if low <= n <= high]
     return Style(
-        imagery=rng.betavariate(2, 1.5) if careless else rng.betavariate(1.2, 1.2),
+        imagery=rng.betavariate(3, 1.5) if careless else rng.betavariate(1.2, 1.5),
         variety=rng.choice((1.0, rng.random())),
         coherence=rng.choice((1.0, rng.random())),
         arc=rng.choice((1.0, 0.0, 0.0)),
