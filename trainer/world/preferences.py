@@ -18,8 +18,8 @@ from trainer.world.quality import WEIGHTS, world_quality
 
 # Logits of the Bradley-Terry choice: per unit of quality (0 to 1) and per word of length. Ten more words weigh as much as
 # 0.02 of quality.
-QUALITY_LOGIT = 20.0
-LENGTH_LOGIT = 0.04
+QUALITY_LOGIT = 30.0
+LENGTH_LOGIT = 0.06
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ def draw_pairs(rng: random.Random, prompts: Sequence[Prompt]) -> list[Preference
     """
     pairs = []
     for prompt in prompts:
-        first, second = rng.choice((_unrelated, _one_ingredient_apart, _damaged))(rng, prompt)
+        first = second = ""
+        while first == second:
+            first, second = rng.choice(KINDS)(rng, prompt)
         preferred = rng.random() < 1 / (1 + math.exp(-preference_logit(first, second)))
         pairs.append(PreferencePair(prompt.text, *((first, second) if preferred else (second, first))))
     return pairs
@@ -67,10 +69,12 @@ def _unrelated(rng: random.Random, prompt: Prompt) -> tuple[str, str]:
 def _one_ingredient_apart(rng: random.Random, prompt: Prompt) -> tuple[str, str]:
     form = _form(rng, prompt)
     style = draw_style(rng, form)
-    changes = {rng.choice(tuple(WEIGHTS)): rng.random()}
-    seed = rng.random()
-    first = compose(random.Random(seed), prompt.character, form, style)
-    return first, compose(random.Random(seed), prompt.character, form, replace(style, **changes))  # type: ignore[arg-type]
+    ingredient, seed = rng.choice(tuple(WEIGHTS)), rng.random()
+    good: dict[str, Any] = {ingredient: 1.0}
+    poor: dict[str, Any] = {ingredient: rng.random() / 2}
+    pair = [compose(random.Random(seed), prompt.character, form, replace(style, **knob)) for knob in (good, poor)]
+    rng.shuffle(pair)
+    return pair[0], pair[1]
 
 
 def _damaged(rng: random.Random, prompt: Prompt) -> tuple[str, str]:
@@ -90,10 +94,16 @@ def _form(rng: random.Random, prompt: Prompt) -> Form:
 
 
 def _text(rng: random.Random, prompt: Prompt) -> str:
-    """A text by either kind of writer. Vivid ones get fewer sentences and plain ones more: images take words, and without
-    this length would stand for imagery, a second shortcut of unknown size beside the known one."""
+    """A text by some writer. Half of the writers are good or bad at everything alike, the others are mixed.
+
+    Vivid texts get fewer sentences and plain ones more: images take words, and without this length would stand for imagery,
+    a second shortcut of unknown size beside the known one.
+    """
     form = _form(rng, prompt)
     style = draw_style(rng, form, careless=rng.random() < 0.5)
+    if rng.random() < 0.5:
+        skill = rng.random()
+        style = replace(style, imagery=skill, variety=skill, coherence=skill, arc=skill)
     sentences = (2, 3, 4, 5) if style.imagery > 0.5 else (3, 4, 5, 6)
     return compose(rng, prompt.character, form, replace(style, sentences=rng.choice(sentences)))
 
@@ -116,3 +126,6 @@ def _damage(rng: random.Random, text: str) -> str:
         case _:
             return " ".join(words[: max(3, at)])
     return " ".join(words)
+
+
+KINDS = (_unrelated, _unrelated, _one_ingredient_apart, _one_ingredient_apart, _damaged)

@@ -16,13 +16,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class RewardSettings:
-    """Training of the reward model: it starts from the policy's weights. Muon for the layers' matrices, AdamW for the rest."""
+    """Training of the reward model: it starts from the policy's weights."""
 
-    pairs: int = 5000
+    pairs: int = 6000
     held_out: int = 600
     batch_size: int = 32
     learning_rate: float = 1e-3
-    matrix_learning_rate: float = 0.02
     max_len: int = 256
 
 
@@ -53,11 +52,7 @@ def train_reward_model(
         "train.max_epochs": 1,
         "train.batch_size": settings.batch_size,
         "train.micro_batch_size": settings.batch_size,
-        "optim": "muon",
-        "muon.lr": settings.matrix_learning_rate,
         "adam.lr": settings.learning_rate,
-        # DeepSpeed would clip Muon's update and not its gradient.
-        "max_norm": 0,
         "ds.zero_stage": 0,
         "ds.attn_implementation": "eager",
     }
