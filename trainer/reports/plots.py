@@ -1,5 +1,6 @@
 """The plots of a run, as PNG files."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,12 @@ def draw_all(ledger: Ledger, before: dict[str, Any] | None, after: dict[str, Any
 
 
 def smooth(values: list[float], window: int) -> list[float]:
-    """Mean of the last `window` values at each place (fewer at the start)."""
-    return [
-        sum(values[max(0, i - window + 1) : i + 1]) / len(values[max(0, i - window + 1) : i + 1])
-        for i in range(len(values))
-    ]
+    """Mean of the last `window` values at each place (fewer at the start); NaN marks a gap and counts for nothing."""
+    means = []
+    for end in range(1, len(values) + 1):
+        known = [v for v in values[max(0, end - window) : end] if not math.isnan(v)]
+        means.append(sum(known) / len(known) if known else math.nan)
+    return means
 
 
 def _save(figure: Any, path: Path) -> Path:
@@ -80,18 +82,18 @@ def _learning(ledger: Ledger, path: Path) -> Path:
     for group in groups:
         flags = [v for v in group["violated"] if v is not None]
         scores = [w for w in group["writing"] if w is not None]
-        rates.append(sum(flags) / len(flags) if flags else float("nan"))
-        writing.append(sum(scores) / len(scores) if scores else float("nan"))
+        rates.append(sum(flags) / len(flags) if flags else math.nan)
+        writing.append(sum(scores) / len(scores) if scores else math.nan)
         lengths.append(sum(group["tokens"]) / len(group["tokens"]))
     figure, axes = plt.subplots(1, 3, figsize=(10.4, 2.9))
     window = max(1, len(groups) // 20)
     for axis, values, title, colour in (
-        (axes[0], [1 - r for r in rates], "Compliant share of each group", GOOD),
-        (axes[1], writing, "Writing score of each group (std. dev.)", INK),
+        (axes[0], [1 - r for r in rates], "Compliant share", GOOD),
+        (axes[1], writing, "Writing score (std. dev.)", INK),
         (axes[2], lengths, "Response length (tokens)", INK),
     ):
         axis.plot(values, ".", color=colour, alpha=0.18, markersize=3)
-        axis.plot(smooth([0.0 if v != v else v for v in values], window), color=colour, linewidth=1.8)
+        axis.plot(smooth(values, window), color=colour, linewidth=1.8)
         axis.set_title(title)
         axis.set_xlabel("group, in the order of training")
     axes[0].set_ylim(-0.02, 1.02)
@@ -103,9 +105,9 @@ def _advantages(ledger: Ledger, path: Path) -> Path:
     steps = range(1, len(ledger.advantages) + 1)
     for kind, colour in (("compliant", GOOD), ("violators", BAD)):
         values = [a[f"mean_advantage_{kind}"] for a in ledger.advantages]
-        axis.plot(steps, [float("nan") if v is None else v for v in values], color=colour, label=f"mean, {kind}")
+        axis.plot(steps, [math.nan if v is None else v for v in values], color=colour, label=f"mean, {kind}")
     worst = [a["largest_violator_advantage"] for a in ledger.advantages]
-    axis.plot(steps, [float("nan") if v is None else v for v in worst], ":", color=BAD, label="largest of any violator")
+    axis.plot(steps, [math.nan if v is None else v for v in worst], ":", color=BAD, label="largest of any violator")
     axis.axhline(0, color=INK, linewidth=0.9)
     axis.set_title("Advantages as OpenRLHF computed them")
     axis.set_xlabel("training step")
@@ -124,7 +126,7 @@ def _groups(ledger: Ledger, path: Path) -> Path:
     deltas = [g["delta"] for g in ledger.training_groups if g["decision"] == "train" and g["delta"] is not None]
     if deltas:
         axes[1].hist(deltas, bins=30, color=INK)
-        axes[1].set_title("Penalty delta per trained group (std. dev. of the writing score)")
+        axes[1].set_title("Penalty delta of each trained group (std. dev.)")
     else:
         axes[1].axis("off")
     return _save(figure, path)
