@@ -1,6 +1,7 @@
 """A real OpenRLHF GRPO run: Ray, DeepSpeed, a vLLM engine, the three services over HTTP, with things going wrong on the way."""
 
 import json
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from tests.trainer.proxy import Proxy, running
+from trainer.evaluation.sample import sample
 from trainer.ledger import Ledger
 from trainer.local_services import local_services
 from trainer.openrlhf_flags import openrlhf_flags
@@ -37,6 +39,12 @@ class Run:
         return [g for g in self.ledger.groups if g["prompt_id"] == prompt_id]
 
 
+def median_words(world: "World") -> int:
+    prompts = [row["prompt"] for row in read_prompts(world.prompts_eval)]
+    drawn = sample(str(world.policy), prompts, samples=4, temperature=1.0, max_new_tokens=72, seed=0)
+    return int(statistics.median(len(text.split()) for s in drawn for text in s.responses))
+
+
 @pytest.fixture(scope="module")
 def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
     """26 training prompts, 4 a step: one group is refused by the service, one cannot comply, one call is answered 503 first."""
@@ -61,6 +69,15 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
     rows = read_prompts(small_world.prompts_train)[:TRAINED]
     refused, impossible, busy = rows[0]["prompt_id"], rows[1]["prompt_id"], rows[2]["prompt_id"]
+    # A policy this young complies with little; half of what it writes is shorter than its own median.
+    half = [
+        {
+            "type": "length_constraints:number_words",
+            "kwargs": {"relation": "less than", "num_words": median_words(small_world)},
+        }
+    ]
+    for row in rows:
+        row["constraints"] = half
     rows[1]["constraints"] = [{"type": "keywords:existence", "kwargs": {"keywords": ["xylophone"]}}]
     prepare(rows, folder / "train.jsonl", split="train")
     prepare(read_prompts(small_world.prompts_eval)[:5], folder / "eval.jsonl", split="eval")
