@@ -17,7 +17,7 @@ SMALL = WorldSettings(
     eval_prompts=16,
     probe_prompts=16,
     probe_samples=2,
-    policy=PolicySettings(pairs=640, hidden_size=64, intermediate_size=128),
+    policy=PolicySettings(pairs=640, hidden_size=64, intermediate_size=128, heads=2, kv_heads=1),
     reward=RewardSettings(pairs=192, held_out=32),
 )
 
