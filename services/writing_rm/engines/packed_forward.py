@@ -16,6 +16,10 @@ import torch.nn.functional as F
 
 ATTENTION = "rlmr_packed"
 
+# Largest mask that is built, in elements (16 MB at float32). Beyond it a tail's attention runs over prefix and tail as one causal
+# square and the prefix's rows are thrown away: more arithmetic, but no memory that grows with the square of the length.
+LARGEST_MASK = 2**22
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -98,7 +102,12 @@ def packed_attention(
                 continue
             k = torch.cat([key[:, :, prefix], key[:, :, tail]], dim=2)
             v = torch.cat([value[:, :, prefix], value[:, :, tail]], dim=2)
-            attend(tail, k, v, packing.tail_mask(tail_stop - tail_start, k.shape[2], query))
+            if (tail_stop - tail_start) * k.shape[2] <= LARGEST_MASK:
+                attend(tail, k, v, packing.tail_mask(tail_stop - tail_start, k.shape[2], query))
+                continue
+            both = torch.cat([query[:, :, prefix], query[:, :, tail]], dim=2)
+            square = F.scaled_dot_product_attention(both, k, v, is_causal=True, scale=scaling, enable_gqa=grouped)
+            out[:, :, tail] = square[:, :, stop - start :]
     return out.transpose(1, 2), None
 
 
