@@ -3,7 +3,7 @@
 import typer
 
 from rlmr import __version__
-from rlmr.cli import attack, constraints, doctor, evaluate, rm, serve, train, world
+from rlmr.cli import attack, compare, constraints, doctor, evaluate, rm, serve, train, world
 
 app = typer.Typer(
     name="rlmr",
@@ -16,6 +16,7 @@ app.command("attack")(attack.attack)
 app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
+app.command("compare")(compare.compare)
 app.add_typer(constraints.app)
 app.add_typer(evaluate.app)
 app.add_typer(rm.app)
