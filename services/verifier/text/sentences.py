@@ -29,6 +29,7 @@ _TOKEN = re.compile(
 _NUMBER = re.compile(r"-?[.,]?\d[\d,.-]*\.?")
 _REALIGN = re.compile(rf"[{re.escape(_CLOSING)}]+?(?:\s+|(?=--)|$)", re.MULTILINE)
 _WHITESPACE = frozenset(" \t\n\r\x0b\x0c")
+_OTHER_WHITESPACE = re.compile(r"[\t\n\r\x0b\x0c]")
 
 
 def split_sentences(text: str) -> list[str]:
@@ -48,10 +49,11 @@ def _breaks(text: str) -> list[tuple[int, int]]:
     """
     found: list[tuple[int, int]] = []
     word_start, previous = 0, None
+    spaces_only = not _OTHER_WHITESPACE.search(text)
     floor = 0  # nothing before this belongs to the word in front of the next candidate
     for match in _CANDIDATE.finditer(text):
         at = match.start()
-        space = _last_whitespace(text, floor, at)
+        space = _last_whitespace(text, floor, at, spaces_only)
         # The reference looks for the last space with an index that cannot tell "at the first position" from "none".
         start = space + 1 if space > floor else word_start
         if previous is not None and previous.start() <= start and _ends_sentence(text, word_start, previous):
@@ -62,11 +64,14 @@ def _breaks(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _last_whitespace(text: str, low: int, high: int) -> int:
-    for i in range(high - 1, low - 1, -1):
+def _last_whitespace(text: str, low: int, high: int, spaces_only: bool) -> int:
+    space = text.rfind(" ", low, high)
+    if spaces_only:
+        return space
+    for i in range(high - 1, max(space, low - 1), -1):
         if text[i] in _WHITESPACE:
             return i
-    return -1
+    return space
 
 
 def _cut(match: re.Match[str]) -> tuple[int, int]:
@@ -77,6 +82,8 @@ def _ends_sentence(text: str, word_start: int, match: re.Match[str]) -> bool:
     if text[match.start()] != ".":
         return True
     word = text[word_start : match.start()]
+    if not word:
+        return True
     if word.isalpha() and len(word) > 1 and word.lower() not in ABBREVIATIONS:
         return True
     # A break anywhere between the word before the period and the word after it counts, as in the reference.
@@ -120,7 +127,9 @@ def _with_closing_punctuation(text: str, spans: list[tuple[int, int]]) -> list[s
         shift = 0
         if i + 1 < len(spans):
             next_start, next_end = spans[i + 1]
-            closing = _REALIGN.match(text[next_start:next_end])
+            closing = (
+                _REALIGN.match(text[next_start:next_end]) if text[next_start : next_start + 1] in _CLOSING else None
+            )
             if closing:
                 sentences.append(text[start : next_start + len(closing.group().rstrip())])
                 shift = closing.end()

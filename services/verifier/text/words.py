@@ -55,12 +55,16 @@ _FUSED_WORDS = frozenset(["cannot", "gimme", "gonna", "gotta", "lemme", "wanna"]
 _MAX_CACHED = 20_000
 _inner_tokens: dict[str, list[str]] = {}
 _last_tokens: dict[str, list[str]] = {}
-"""Caches of the tokens of one run of non-space characters inside a sentence and at its end: they depend on the run alone."""
+_whole_tokens: dict[str, list[str]] = {}
+"""Caches of the tokens of one run of non-space characters inside a sentence, at its end, and as a whole sentence: they depend
+on the run alone."""
 
 
 def word_tokens(sentence: str) -> list[str]:
     """Tokens of one sentence; a text of several sentences keeps the periods inside it on their words."""
     runs = sentence.split()
+    if runs == [sentence]:
+        return _cached(_whole_tokens, sentence, sentence, last=True)
     if len(runs) < 2 or not _separable(sentence):
         return _apply_rules(sentence, last=True)
     tokens = [runs[0]] if _is_plain(runs[0]) else _apply_rules(runs[0] + " ", last=False)
