@@ -48,11 +48,11 @@ def write_model(directory: Path) -> None:
     torch.manual_seed(0)
     config = Qwen2Config(
         vocab_size=320,
-        hidden_size=64,
+        hidden_size=128,  # heads of 64: vLLM has CPU kernels for few sizes
         intermediate_size=128,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
         max_position_embeddings=8192,
         eos_token_id=fast.eos_token_id,
         pad_token_id=fast.pad_token_id,

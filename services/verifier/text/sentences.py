@@ -14,6 +14,7 @@ Linear in the length of the text.
 """
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 from services.verifier.text.abbreviations import ABBREVIATIONS, LABEL_LETTERS, SENTENCE_STARTERS
@@ -86,8 +87,17 @@ def _ends_sentence(text: str, word_start: int, match: re.Match[str]) -> bool:
         return True
     if word.isalpha() and len(word) > 1 and word.lower() not in ABBREVIATIONS:
         return True
-    # A break anywhere between the word before the period and the word after it counts, as in the reference.
-    tokens = [t.group() for t in _TOKEN.finditer(f"{word}.{match.group(1) or ' ' + match.group(2)}")]
+    after = match.group(1) or match.group(2)
+    if len(word) + len(after) > 60:
+        return _breaks_between.__wrapped__(word, after, match.group(1) is not None)
+    return _breaks_between(word, after, match.group(1) is not None)
+
+
+@lru_cache(maxsize=20_000)
+def _breaks_between(word: str, after: str, adjacent: bool) -> bool:
+    """Whether a sentence ends between the word before a period and what follows. A break anywhere between the two counts, as
+    in the reference."""
+    tokens = [t.group() for t in _TOKEN.finditer(f"{word}.{after}" if adjacent else f"{word}. {after}")]
     return any(
         token in ("?", "!") or (token[-1] == "." and _period_breaks(token, following))
         for token, following in pairwise(tokens)
