@@ -1,6 +1,7 @@
 """The verifier over its HTTP interface, in process."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -121,3 +122,11 @@ def test_info_lists_the_checkers_and_metrics_count_verdicts(client: TestClient) 
     text = client.get("/metrics").text
     assert 'rlmr_verifier_verdicts_total{outcome="failed",source="rule",type="punctuation:no_comma"}' in text
     assert 'rlmr_verifier_samples_total{passed="false",status="ok"}' in text
+
+
+def test_every_setting_is_documented() -> None:
+    readme = (Path(__file__).parents[2] / "services" / "verifier" / "README.md").read_text(encoding="utf-8")
+    for name, field in VerifierSettings.model_fields.items():
+        assert field.description, name
+        variable = "RLMR_API_KEY" if name == "api_key" else f"RLMR_VERIFIER_{name.upper()}"
+        assert f"`{variable}`" in readme, f"{variable} is missing from services/verifier/README.md"
