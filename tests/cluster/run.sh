@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-python=${PYTHON:-$(command -v python3)}
+python=${RLMR_CLUSTER_PYTHON:-$(command -v python3)}
 cache=${RLMR_CLUSTER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rlmr/cluster}
 packages=(
   golang-1.19-go dpkg-dev rsync make                                    # to build Kubernetes
