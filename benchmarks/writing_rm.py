@@ -410,6 +410,7 @@ def ratios(rows: list[dict[str, Any]], model: str, callers: int) -> dict[str, fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="only the small model")
+    parser.add_argument("--layers", type=int, default=24, help="of the 0.5B shape; fewer where 24 take too long")
     parser.add_argument("--rounds", type=int, default=1, help="of the small model; medians over rounds")
     parser.add_argument("--bare", nargs=2, metavar=("MODEL_DIR", "TEXTS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -419,7 +420,8 @@ def main() -> None:
     header()
     rows: list[dict[str, Any]] = []
     if not options.quick:
-        rows += asyncio.run(measure("qwen2-0.5b", rounds=1, requests=5, median=96, callers=(8,)))
+        SHAPES["qwen2-0.5b"]["num_hidden_layers"] = options.layers
+        rows += asyncio.run(measure("qwen2-0.5b", rounds=1, requests=8, median=96, callers=(8,)))
         write(rows)
     rows += asyncio.run(measure("story-world", rounds=options.rounds, requests=64, median=96, callers=(1, 8, 64)))
     write(rows)
@@ -437,6 +439,8 @@ def write(rows: list[dict[str, Any]]) -> None:
         "livez_p99_ms": max(livez),
         "targets": TARGETS | {"livez_p99_ms": 50},
         "dtype": "bfloat16",
+        "shapes": SHAPES,
+        "load_average": os.getloadavg(),
         "machine": {"cpu": cpu_name(), "threads": usable_cpus(), "system": platform.platform()},
         "versions": {p: version(p) for p in ("torch", "transformers", "openrlhf", "fastapi", "uvicorn")},
         "rows": rows,
