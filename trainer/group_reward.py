@@ -7,12 +7,15 @@ import asyncio
 import json
 import os
 import random
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
+# What the services echo of an X-Request-ID; a prompt id may hold anything, a line break included.
+_UNSAFE = re.compile(r"[^A-Za-z0-9._:/+=-]")
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -124,7 +127,7 @@ class GroupRewardClient:
                 f"{self.settings.url}/reward",
                 json=body,
                 timeout=aiohttp.ClientTimeout(total=timeout),
-                headers={"X-Request-ID": group_id},
+                headers={"X-Request-ID": _UNSAFE.sub("_", group_id)[:128]},
             ) as response:
                 text = await response.text()
                 if response.status in RETRIED:

@@ -6,8 +6,9 @@ scale; whatever moves rewards or advantages after the adjustment can undo it (me
 
 from typing import Any
 
-# Strategies that promise something about violators; for the others there is nothing to break.
-GUARANTEED = frozenset({"rlmr", "corpo"})
+# Strategies whose promise about violators survives a trainer that subtracts the group mean. CoRPO promises it for its own baseline
+# only; for the others there is nothing to break.
+GUARANTEED = frozenset({"rlmr"})
 CENTRED_PER_GROUP = ("group_norm", "dr_grpo", "rloo")
 
 

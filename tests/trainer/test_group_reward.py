@@ -69,3 +69,14 @@ async def test_a_service_that_is_down_drops_the_group() -> None:
     group = await client.reward("g", "p", [], ["a", "b"])
     await client.close()
     assert (group.reason, group.rewards) == ("unavailable", [None, None])
+
+
+async def test_a_prompt_id_that_no_header_may_hold_is_still_sent() -> None:
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        client = GroupRewardClient(RewardSettings(url=url))
+        group = await client.reward("line\nbreak ünd more", "p", [], ["a"])
+        await client.close()
+    assert group.kept
+    assert faulty.calls[0]["headers"]["X-Request-ID"] == "line_break__nd_more"
+    assert faulty.calls[0]["body"]["groups"][0]["id"] == "line\nbreak ünd more"
