@@ -63,6 +63,7 @@ class Cluster:
         started = time.monotonic()
         for folder in ("certs", "etcd"):
             (self.state / folder).mkdir(parents=True, exist_ok=True)
+        self._hide_shared_folders()
         network.set_up(self.nodes)
         self._control_plane()
         self._aggregated_apis()
@@ -120,6 +121,12 @@ class Cluster:
 
     # ---- parts
 
+    def _hide_shared_folders(self) -> None:
+        """Folders that kubelet, containerd and the CNI plugins use wherever their own state is: ours for the life of the mounts."""
+        for folder in ("/var/log/pods", "/var/log/containers", "/run/netns", "/run/containerd"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "rlmr-cluster", folder], check=True)
+
     def _control_plane(self) -> None:
         state, certs = self.state, self.state / "certs"
         key = certs / "service-account.key"
@@ -164,6 +171,8 @@ class Cluster:
                 f"--cert-dir={certs}",
                 f"--token-auth-file={tokens}",
                 "--authorization-mode=RBAC",
+                # logs and exec go to the node's address: nobody resolves its name
+                "--kubelet-preferred-address-types=InternalIP",
                 "--allow-privileged=true",
                 f"--service-cluster-ip-range={network.SERVICES}",
                 "--service-account-issuer=https://kubernetes.default.svc",

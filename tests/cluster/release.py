@@ -69,7 +69,8 @@ class Release:
         labels = f"app.kubernetes.io/instance={NAME}" + (
             f",app.kubernetes.io/component={component}" if component else ""
         )
-        return self.cluster.get("pods", "-n", NAMESPACE, "-l", labels)
+        # The pod of `helm test` is none of the release's services.
+        return self.cluster.get("pods", "-n", NAMESPACE, "-l", f"{labels},app.kubernetes.io/component!=test")
 
     def url(self, component: str = "aggregator") -> str:
         (service,) = self.cluster.get("service", f"{NAME}-{component}", "-n", NAMESPACE)
