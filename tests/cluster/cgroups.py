@@ -6,6 +6,7 @@ Two kubelets on one machine need roots of their own, for each removes the groups
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 MOUNT = Path("/sys/fs/cgroup")
@@ -35,11 +36,19 @@ def create(node: str) -> str:
     return f"/{ROOT}/{node}"
 
 
-def remove() -> None:
-    """Every group below the root, deepest first. All their processes have ended before."""
+def remove(patience: float = 30) -> None:
+    """Every group below the root, deepest first. All their processes have been killed before; the last may still be going."""
+    deadline = time.monotonic() + patience
     for controller in controllers():
         for folder, _, _ in os.walk(controller / ROOT, topdown=False):
-            Path(folder).rmdir()
+            while True:
+                try:
+                    Path(folder).rmdir()
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.2)
 
 
 if __name__ == "__main__":
