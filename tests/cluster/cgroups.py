@@ -39,7 +39,7 @@ def create(node: str) -> str:
 def remove(patience: float = 30) -> None:
     """Every group below the root, deepest first. All their processes have been killed before; the last may still be going."""
     deadline = time.monotonic() + patience
-    for controller in controllers():
+    for controller in MOUNT.iterdir():  # runc also makes groups in the unified hierarchy
         for folder, _, _ in os.walk(controller / ROOT, topdown=False):
             while True:
                 try:
