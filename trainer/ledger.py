@@ -35,6 +35,11 @@ class Ledger:
     def training_groups(self) -> list[dict[str, Any]]:
         return [g for g in self.groups if g["split"] == "train"]
 
+    @property
+    def updates(self) -> list[dict[str, Any]]:
+        """Steps in which the policy was updated. The last batch of the data may be too small for OpenRLHF to train on."""
+        return [s for s in self.steps if "policy_loss" in s]
+
     def dropped(self) -> dict[str, int]:
         """Training groups dropped, by reason."""
         return dict(Counter(str(g["reason"]) for g in self.training_groups if g["decision"] != "train"))

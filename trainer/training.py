@@ -56,7 +56,7 @@ def train(
             f"OpenRLHF ended with exit code {process.returncode}; the whole log is {log}; its end:\n" + "\n".join(tail)
         )
     ledger.refresh()
-    if not ledger.steps:
+    if not ledger.updates:
         raise TrainingFailed(
             f"OpenRLHF ended without a single training step: every group was dropped ({ledger.dropped()}); log: {log}"
         )

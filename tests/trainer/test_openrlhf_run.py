@@ -105,7 +105,7 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_groups_were_rolled_out_rewarded_and_trained(run: Run) -> None:
-    assert len(run.ledger.steps) >= 5
+    assert len(run.ledger.updates) >= 5
     assert run.ledger.trained() >= 20
     kept = [g for g in run.ledger.training_groups if g["decision"] == "train"]
     assert all(len(g["rewards"]) == N_TRAIN for g in kept)
@@ -147,7 +147,7 @@ def test_evaluation_used_another_n(run: Run) -> None:
 
 def test_new_weights_reach_the_rollout_engine(run: Run) -> None:
     """lr 2e-3 moves the policy far within five steps; an engine left behind would disagree with the trainer by orders more."""
-    kls = [abs(step["vllm_kl"]) for step in run.ledger.steps]
+    kls = [abs(step["vllm_kl"]) for step in run.ledger.updates]
     assert max(kls) < 5e-3, kls
 
 
@@ -165,5 +165,5 @@ def test_the_saved_policy_loads_and_has_moved(run: Run) -> None:
 
 def test_every_step_left_its_numbers(run: Run) -> None:
     assert len(run.ledger.steps) == len(run.ledger.advantages)
-    assert {"policy_loss", "reward", "violated", "valid"} <= run.ledger.steps[-1].keys()
+    assert {"policy_loss", "reward", "violated", "valid"} <= run.ledger.updates[-1].keys()
     assert json.loads((run.folder / "command.json").read_text())[1:3] == ["-m", "trainer.openrlhf_cli"]

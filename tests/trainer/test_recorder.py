@@ -51,3 +51,9 @@ def test_a_line_still_being_written_waits(tmp_path) -> None:  # type: ignore[no-
     assert len(ledger.steps) == 1
     (tmp_path / "steps.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
     assert [s["step"] for s in ledger.refresh().steps] == [1, 2]
+
+
+def test_a_step_without_an_update_is_no_update(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "steps.jsonl").write_text('{"step": 1, "policy_loss": 0.1}\n{"step": 2}\n')
+    ledger = Ledger(tmp_path).refresh()
+    assert (len(ledger.steps), len(ledger.updates)) == (2, 1)

@@ -22,7 +22,7 @@ def summarise_run(
         "name": preset.name,
         "strategy": preset.strategy,
         "seed": preset.seed,
-        "steps": len(ledger.steps),
+        "steps": len(ledger.updates),
         "wall_seconds": round(sum(wall_seconds.values()), 1),
         "wall_seconds_by_stage": {k: round(v, 1) for k, v in wall_seconds.items()},
         "before": before,
