@@ -63,12 +63,12 @@ def good_answer(group_id: str, n: int) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def serving(faulty: FaultyAggregator) -> AsyncIterator[str]:
+async def serving(faulty: FaultyAggregator, port: int = 0) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_post("/reward", faulty.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     try:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"

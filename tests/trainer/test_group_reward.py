@@ -1,5 +1,8 @@
 """One /reward per group: retried while it may help, given up clearly, and never turned into a number."""
 
+import asyncio
+import socket
+
 import pytest
 
 from tests.trainer.faulty_aggregator import FaultyAggregator, serving
@@ -69,6 +72,21 @@ async def test_a_service_that_is_down_drops_the_group() -> None:
     group = await client.reward("g", "p", [], ["a", "b"])
     await client.close()
     assert (group.reason, group.rewards) == ("unavailable", [None, None])
+
+
+async def test_a_service_that_comes_back_is_used_again() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    client = GroupRewardClient(RewardSettings(url=f"http://127.0.0.1:{port}", timeout=30))
+    asked = asyncio.create_task(client.reward("g", "p", [], ["a", "b"]))
+    await asyncio.sleep(0.5)
+    assert not asked.done()
+    async with serving(FaultyAggregator(), port):
+        group = await asked
+        await client.close()
+    assert group.kept
+    assert group.attempts > 1
 
 
 async def test_a_prompt_id_that_no_header_may_hold_is_still_sent() -> None:
