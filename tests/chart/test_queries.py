@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Watched:
     urls: dict[str, str]
 
 
+@cache
 def monitored() -> list[dict[str, Any]]:
     on = {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")}
     return render({"monitoring": on}, release=release.RELEASE, namespace=release.NAMESPACE)
@@ -38,6 +40,7 @@ def dashboard() -> dict[str, Any]:
     return board
 
 
+@cache
 def panel_queries() -> dict[str, str]:
     found = {}
     for panel in dashboard()["panels"]:
@@ -49,11 +52,13 @@ def panel_queries() -> dict[str, str]:
     return found
 
 
+@cache
 def alert_queries() -> dict[str, str]:
     (rules,) = [d["spec"] for d in monitored() if d["kind"] == "PrometheusRule"]
     return {rule["alert"]: rule["expr"] for group in rules["groups"] for rule in group["rules"]}
 
 
+@cache
 def scaler_queries() -> dict[str, str]:
     documents = render(VARIANTS["keda-from-zero"], release=release.RELEASE, namespace=release.NAMESPACE)
     return {

@@ -39,6 +39,9 @@
     - --tensor-parallel-size={{ $engine.tensorParallel }}
     {{- if eq .kind "reward" }}
     - --runner=pooling
+    {{- else }}
+    # Without it a judge may write white space until its tokens are spent (sglang has a flag of its own).
+    - '--structured-outputs-config={"backend":"xgrammar","disable_any_whitespace":true}'
     {{- end }}
     {{- range $engine.extraArgs }}
     - {{ . | quote }}
