@@ -49,7 +49,7 @@ def kubeconfig(path: Path, token: str) -> Path:
 
 
 class Cluster:
-    """`start` brings it up, `stop` takes it down; use `kubectl` and `get` in between."""
+    """`start` brings it up, `stop` takes it down; use `kubectl` and `get` in between. `attach` uses one that another run has kept."""
 
     def __init__(self, programs: Path, state: Path, archives: Sequence[Path], nodes: int = 2) -> None:
         self.programs, self.state, self.archives, self.nodes = programs, state, archives, nodes
@@ -77,7 +77,16 @@ class Cluster:
             self.kubectl("wait", "--for=condition=Ready", f"node/{name}", "--timeout=60s")
         for name in ("v2.autoscaling", "v1.policy", "v1beta1.custom.metrics.k8s.io"):
             self.kubectl("wait", "--for=condition=Available", f"apiservice/{name}", "--timeout=60s")
+        (self.state / "up").touch()
         print(f"\ncluster up: {time.monotonic() - started:.0f} s", flush=True)
+
+    def attach(self) -> None:
+        """Use the programs that another process of these namespaces has started; they are not watched."""
+        self._follow_services()
+
+    def leave(self) -> None:
+        """The cluster stays as it is, for `attach`."""
+        self._stopping.set()
 
     def stop(self) -> None:
         """Containers first, through their own runtime; then every program; then mounts and control groups."""
@@ -330,10 +339,14 @@ class Cluster:
                 f"--listen-address={network.ADDRESS}",
                 "--bind-interfaces",
                 "--local=/cluster.local/",
-                "--pid-file=",
+                f"--pid-file={self.state / 'dns.pid'}",
                 "--user=root",
             ],
         )
+        self._follow_services()
+
+    def _follow_services(self) -> None:
+        hosts = self.state / "hosts"
 
         def follow() -> None:
             known = ""
@@ -345,7 +358,7 @@ class Cluster:
                 ]
                 if (now := "\n".join(sorted(lines)) + "\n") != known:
                     hosts.write_text(now)
-                    self.processes.running["dns"].send_signal(signal.SIGHUP)
+                    os.kill(int((self.state / "dns.pid").read_text()), signal.SIGHUP)
                     known = now
 
         threading.Thread(target=follow, daemon=True, name="dns").start()

@@ -31,8 +31,12 @@ def cluster() -> Iterator[Cluster]:
     cache, state = Path(os.environ["RLMR_CLUSTER_CACHE"]), Path(os.environ["RLMR_CLUSTER_STATE"])
     archives = [Path(p) for p in json.loads((cache / "archives.json").read_text()).values()]
     running = Cluster(cache / "kubernetes-1.20.2/bin", state, archives)
+    kept = "RLMR_CLUSTER_KEEP" in os.environ  # run.sh says how to come back to it
     try:
-        running.start()
+        if (state / "up").exists():
+            running.attach()
+        else:
+            running.start()
         yield running
     finally:
-        running.stop()
+        running.leave() if kept else running.stop()

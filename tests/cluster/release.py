@@ -36,9 +36,12 @@ class Release:
         self.values: dict[str, Any] = values_of(["values-cpu.yaml"], {"auth": {"existingSecret": "rlmr-api-key"}})
 
     def install(self) -> None:
+        """Or take over the release that is there (a kept cluster)."""
+        if self.helm.list(name_filter=f"^{NAME}$"):
+            self.values = self.helm.get_values(NAME)
+            return
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         self.cluster.kubectl("apply", "-f", "-", stdin=json.dumps(namespace))
-        self.before = self.objects()
         self.cluster.kubectl("apply", "-f", "-", stdin=json.dumps(SECRET))
         self.helm.install(self.chart, NAME, self.values, wait="watcher", timeout=240)
 
@@ -106,6 +109,7 @@ class Release:
 
 def without_version_range(folder: Path) -> Path:
     """The chart, word for word, but for the range of versions in Chart.yaml: this cluster is older, and says so."""
+    shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(CHART, folder)
     manifest = folder / "Chart.yaml"
     lines = manifest.read_text().splitlines(keepends=True)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # usage: tests/cluster/run.sh [pytest options]
+#        RLMR_CLUSTER_KEEP=1 tests/cluster/run.sh ...     keeps the cluster and prints how to run tests in it again
 # Brings up a real Kubernetes in namespaces of its own, installs the chart, and runs tests/cluster against it.
 # The first run builds Kubernetes (4 to 8 minutes on two cores) and the images (4 minutes); both are cached in
 # ${XDG_CACHE_HOME:-~/.cache}/rlmr/cluster; RLMR_CLUSTER_MODEL names another reward model than the story world's. A run then takes about 8 minutes. Needs root on Debian 12, 8 GB of memory and 8 GB of disk.
@@ -41,12 +42,29 @@ tests/cluster/build-kubernetes.sh "$cache"
 echo "==> starting the cluster"
 state=$(mktemp -d "$cache/state-XXXXXX")
 clean() {
+  [ -z "${outside:-}" ] || { kill "$outside" 2> /dev/null || true; wait "$outside" 2> /dev/null || true; }
   # Every process ended with the PID namespace, every mount and interface with the others; files and control groups are left.
   "$python" -m tests.cluster.cgroups
-  [ -n "${RLMR_CLUSTER_KEEP:-}" ] || rm -rf "$state"
+  rm -rf "$state"
   if [ -n "${policy:-}" ] && [ ${#missing[@]} -gt 0 ]; then rm -f "$policy"; fi
 }
 trap clean EXIT
+trap 'exit 143' INT TERM
+export RLMR_CLUSTER_CACHE=$cache RLMR_CLUSTER_STATE=$state
+test=("$python" -m pytest tests/cluster -m cluster --timeout=900)
 # bash stays the first process of the PID namespace: it reaps what containers leave behind.
-RLMR_CLUSTER_CACHE=$cache RLMR_CLUSTER_STATE=$state unshare --net --mount --pid --fork --kill-child --mount-proc \
-  bash -c '"$@"; exit $?' bash "$python" -m pytest tests/cluster -m cluster --timeout=900 "$@"
+spaces=(unshare --net --mount --pid --fork --kill-child --mount-proc bash -c)
+if [ -z "${RLMR_CLUSTER_KEEP:-}" ]; then
+  "${spaces[@]}" '"$@"; exit $?' bash "${test[@]}" "$@"
+else
+  "${spaces[@]}" '"$@"; sleep infinity' bash "${test[@]}" "$@" &
+  outside=$!
+  until inside=$(pgrep --parent "$outside"); do sleep 0.1; done
+  {
+    echo '#!/usr/bin/env bash'
+    echo "cd '$PWD' && export RLMR_CLUSTER_KEEP=1 RLMR_CLUSTER_CACHE='$cache' RLMR_CLUSTER_STATE='$state'"
+    echo "exec nsenter --target $inside --net --mount --pid ${test[*]} \"\$@\""
+  } > "$cache/again.sh"
+  echo "==> the cluster is kept until this script is interrupted; tests in it again: bash $cache/again.sh [pytest options]"
+  wait "$outside"
+fi
