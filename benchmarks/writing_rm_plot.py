@@ -10,7 +10,7 @@ COLOURS = {"serve_rm": "#b0b0b0", "rlmr": "#2a6f97", "bare forward": "#e0b050"}
 
 
 def draw() -> Path:
-    """One panel per model and workload; bars are medians over rounds, with 8 callers (the bare forward has none)."""
+    """One panel per model and workload; bars are medians over rounds, with 8 callers; the bare forward runs the same batches."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -21,14 +21,13 @@ def draw() -> Path:
     figure, axes = plt.subplots(1, 2 * len(models), figsize=(3.2 * 2 * len(models), 3.2), squeeze=False)
     panels = [(model, workload) for model in models for workload in ("groups", "unrelated")]
     for axis, (model, workload) in zip(axes[0], panels, strict=True):
-        rows = [r for r in told["rows"] if (r["model"], r["workload"]) == (model, workload) and r["callers"] in (1, 8)]
+        rows = [
+            r
+            for r in told["rows"]
+            if (r["model"], r["workload"], r["callers"]) == (model, workload, told["headline_callers"])
+        ]
         speeds = {
-            system: statistics.median(
-                r["tokens_per_s"]
-                for r in rows
-                if r["system"] == system and r["callers"] == (1 if system == "bare forward" else 8)
-            )
-            for system in COLOURS
+            system: statistics.median(r["tokens_per_s"] for r in rows if r["system"] == system) for system in COLOURS
         }
         axis.bar(list(speeds), list(speeds.values()), color=list(COLOURS.values()))
         title = "8 responses a prompt" if workload == "groups" else "unrelated texts"

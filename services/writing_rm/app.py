@@ -12,6 +12,7 @@ from rlmr.serving.disconnect import ClientLeft, until_disconnect
 from rlmr.serving.engine_metrics import add_engine_metrics
 from rlmr.serving.metrics import HttpMetrics
 from rlmr.wire import FieldError, ScoreReply, ScoreRequest
+from services.writing_rm.engines.choose import before_torch_loads
 from services.writing_rm.metrics import WritingRmMetrics
 from services.writing_rm.model_service import ModelService
 from services.writing_rm.settings import WritingRmSettings
@@ -66,4 +67,5 @@ def build_app(settings: WritingRmSettings) -> FastAPI:
 
 def main(**overrides: Any) -> None:
     settings = WritingRmSettings.load(**overrides)
+    before_torch_loads(settings)
     serve(build_app(settings), settings)

@@ -39,13 +39,14 @@ class Scheduler:
         self._waiting: dict[Hashable, list[Job]] = {}
         self._waiting_tokens = self._running_tokens = 0
         self._tokens_per_second = 0.0
-        self._sent_away: deque[tuple[float, int]] = deque()
+        self._sent_away: deque[tuple[float, int, int]] = deque()
         self._wake = asyncio.Condition()
         self._workers: list[asyncio.Task[None]] = []
         metrics.queue_tokens.set_function(lambda: self._waiting_tokens)
         metrics.queue_texts.set_function(lambda: sum(map(len, self._waiting.values())))
         metrics.running_tokens.set_function(lambda: self._running_tokens)
         metrics.demand_tokens.set_function(self.demand_tokens)
+        metrics.demand_texts.set_function(self.demand_texts)
         metrics.cache_entries.set_function(lambda: len(self.cache))
 
     def start(self) -> None:
@@ -58,10 +59,18 @@ class Scheduler:
 
     def demand_tokens(self) -> int:
         """Waiting, running, and rejected work whose Retry-After has not passed: all that exists now, bounded by no queue."""
+        return self._waiting_tokens + self._running_tokens + sum(tokens for _, tokens, _ in self._still_away())
+
+    def demand_texts(self) -> int:
+        """The same in texts."""
+        return len(self._jobs) + sum(texts for _, _, texts in self._still_away())
+
+    def _still_away(self) -> deque[tuple[float, int, int]]:
+        """Rejected work as (time it may come back, tokens, texts)."""
         now = time.monotonic()
         while self._sent_away and self._sent_away[0][0] < now:
             self._sent_away.popleft()
-        return self._waiting_tokens + self._running_tokens + sum(tokens for _, tokens in self._sent_away)
+        return self._sent_away
 
     async def score(self, texts: Sequence[Text], timeout: float) -> list[Outcome]:
         """One outcome per text, in order. Raises Overloaded if they do not fit in the queue; then none is queued.
@@ -71,7 +80,7 @@ class Scheduler:
         keys = [self.cache.key(text.ids) for text in texts]
         known = {key: raw for key in keys if (raw := self.cache.get(key)) is not None}
         fresh = {k: t for k, t in zip(keys, texts, strict=True) if k not in known and k not in self._jobs}
-        self._admit(sum(len(text.ids) for text in fresh.values()))
+        self._admit(sum(len(text.ids) for text in fresh.values()), len(fresh))
         jobs = {key: self._join(key, fresh.get(key)) for key in dict.fromkeys(keys) if key not in known}
         hits = [text for text, key in zip(texts, keys, strict=True) if key in known]
         self.metrics.cache_lookups.labels("hit").inc(len(hits))
@@ -92,13 +101,13 @@ class Scheduler:
             for job in jobs.values():
                 self._leave(job)
 
-    def _admit(self, tokens: int) -> None:
+    def _admit(self, tokens: int, texts: int) -> None:
         if not tokens or self._waiting_tokens + tokens <= self.capacity:
             return
         if not self._waiting_tokens and not self._running_tokens:
             return  # larger than the whole queue: it could never fit better than now
         seconds = self.seconds_to_drain()
-        self._sent_away.append((time.monotonic() + seconds, tokens))
+        self._still_away().append((time.monotonic() + seconds, tokens, texts))
         self.metrics.rejected.inc(tokens)
         raise Overloaded(
             f"{self._waiting_tokens} tokens wait and {self.capacity} may; these {tokens} do not fit: try again later or elsewhere",

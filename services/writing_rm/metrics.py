@@ -17,6 +17,7 @@ class WritingRmMetrics:
     queue_texts: Gauge
     running_tokens: Gauge
     demand_tokens: Gauge
+    demand_texts: Gauge
     rejected: Counter
     samples: Counter
     tokens: Counter
@@ -51,6 +52,7 @@ class WritingRmMetrics:
                 "demand_tokens",
                 "Tokens waiting, running, or sent away with 429 and told to come back: grows past the queue's bound. Autoscale on it.",
             ),
+            demand_texts=gauge("demand_texts", "The same in texts."),
             rejected=counter("rejected_tokens", "Tokens of requests answered 429."),
             samples=counter("samples", "Samples answered, by status.", ("status",)),
             tokens=counter(

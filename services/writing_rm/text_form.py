@@ -32,6 +32,10 @@ class TextEncoder:
         if tokenizer.eos_token != form.eos_token:
             raise ManifestError(f"the tokenizer's EOS is {tokenizer.eos_token!r}, the manifest says {form.eos_token!r}")
         self.tokenizer, self.form = tokenizer, form
+        # Asked directly: transformers' wrapper also computes masks and offsets, a third of the time, which nobody needs here.
+        self._backend = tokenizer.backend_tokenizer
+        self._backend.no_truncation()
+        self._backend.no_padding()
         self.eos_id: int = tokenizer.convert_tokens_to_ids(form.eos_token)
         special = {t.content: (i, t) for i, t in tokenizer.added_tokens_decoder.items() if t.special}
         self._special_ids = {text: i for text, (i, _) in special.items()}
@@ -112,7 +116,8 @@ class TextEncoder:
         return ids
 
     def _ids(self, text: str, *, split_special: bool) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=split_special)["input_ids"])
+        self._backend.encode_special_tokens = split_special
+        return list(self._backend.encode_batch_fast([text], add_special_tokens=False)[0].ids)
 
     def _render(self, messages: list[dict[str, str]], *, add_generation_prompt: bool = False) -> str:
         from jinja2 import TemplateError

@@ -71,6 +71,14 @@ class EngineProcess:
             self.process.wait()
             self.process = None
 
+    def terminate(self, patience: float = 30) -> bool:
+        """As Kubernetes ends a pod: SIGTERM, and SIGKILL after `patience` seconds. Whether it ended by itself."""
+        assert self.process is not None
+        self.process.terminate()
+        ended = self.died(patience)
+        self.kill()
+        return ended
+
     def died(self, patience: float = 30) -> bool:
         assert self.process is not None
         try:

@@ -1,16 +1,25 @@
 """The traps of sglang and vLLM (docs/writing-rm.md): each provoked on the real server, each survived by the service."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from safetensors.torch import load_file, save_file
 
 from rlmr.reward_model import read_manifest, sha256_of, write_manifest
 from rlmr.wire import ScoreReply
+from services.writing_rm.engines.base import Failure, Outcome, Text
+from services.writing_rm.engines.protocols import Sglang
+from services.writing_rm.engines.server import EngineServer, Watch
+from services.writing_rm.golden import GoldenCheck
+from services.writing_rm.metrics import WritingRmMetrics
 from services.writing_rm.text_form import TextEncoder
 from tests.engines.conftest import make_engine
 from tests.engines.engine_process import EngineProcess
@@ -105,24 +114,72 @@ def test_no_chat_template_of_the_engines_own(
 def test_a_text_longer_than_the_key_value_pool(
     sglang: EngineProcess, service: ServiceProcess, random_model: Path
 ) -> None:
-    """Sent to the engine it would wait for room for ever, or be refused; sent to us it is too_long and its sibling is scored."""
+    """Sent to the engine it waits for room that never comes, and all others behind it, until its client leaves. We never send it."""
     encoder = TextEncoder.from_directory(random_model, read_manifest(random_model).text_form)
     long = "x " * 180
-    assert 300 < len(encoder.encode("kalo mi", long)) < 512
+    ids = encoder.encode("kalo mi", long)
+    assert 300 < len(ids) < 512
     limit = httpx.get(service.url + "/v1/info").json()["details"]["max_tokens"]
     assert limit < 300
     results = score(service, long, "ren sha").results
     assert [r.status for r in results] == ["too_long", "ok"]
-    assert httpx.get(sglang.url + "/ready", timeout=10).status_code == 200
+
+    left: list[Exception] = []
+
+    def send_it() -> None:
+        try:
+            post(sglang, "/classify", {"input_ids": [ids]}, timeout=12)
+        except httpx.TransportError as exc:
+            left.append(exc)
+
+    blocker = threading.Thread(target=send_it)
+    blocker.start()
+    time.sleep(1)
+    with pytest.raises(httpx.ReadTimeout):
+        post(sglang, "/classify", {"input_ids": [ids[:20]]}, timeout=5)
+    blocker.join()
+    assert isinstance(left[0], httpx.ReadTimeout)
+    again = score(service, "ren sha", "tuvel").results
+    assert [r.status for r in again] == ["ok", "ok"]
+    assert again[0].raw == pytest.approx(results[1].raw, abs=1e-4)
 
 
-def test_probes_answer_while_health_runs_a_forward_pass(sglang: EngineProcess, service: ServiceProcess) -> None:
-    """/health computes; the service's own probes and its watch of the engine never wait for it."""
-    before = httpx.get(sglang.url + "/metrics", timeout=10).text
-    assert httpx.get(sglang.url + "/health", timeout=30).status_code == 200
-    assert httpx.get(sglang.url + "/ready", timeout=10).status_code == 200
-    assert "sglang:" in before
-    assert httpx.get(service.url + "/livez").status_code == 200
+def test_one_bad_text_fails_a_whole_call_of_the_engine_but_only_itself_with_us(
+    sglang: EngineProcess, random_model: Path
+) -> None:
+    manifest = read_manifest(random_model)
+    encoder = TextEncoder.from_directory(random_model, manifest.text_form)
+    golden = next(g for g in manifest.golden if g.tokens < 200)
+    good, bad = encoder.encode(golden.prompt, golden.response), [5] * 600  # more than the context
+    assert post(sglang, "/classify", {"input_ids": [bad, good]}).status_code == 400
+
+    async def ask() -> list[Outcome]:
+        metrics = WritingRmMetrics.create(CollectorRegistry())
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as session:
+            check = GoldenCheck(manifest, encoder, 0.01)
+            watch = Watch(alive=1, golden=60, call=60)
+            server = EngineServer(sglang.url, Sglang(), session, check, metrics, watch, 4096, asyncio.Event())
+            return await server.score([Text(tuple(bad), "a"), Text(tuple(good), "a")])
+
+    refused, raw = asyncio.run(ask())
+    assert isinstance(refused, Failure)
+    assert refused.status == "invalid_input"
+    assert raw == pytest.approx(golden.raw, abs=1e-2 * manifest.standardisation.std)
+
+
+def test_health_sleeps_and_ready_does_not(sglang: EngineProcess, service: ServiceProcess) -> None:
+    """/health runs a forward pass and sleeps: /ready, which our watch asks, answers several times meanwhile; so do our probes."""
+    answers: list[int] = []
+    health = threading.Thread(target=lambda: answers.append(httpx.get(sglang.url + "/health", timeout=60).status_code))
+    health.start()
+    meanwhile = 0
+    while health.is_alive():
+        assert httpx.get(sglang.url + "/ready", timeout=10).status_code == 200
+        assert httpx.get(service.url + "/readyz", timeout=10).status_code == 200
+        meanwhile += health.is_alive()
+    assert answers == [200]
+    assert meanwhile >= 3
+    assert Sglang.alive_path == "/ready"
 
 
 def test_an_engine_key_leaves_probes_open_but_not_scores(

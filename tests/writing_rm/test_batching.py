@@ -169,6 +169,7 @@ async def test_a_full_queue_refuses_whole_requests_and_counts_them_as_demand() -
             await scheduler.score([long(3, 3), long(5, 4)], 10)
         assert int(refusal.value.headers["Retry-After"]) >= 1
         assert scheduler.demand_tokens() == 10 + 15 + 8
+        assert scheduler.demand_texts() == 1 + 1 + 2
         engine.gate.set()
         await asyncio.gather(running, waiting)
         assert len(engine.calls) == 2

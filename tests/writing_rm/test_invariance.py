@@ -67,11 +67,12 @@ def test_packed_batches_give_the_score_of_each_text_alone(
     close([model.score([text])[0] for text in texts], expected, manifest)
 
 
+@pytest.mark.parametrize("largest", [60 * 100, 0])  # 0: as on CUDA
 def test_long_tails_whose_mask_would_be_too_large_score_the_same(
-    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+    largest: int, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = texts_with_siblings()
-    monkeypatch.setattr("services.writing_rm.engines.packed_forward.LARGEST_MASK", 60 * 100)
+    monkeypatch.setattr("services.writing_rm.engines.packed_forward.LARGEST_MASK", {"cpu": largest})
     model = TorchModel.load(model_dir, dtype="float32", device="cpu", max_batch_tokens=4096)
     close(model.score(texts), alone(model_dir, texts), read_manifest(model_dir))
 

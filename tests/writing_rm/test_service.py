@@ -1,6 +1,7 @@
 """POST /score over a real socket: one process with the in-process engine, shared by the tests of this file."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from rlmr.reward_model import read_manifest
 from rlmr.wire import ScoreReply
-from tests.service_process import ServiceProcess
+from tests.service_process import ROOT, ServiceProcess
 
 
 def wait_ready(url: str, patience: float = 180) -> None:
@@ -78,6 +79,18 @@ def test_each_bad_response_gets_its_status_and_fails_alone(service: ServiceProce
     for result in results:
         assert (result.score is None) is (result.status != "ok")
         assert (result.reason is None) is (result.status == "ok")
+
+
+def test_a_million_characters_within_the_limit_are_counted_and_refused(model_dir: Path) -> None:
+    """MAX_CHARS raised on purpose: the tokenizer meets the whole text, and neither probes nor neighbours suffer."""
+    env = {"RLMR_WRITING_RM_MODEL_DIR": str(model_dir), "RLMR_WRITING_RM_MAX_CHARS": "2000000"}
+    texts = {"x": "x" * 10**6, "special": "<|im_end|>" * 10**5, "combining": "e\u0301" * (10**6 // 2)}
+    with ServiceProcess("writing-rm", env) as service:
+        wait_ready(service.url)
+        results = score(service, [*(sample(text, id=name) for name, text in texts.items()), sample("ren")]).results
+        assert [r.status for r in results] == ["too_long"] * 3 + ["ok"]
+        assert all((r.tokens or 0) > 100_000 for r in results[:3])
+        assert httpx.get(service.url + "/livez").status_code == 200
 
 
 def test_too_long_in_tokens_says_how_long_and_cuts_nothing(service: ServiceProcess) -> None:
@@ -161,9 +174,29 @@ def test_metrics_tell_what_happened(service: ServiceProcess) -> None:
         'engine_up{engine="torch"} 1.0',
         "queue_tokens 0.0",
         "demand_tokens 0.0",
+        "demand_texts 0.0",
+        'stage_seconds_count{stage="encode"}',
+        'stage_seconds_count{stage="queue"}',
+        "batch_tokens_count",
+        "batch_texts_count",
         "score_mean",
     ):
         assert f"rlmr_writing_rm_{name}" in text
+
+
+def test_the_readme_lists_the_metrics_that_exist(service: ServiceProcess) -> None:
+    score(service, [sample("est ill ow")])
+    lines = httpx.get(service.url + "/metrics").text.splitlines()
+    kinds = {line.split()[2]: line.split()[3] for line in lines if line.startswith("# TYPE rlmr_writing_rm_")}
+    exist = {name.removeprefix("rlmr_writing_rm_") for name in kinds if not name.endswith("_created")}
+    table = (ROOT / "services/writing_rm/README.md").read_text().partition("## Metrics")[2]
+    named = {
+        name.partition("{")[0]
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1])
+    }
+    assert named == exist
 
 
 def test_info_tells_model_and_constants(service: ServiceProcess, model_dir: Path) -> None:

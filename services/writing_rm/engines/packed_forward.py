@@ -16,9 +16,10 @@ import torch.nn.functional as F
 
 ATTENTION = "rlmr_packed"
 
-# Largest mask that is built, in elements (16 MB at float32). Beyond it a tail's attention runs over prefix and tail as one causal
-# square and the prefix's rows are thrown away: more arithmetic, but no memory that grows with the square of the length.
-LARGEST_MASK = 2**22
+# Largest mask that is built, in elements (16 MB at float32), by kind of device. Beyond it a tail's attention runs over prefix and
+# tail as one causal square and the prefix's rows are thrown away: more arithmetic, but no memory that grows with the square of
+# the length. On CUDA always: the fused kernels take grouped heads or a mask, not both, and the unfused one would be chosen.
+LARGEST_MASK = {"cpu": 2**22}
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def packed_attention(
                 continue
             k = torch.cat([key[:, :, prefix], key[:, :, tail]], dim=2)
             v = torch.cat([value[:, :, prefix], value[:, :, tail]], dim=2)
-            if (tail_stop - tail_start) * k.shape[2] <= LARGEST_MASK:
+            if (tail_stop - tail_start) * k.shape[2] <= LARGEST_MASK.get(query.device.type, 0):
                 attend(tail, k, v, packing.tail_mask(tail_stop - tail_start, k.shape[2], query))
                 continue
             both = torch.cat([query[:, :, prefix], query[:, :, tail]], dim=2)
@@ -123,7 +124,8 @@ def packed_scores(model: Any, packing: Packing) -> list[float]:
     """Raw score of every text, in the order of the input list.
 
     `model`: a ...ForSequenceClassification with one label, loaded with attn_implementation="rlmr_packed". The scalar is read at
-    the last token of each text, without looking for padding tokens (a text may well contain them).
+    the last token of each text, without looking for padding tokens (a text may well contain them). The head itself is computed in
+    float32: at bfloat16 a result keeps only eight bits.
     """
     device = next(model.parameters()).device
     row = torch.tensor([packing.ids], device=device)
@@ -131,7 +133,9 @@ def packed_scores(model: Any, packing: Packing) -> list[float]:
     body = getattr(model, model.base_model_prefix)
     hidden = body(row, position_ids=positions, use_cache=False, packing=packing).last_hidden_state[0]
     last = hidden[torch.tensor(packing.last_positions, device=device)]
-    raw_in_row_order = model.score(last).squeeze(-1).float().tolist()
+    bias = getattr(model.score, "bias", None)
+    raw = F.linear(last.float(), model.score.weight.float(), None if bias is None else bias.float())
+    raw_in_row_order = raw.squeeze(-1).tolist()
     scores = [0.0] * len(raw_in_row_order)
     for index, raw in zip(packing.order, raw_in_row_order, strict=True):
         scores[index] = raw
