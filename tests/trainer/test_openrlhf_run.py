@@ -42,7 +42,7 @@ class Run:
 def median_words(world: "World") -> int:
     prompts = [row["prompt"] for row in read_prompts(world.prompts_eval)]
     drawn = sample(str(world.policy), prompts, samples=4, temperature=1.0, max_new_tokens=72, seed=0)
-    return 1 + int(statistics.median(len(text.split()) for s in drawn for text in s.responses))
+    return int(statistics.median(len(text.split()) for s in drawn for text in s.responses))
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +69,12 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
     rows = read_prompts(small_world.prompts_train)[:TRAINED]
     refused, impossible, busy = rows[0]["prompt_id"], rows[1]["prompt_id"], rows[2]["prompt_id"]
-    # A policy this young complies with little; half of what it writes is shorter than its own median.
+    # A policy this young complies with little, and a large learning rate makes it forget to end. Half of what it writes has its own
+    # median of words or more, and when it forgets to end more does: no group is dropped for being all violators but the one meant.
     half = [
         {
             "type": "length_constraints:number_words",
-            "kwargs": {"relation": "less than", "num_words": median_words(small_world)},
+            "kwargs": {"relation": "at least", "num_words": median_words(small_world)},
         }
     ]
     for row in rows:
