@@ -73,6 +73,8 @@ def test_flags_become_arguments() -> None:
     ]
 
 
-def test_the_group_is_one_prompt_and_the_batch_is_all_of_them() -> None:
-    flags = flags_of("batch=4", "n=6")
-    assert (flags["rollout.batch_size"], flags["rollout.n_samples_per_prompt"], flags["train.batch_size"]) == (4, 6, 24)
+def test_the_group_is_one_prompt_and_the_updates_share_the_samples_of_a_step() -> None:
+    flags = flags_of("batch=4", "n=6", "updates=3")
+    assert (flags["rollout.batch_size"], flags["rollout.n_samples_per_prompt"], flags["train.batch_size"]) == (4, 6, 8)
+    with pytest.raises(PresetError, match="updates = 5 does not divide the 24 samples"):
+        flags_of("batch=4", "n=6", "updates=5")

@@ -2,6 +2,7 @@
 
 import json
 import random
+import statistics
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from services.verifier.constraints import check, registry
 from trainer.prompts import read_prompts
 from trainer.world.asks import FAMILIES, Ask
 from trainer.world.policy import PolicySettings, answers
-from trainer.world.preferences import LENGTH_LOGIT, QUALITY_LOGIT, draw_pairs, preference_logit
+from trainer.world.preferences import LENGTH_LOGIT, QUALITY_LOGIT, SLIPS, draw_pairs, preference_logit
 from trainer.world.prompts import Prompt, careful_text, careless_text, complies, draw_prompts
 from trainer.world.quality import world_quality
 
@@ -99,3 +100,11 @@ def test_preferences_follow_quality_and_length() -> None:
     assert preference_logit(short, better) == -preference_logit(better, short)
     gained = QUALITY_LOGIT * (world_quality(longer) - world_quality(short))
     assert preference_logit(longer, short) == pytest.approx(gained + 5 * LENGTH_LOGIT)
+
+
+@pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.__name__.strip("_"))
+def test_each_slip_costs_quality(slip) -> None:  # type: ignore[no-untyped-def]
+    rng = random.Random(3)
+    lost = [world_quality(text) - world_quality(slip(rng, text)) for _, text in DRAWN[:200]]
+    assert statistics.fmean(lost) > 0.05
+    assert sum(x <= 0 for x in lost) < 0.2 * len(lost)

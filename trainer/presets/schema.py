@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 FOLDER = Path(__file__).parent
 
@@ -47,12 +47,21 @@ class Preset(BaseModel):
     )
     batch: int = Field(gt=0, description="Prompts a step.")
     n: int = Field(ge=2, description="Samples a prompt: the group.")
+    updates: int = Field(default=1, ge=1, description="Optimizer updates a step; has to divide batch x n samples.")
     lr: float = Field(gt=0, description="Learning rate of the policy.")
     temperature: float = Field(gt=0, description="Sampling temperature of the rollout.")
     max_new_tokens: int = Field(gt=0, description="Longest response, in tokens.")
     max_len: int = Field(gt=0, description="Longest prompt and response together, in tokens.")
     eval: EvalSettings = EvalSettings()
     openrlhf: dict[str, Any] = Field(default_factory=dict, description="OpenRLHF flags without the dashes.")
+
+    @model_validator(mode="after")
+    def _updates_share_the_samples_of_a_step(self) -> "Preset":
+        if self.batch * self.n % self.updates:
+            raise ValueError(
+                f"updates = {self.updates} does not divide the {self.batch * self.n} samples of a step (batch x n)"
+            )
+        return self
 
 
 def preset_names() -> list[str]:

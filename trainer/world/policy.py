@@ -77,7 +77,7 @@ def pretrain(
     )
     encoded = [_encode(tokenizer, prompt, answer) for prompt, answer in pairs]
     batches = _batches(encoded, settings.batch_size, random.Random(seed))
-    # Muon for the matrices inside the layers learns to read the prompt in about half the tokens that AdamW needs.
+    # Muon for the matrices inside the layers, AdamW for the embeddings: the split that its authors recommend.
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
     others = [p for name, p in model.named_parameters() if not (p.ndim == 2 and ".layers." in name)]
     optimizers = (

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.world.asks import Form
+from trainer.world.lexicon import IMAGE_ADJECTIVES
 from trainer.world.prompts import Prompt, compose, draw_style
 from trainer.world.quality import WEIGHTS, world_quality
 
@@ -109,23 +110,70 @@ def _text(rng: random.Random, prompt: Prompt) -> str:
 
 
 def _damage(rng: random.Random, text: str) -> str:
-    """The slips of a small language model: a word lost, doubled or moved, a sentence said twice, an end cut off."""
+    """One to three slips of a language model: small ones, and those of a model that chases a score."""
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        text = rng.choice(SLIPS)(rng, text)
+    return text
+
+
+def _lose_a_word(rng: random.Random, text: str) -> str:
     words = text.split(" ")
-    at = rng.randrange(len(words))
-    match rng.choice(("lose", "double", "move", "repeat", "cut")):
-        case "lose":
-            del words[at]
-        case "double":
-            words.insert(at, words[at])
-        case "move":
-            words.insert(rng.randrange(len(words)), words.pop(at))
-        case "repeat":
-            sentences = text.split(". ")
-            again = rng.randrange(len(sentences))
-            return ". ".join([*sentences[: again + 1], *sentences[again:]])
-        case _:
-            return " ".join(words[: max(3, at)])
+    del words[rng.randrange(len(words))]
     return " ".join(words)
 
 
-KINDS = (_unrelated, _unrelated, _one_ingredient_apart, _one_ingredient_apart, _damaged)
+def _double_a_word(rng: random.Random, text: str) -> str:
+    words = text.split(" ")
+    at = rng.randrange(len(words))
+    return " ".join([*words[:at], words[at], *words[at:]])
+
+
+def _move_a_word(rng: random.Random, text: str) -> str:
+    words = text.split(" ")
+    word = words.pop(rng.randrange(len(words)))
+    words.insert(rng.randrange(len(words) + 1), word)
+    return " ".join(words)
+
+
+def _repeat_a_sentence(rng: random.Random, text: str) -> str:
+    sentences = text.split(". ")
+    at = rng.randrange(len(sentences))
+    return ". ".join([*sentences[: at + 1], *sentences[at:]])
+
+
+def _cut_the_end(rng: random.Random, text: str) -> str:
+    words = text.split(" ")
+    return " ".join(words[: max(3, rng.randrange(len(words)))])
+
+
+def _pile_up_images(rng: random.Random, text: str) -> str:
+    """`the harbor` becomes `the silver moonlit crystal silver harbor`: more images than the grammar has room for."""
+    words = text.split(" ")
+    articles = [i for i, word in enumerate(words) if word == "the"]
+    if articles:
+        at = rng.choice(articles) + 1
+        words[at:at] = rng.choices(IMAGE_ADJECTIVES, k=rng.randint(2, 6))
+    return " ".join(words)
+
+
+def _run_sentences_together(rng: random.Random, text: str) -> str:
+    """The end of one sentence and the beginning of the next are lost, and the full stop between them."""
+    sentences = text.split(". ")
+    if len(sentences) > 1:
+        at = rng.randrange(len(sentences) - 1)
+        end, beginning = sentences[at].split(" "), sentences[at + 1].split(" ")
+        joined = end[: len(end) - rng.randrange(3)] + beginning[rng.randrange(3) :]
+        sentences[at : at + 2] = [" ".join(joined)]
+    return ". ".join(sentences)
+
+
+SLIPS = (
+    _lose_a_word,
+    _double_a_word,
+    _move_a_word,
+    _repeat_a_sentence,
+    _cut_the_end,
+    _pile_up_images,
+    _run_sentences_together,
+)
+KINDS = (_unrelated, _unrelated, _one_ingredient_apart, _one_ingredient_apart, _damaged, _damaged)
