@@ -221,3 +221,23 @@ def test_an_aggregator_stays_ready_while_an_upstream_sleeps_at_zero() -> None:
     assert told({"verifier": {"autoscaling": {"type": "keda", "minReplicas": 1}}}) is None
     assert told({"writingRm": {"autoscaling": asleep}}) == '["writing_rm"]'
     assert told(VARIANTS["keda-from-zero"]) == '["verifier","writing_rm"]'
+
+
+def test_large_numbers_are_written_out() -> None:
+    """Helm reads every number as a float and prints those from a million on as 1e+06, which no integer setting accepts."""
+    engine = {"type": "vllm", "image": {"repository": "example/vllm", "tag": "v1"}, "contextLength": 1048576}
+    scaling = {"type": "hpa", "target": 2000000}
+    documents = render(
+        {
+            "verifier": {"settings": {"MAX_BODY_BYTES": 16777216, "SLICE_SECONDS": 0.005, "CACHE_BYTES": 0}},
+            "writingRm": {"engine": engine, "autoscaling": scaling},
+        }
+    )
+    data = next(c["data"] for c in of_kind(documents, "ConfigMap") if c["metadata"]["name"] == "rlmr-verifier")
+    assert data["RLMR_VERIFIER_MAX_BODY_BYTES"] == "16777216"
+    assert data["RLMR_VERIFIER_SLICE_SECONDS"] == "0.005"
+    assert data["RLMR_VERIFIER_CACHE_BYTES"] == "0"
+    (deployment,) = [d for d in of_kind(documents, "Deployment") if d["metadata"]["name"] == "rlmr-writing-rm"]
+    assert "--max-model-len=1048576" in deployment["spec"]["template"]["spec"]["containers"][1]["command"]
+    (scaler,) = of_kind(documents, "HorizontalPodAutoscaler")
+    assert scaler["spec"]["metrics"][0]["pods"]["target"]["averageValue"] == "2000000"

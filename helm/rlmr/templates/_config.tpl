@@ -37,6 +37,8 @@
 {{- $_ := set $config $key $value }}
 {{- end }}
 {{- range $key, $value := $config }}
+{{- /* Helm holds a number as a float, whose text is 1.6777216e+07 from a million on: no integer setting reads that. */}}
+{{- if kindIs "float64" $value }}{{ if eq $value (floor $value) }}{{ $value = printf "%.0f" $value }}{{ end }}{{ end }}
 {{ $prefix }}{{ $key }}: {{ $value | toString | quote }}
 {{- end }}
 {{- end }}

@@ -16,7 +16,7 @@
     - --model-path={{ $model }}
     - --host=127.0.0.1
     - --port={{ $engine.port }}
-    - --context-length={{ $engine.contextLength }}
+    - --context-length={{ int $engine.contextLength }}
     - --tensor-parallel-size={{ $engine.tensorParallel }}
     - --enable-metrics
     {{- if eq .kind "reward" }}
@@ -35,7 +35,7 @@
     - --model={{ $model }}
     - --host=127.0.0.1
     - --port={{ $engine.port }}
-    - --max-model-len={{ $engine.contextLength }}
+    - --max-model-len={{ int $engine.contextLength }}
     - --tensor-parallel-size={{ $engine.tensorParallel }}
     {{- if eq .kind "reward" }}
     - --runner=pooling
