@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.verifier.constraints import ConstraintError, Prepared, Subject, evaluate, prepare
+from services.verifier.constraints import ConstraintError, Prepared, Subject, evaluate, evaluate_variants, prepare
 
 
 class DataError(ValueError):
@@ -90,11 +90,10 @@ def read_responses(path: Path) -> dict[str, str]:
 
 def judge(task: Task, response: str) -> Outcome:
     subject = Subject(response, task.prompt)
-    return Outcome(
-        task.key,
-        [evaluate(c, subject, "strict").passed for c in task.constraints],
-        [evaluate(c, subject, "loose").passed for c in task.constraints],
-    )
+    strict = [evaluate(c, subject, "strict").passed for c in task.constraints]
+    # What passes strictly passes loosely: the first loose variant is the response itself.
+    loose = [ok or evaluate_variants(c, subject) is not None for c, ok in zip(task.constraints, strict, strict=True)]
+    return Outcome(task.key, strict, loose)
 
 
 def accuracies(outcomes: list[Outcome]) -> Accuracies:

@@ -5,7 +5,7 @@ check("length_constraints:number_words", {"num_words": 50, "relation": "at least
 """
 
 from services.verifier.constraints import ifbench, ifeval, writing
-from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate
+from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate, evaluate_variants
 from services.verifier.constraints.registry import (
     Checker,
     ConstraintError,
@@ -26,6 +26,7 @@ __all__ = [
     "check",
     "describe",
     "evaluate",
+    "evaluate_variants",
     "ifbench",
     "ifeval",
     "prepare",

@@ -31,11 +31,18 @@ def evaluate(constraint: Prepared, subject: Subject, mode: Mode = "strict") -> V
     verdict = constraint.test(subject.text)
     if verdict.passed or mode == "strict":
         return verdict
+    return evaluate_variants(constraint, subject) or verdict
+
+
+def evaluate_variants(constraint: Prepared, subject: Subject) -> Verdict | None:
+    """The verdict of the first variant other than the response itself that passes, if one does."""
+    if subject.blank:
+        return None
     for text in subject.alternatives:
-        alternative = constraint.test(text)
-        if alternative.passed:
-            return Verdict(True, f"{alternative.reason} (without first or last line, or asterisks)")
-    return verdict
+        verdict = constraint.test(text)
+        if verdict.passed:
+            return Verdict(True, f"{verdict.reason} (without first or last line, or asterisks)")
+    return None
 
 
 def check(type: str, kwargs: dict[str, Any], prompt: str, response: str, mode: Mode = "strict") -> Verdict:

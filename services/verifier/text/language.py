@@ -10,6 +10,7 @@ import json
 import math
 import random
 import re
+from array import array
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -30,9 +31,14 @@ _MAIL = re.compile(r"[-_.0-9A-Za-z]{1,64}@[-_0-9A-Za-z]{1,255}[-_.0-9A-Za-z]{1,2
 _SPACES = re.compile(r"  +")
 _LATIN = re.compile(r"[A-z]+")  # as the original has it, with the six characters between Z and a
 _OTHER_SCRIPT = re.compile(r"[^\u0000-\u02ff\u1e00-\u1eff]+")
-_FIRST_BLOCK, _BLOCK = 26, 50  # 50 factors of at least 1e-5 stay far above the smallest double
+_EVERY = 5
+"""Draws between two looks for certainty."""
+_LOOKS = 12
+"""Looks a block: the 61 factors of at least 3e-5 of the longest block stay far above the smallest double."""
+_FIRST_WORDS = 768
 _MAX_CACHED_WORDS = 20_000
 _MAX_CACHED_WORD_CHARS = 24
+_MAX_CACHED_ENDINGS = 50_000
 
 
 @dataclass(frozen=True)
@@ -83,84 +89,95 @@ _normalised = _Normalised()
 def detect_language(text: str) -> str | None:
     """ISO 639-1 code (`zh-cn`, `zh-tw` for Chinese), `unknown`, or None where the text has no usable letters."""
     grams = _grams(_cleaned(text))
-    if not grams:
+    if not len(grams):
         return None
     profiles = _profiles()
-    draws = _Draws(len(grams))
+    draws = _Draws(grams)
     total = np.zeros(len(profiles.languages))
     for trial in range(_TRIALS):
-        total += _trial(profiles.table, grams, draws) / _TRIALS
+        total += _trial(profiles.table, draws)
         best = total.argmax()
         # The other trials together cannot lift another language above this one.
-        if 2 * total[best] - total.sum() > (_TRIALS - trial - 1) / _TRIALS:
+        if 2 * total[best] - total.sum() > _TRIALS - trial - 1:
             break
-    return profiles.languages[best] if total[best] > _MIN_PROBABILITY else "unknown"
+    return profiles.languages[best] if total[best] > _MIN_PROBABILITY * _TRIALS else "unknown"
 
 
-def _trial(table: NDArray[np.float64], grams: list[int], draws: "_Draws") -> NDArray[np.float64]:
+def _trial(table: NDArray[np.float64], draws: "_Draws") -> NDArray[np.float64]:
     """One trial: n-grams drawn at random are multiplied in until one language is certain. Probability of each language.
 
-    Certainty is looked for at the first draw and at every fifth after it. Draws are worked on in blocks; what a block holds
-    beyond the point of certainty is given back.
+    Certainty is looked for at the first draw (where it cannot be had: no n-gram is a hundred times likelier in one language than
+    in all others together with the smoothing weight) and at every fifth after it. Draws are worked on in blocks; what a block
+    holds beyond the point of certainty is given back.
     """
     weight = (_ALPHA + draws.gauss() * _ALPHA_WIDTH) / _BASE_FREQUENCY
-    p: NDArray[np.float64] = np.ones(table.shape[1])
-    start, block, first = 0, _FIRST_BLOCK, 0
+    p = table[draws.take(1)[0]] + weight
+    looks = _ROUND_LIMIT // _EVERY
     while True:
-        picked, positions = draws.indices(block)
-        products = table[[grams[i] for i in picked]]
-        products += weight
+        count = min(_LOOKS, looks)
+        factors = table.take(draws.take(count * _EVERY).reshape(count, _EVERY).T, axis=0)
+        factors += weight
+        products = np.multiply.reduce(factors, axis=0)
         products[0] *= p
         np.multiply.accumulate(products, out=products)
-        checked = products[first : _ROUND_LIMIT + 1 - start : 5]
-        mass = checked.sum(axis=1)
-        certain = checked.max(axis=1) > _CONVERGED * mass
+        mass = products.sum(axis=1)
+        certain = products.max(axis=1) > _CONVERGED * mass
         at = int(certain.argmax())
-        start += block
-        if certain[at] or start > _ROUND_LIMIT:
-            at = at if certain[at] else len(mass) - 1
-            draws.position = int(positions[first + 5 * at])
-            return checked[at] / mass[at]
-        p = checked[-1] / mass[-1]
-        block, first = _BLOCK, 4
+        looks -= count
+        if certain[at] or not looks:
+            at = at if certain[at] else count - 1
+            draws.give_back((count - 1 - at) * _EVERY)
+            return products[at] / mass[at]
+        p = products[-1] / mass[-1]
 
 
 class _Draws:
-    """The draws that `random.Random(0)` makes: `gauss(0, 1)` and `choice` among `count`, from its stream of 32-bit words.
+    """The draws that `random.Random(0)` makes from its stream of 32-bit words: `gauss(0, 1)`, and `choice` among the n-grams.
 
     The seed is always the same, so the stream is a constant; reading it ourselves lets a block of draws be taken at once.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count, self.shift, self.position = count, 32 - count.bit_length(), 0
+    def __init__(self, grams: NDArray[np.int32]) -> None:
+        self._grams = grams
         self._second: float | None = None
+        self._next = 0  # among the draws
+        self._position = 0  # in the stream
+        self._words = _FIRST_WORDS
+        self._read()
+
+    def _read(self) -> None:
+        """Words of the stream whose leading bits are below the number of n-grams give a draw; the others are passed over."""
+        shifted = _stream()[: self._words] >> (32 - len(self._grams).bit_length())
+        self._places = np.flatnonzero(shifted < len(self._grams))
+        self._drawn = self._grams[shifted[self._places]]
 
     def gauss(self) -> float:
         """Box-Muller gives two numbers at a time."""
         if self._second is not None:
             value, self._second = self._second, None
             return value
+        self._position = int(self._places[self._next - 1]) + 1 if self._next else 0
         angle = self._random() * 2 * math.pi
         radius = math.sqrt(-2.0 * math.log(1.0 - self._random()))
         self._second = math.sin(angle) * radius
+        self._next = int(self._places.searchsorted(self._position))
         return math.cos(angle) * radius
 
     def _random(self) -> float:
-        high, low = _stream()[self.position : self.position + 2].tolist()
-        self.position += 2
-        return ((high >> 5) * 67108864.0 + (low >> 6)) / 9007199254740992.0
+        high, low = _stream()[self._position : self._position + 2].tolist()
+        self._position += 2
+        return float(((high >> 5) * 67108864.0 + (low >> 6)) / 9007199254740992.0)
 
-    def indices(self, wanted: int) -> tuple[list[int], NDArray[np.int64]]:
-        """`wanted` indices below count, and the position in the stream after each."""
-        width = 3 * wanted  # at least every other word gives a draw, on average
-        while True:
-            window = _stream()[self.position : self.position + width] >> self.shift
-            good = np.flatnonzero(window < self.count)[:wanted]
-            if len(good) == wanted:
-                positions = good + (self.position + 1)
-                self.position = int(positions[-1])
-                return window[good].tolist(), positions
-            width *= 2
+    def take(self, count: int) -> NDArray[np.int32]:
+        """The next `count` n-grams."""
+        while self._next + count > len(self._drawn):
+            self._words *= 4
+            self._read()
+        self._next += count
+        return self._drawn[self._next - count : self._next]
+
+    def give_back(self, count: int) -> None:
+        self._next -= count
 
 
 @cache
@@ -191,42 +208,50 @@ def _cleaned(text: str) -> str:
     return without_latin if latin * 2 < other else text
 
 
-_word_grams: dict[str, list[int]] = {}
-"""Cache of `_grams_of_word`: depends on the word alone."""
+class _WordGrams(dict[str, bytes]):
+    """Word -> its n-grams as `_grams_of_word` has them; filled as words turn up."""
+
+    def __init__(self, *, ended: bool) -> None:
+        self._ended = ended
+
+    def __missing__(self, word: str) -> bytes:
+        grams = _grams_of_word(word, ended=self._ended) if word else b""
+        if len(word) <= _MAX_CACHED_WORD_CHARS:
+            if len(self) >= _MAX_CACHED_WORDS:
+                self.clear()
+            self[word] = grams
+        return grams
 
 
-def _grams(text: str) -> list[int]:
+_inner_grams = _WordGrams(ended=True)
+_last_grams = _WordGrams(ended=False)
+
+
+def _grams(text: str) -> NDArray[np.int32]:
     """Every known 1- to 3-gram in order, as rows of the profile table."""
     words = text.translate(_normalised).split(" ")
     last = words.pop()
-    found: list[int] = []
-    for word in words:
-        if word:
-            known = _word_grams.get(word)
-            if known is None:
-                known = _grams_of_word(word, ended=True)
-                if len(word) <= _MAX_CACHED_WORD_CHARS:
-                    if len(_word_grams) >= _MAX_CACHED_WORDS:
-                        _word_grams.clear()
-                    _word_grams[word] = known
-            found += known
-    if last:
-        found += _grams_of_word(last, ended=False)
-    return found
+    return np.frombuffer(b"".join(map(_inner_grams.__getitem__, words)) + _last_grams[last], dtype=np.int32)
 
 
-def _grams_of_word(word: str, *, ended: bool) -> list[int]:
-    """N-grams within a word and the spaces beside it; from the second of adjacent capitals on they are left out."""
-    ids = _profiles().ids
-    padded = f" {word} " if ended else f" {word}"
-    grams: list[str] = []
-    for i in range(1, len(padded)):
-        ch = padded[i]
-        if ch.isupper() and padded[i - 1].isupper():
-            continue
-        if ch != " ":
-            grams.append(ch)
-        grams.append(padded[i - 1 : i + 1])
-        if i > 1:
-            grams.append(padded[i - 2 : i + 1])
-    return [ids[gram] for gram in grams if gram in ids]
+def _grams_of_word(word: str, *, ended: bool) -> bytes:
+    """N-grams within a word and the spaces beside it, as rows of the table."""
+    padded = f"\0 {word} " if ended else f"\0 {word}"
+    return b"".join([_ending_grams[padded[i : i + 3]] for i in range(len(padded) - 2)])
+
+
+class _EndingGrams(dict[str, bytes]):
+    """Three characters -> the n-grams that end with the third, as rows of the table: those of one, two and three characters.
+    None where the third is the second or a later one of adjacent capitals. The first is \\0 at the start of a word."""
+
+    def __missing__(self, last: str) -> bytes:
+        ids = _profiles().ids
+        grams = () if last[1].isupper() and last[2].isupper() else (last[2:].strip(" "), last[1:], last)
+        rows = array("i", [ids[gram] for gram in grams if gram in ids]).tobytes()
+        if len(self) >= _MAX_CACHED_ENDINGS:
+            self.clear()
+        self[last] = rows
+        return rows
+
+
+_ending_grams = _EndingGrams()

@@ -29,8 +29,7 @@ _TOKEN = re.compile(
 )
 _NUMBER = re.compile(r"-?[.,]?\d[\d,.-]*\.?")
 _REALIGN = re.compile(rf"[{re.escape(_CLOSING)}]+?(?:\s+|(?=--)|$)", re.MULTILINE)
-_WHITESPACE = frozenset(" \t\n\r\x0b\x0c")
-_OTHER_WHITESPACE = re.compile(r"[\t\n\r\x0b\x0c]")
+_OTHER_WHITESPACE = "\t\n\r\x0b\x0c"
 
 
 def split_sentences(text: str) -> list[str]:
@@ -49,42 +48,37 @@ def _breaks(text: str) -> list[tuple[int, int]]:
     Candidates within one word ("what?!", 'end."') are one candidate: the last of them.
     """
     found: list[tuple[int, int]] = []
-    word_start, previous = 0, None
-    spaces_only = not _OTHER_WHITESPACE.search(text)
+    flat = _with_plain_spaces(text)
+    word_start, previous, previous_at = 0, None, -1
     floor = 0  # nothing before this belongs to the word in front of the next candidate
     for match in _CANDIDATE.finditer(text):
         at = match.start()
-        space = _last_whitespace(text, floor, at, spaces_only)
+        space = flat.rfind(" ", floor, at)
         # The reference looks for the last space with an index that cannot tell "at the first position" from "none".
         start = space + 1 if space > floor else word_start
-        if previous is not None and previous.start() <= start and _ends_sentence(text, word_start, previous):
+        if previous is not None and previous_at <= start and _ends_sentence(text, word_start, previous_at, previous):
             found.append(_cut(previous))
-        previous, word_start, floor = match, start, at
-    if previous is not None and _ends_sentence(text, word_start, previous):
+        previous, previous_at, word_start, floor = match, at, start, at
+    if previous is not None and _ends_sentence(text, word_start, previous_at, previous):
         found.append(_cut(previous))
     return found
 
 
-def _last_whitespace(text: str, low: int, high: int, spaces_only: bool) -> int:
-    space = text.rfind(" ", low, high)
-    if spaces_only:
-        return space
-    for i in range(high - 1, max(space, low - 1), -1):
-        if text[i] in _WHITESPACE:
-            return i
-    return space
+def _with_plain_spaces(text: str) -> str:
+    for other in _OTHER_WHITESPACE:
+        text = text.replace(other, " ")
+    return text
 
 
 def _cut(match: re.Match[str]) -> tuple[int, int]:
-    return match.end(), match.start(2) if match.group(2) else match.end()
+    end, following = match.end(), match.start(2)
+    return end, end if following < 0 else following
 
 
-def _ends_sentence(text: str, word_start: int, match: re.Match[str]) -> bool:
-    if text[match.start()] != ".":
+def _ends_sentence(text: str, word_start: int, at: int, match: re.Match[str]) -> bool:
+    if text[at] != "." or at == word_start:
         return True
-    word = text[word_start : match.start()]
-    if not word:
-        return True
+    word = text[word_start:at]
     if word.isalpha() and len(word) > 1 and word.lower() not in ABBREVIATIONS:
         return True
     after = match.group(1) or match.group(2)

@@ -5,6 +5,7 @@ reference checkers call: curly quotes, guillemets, long dashes, asterisks. The o
 Each rule is skipped when the character that it is about is absent, which is the usual case.
 """
 
+import math
 import re
 
 _Rule = tuple[str, re.Pattern[str], str]
@@ -75,6 +76,39 @@ def word_tokens(sentence: str) -> list[str]:
             tokens += _cached(_inner_tokens, run, f" {run} ", last=False)
     run = runs[-1]
     return [*tokens, run] if _is_plain(run) else tokens + _cached(_last_tokens, run, f" {run}", last=True)
+
+
+class _Capitals(dict[str, float]):
+    """Run of non-space characters -> its tokens in capitals, NaN where the run alone cannot tell; filled as runs turn up."""
+
+    def __missing__(self, run: str) -> float:
+        if run == run.lower() or _is_one_word(run.rstrip(_AFTER_WORD)):
+            found = 0.0
+        elif run.count("'") > ("." not in run) or ("." in run and "WANNA" in run.upper()):
+            found = math.nan  # "DON'T." is one token within a sentence, and three at its end
+        else:
+            found = float(sum(map(str.isupper, _apply_rules(f" {run} ", last=False))))
+        if len(run) <= 40:
+            if len(self) >= _MAX_CACHED:
+                self.clear()
+            self[run] = found
+        return found
+
+
+def _is_one_word(run: str) -> bool:
+    """Whether it is one token, and not in capitals throughout."""
+    return run.isalpha() and not run.isupper() and run.lower() not in _FUSED_WORDS
+
+
+_AFTER_WORD = ".,;:!?)]}"
+_capitals = _Capitals()
+
+
+def capital_tokens(text: str) -> int | None:
+    """How many tokens of a text are in capitals. It takes no sentences, since where they end decides about quotation marks and
+    periods alone; None for the rare text in which it does not."""
+    found = sum(map(_capitals.__getitem__, text.split()))
+    return None if math.isnan(found) else int(found)
 
 
 def _separable(sentence: str) -> bool:

@@ -2,6 +2,7 @@
 
 from services.verifier.constraints.registry import Count, Kwargs, NoKwargs, Relation, Verdict, checker
 from services.verifier.text import Text
+from services.verifier.text.words import capital_tokens
 
 
 class CapitalWordFrequency(Kwargs):
@@ -16,7 +17,9 @@ class CapitalWordFrequency(Kwargs):
 )
 def capital_word_frequency(text: Text, kw: CapitalWordFrequency) -> Verdict:
     """How many tokens are in capitals throughout ("I" and "A" count, as does "U.S.")."""
-    found = 0 if text.raw.islower() else sum(1 for token in text.tokens if token.isupper())
+    found = capital_tokens(text.raw)
+    if found is None:
+        found = sum(map(str.isupper, text.tokens))
     passed = found < kw.capital_frequency if kw.capital_relation == "less than" else found >= kw.capital_frequency
     return Verdict(passed, f"{found} words in capitals, {kw.capital_relation} {kw.capital_frequency} wanted")
 
