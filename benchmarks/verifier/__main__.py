@@ -42,7 +42,7 @@ def main() -> None:
         "http": http,
         "hostile_chars": size,
         "slowest_1kb_us": sorted(((c["us_per_1kb"], id) for id, c in single.items()), reverse=True)[:5],
-        "slowest_hostile_ms": sorted(((c["worst_100kb_ms"], id) for id, c in single.items()), reverse=True)[:5],
+        "slowest_hostile_ms": sorted(((c["worst_hostile_ms"], id) for id, c in single.items()), reverse=True)[:5],
         "checkers": single,
     }
     RESULTS.parent.mkdir(exist_ok=True)

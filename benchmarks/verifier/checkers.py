@@ -4,7 +4,7 @@ import statistics
 import time
 from typing import Any
 
-from services.verifier.constraints import Subject, prepare, registry
+from services.verifier.constraints import Prepared, Subject, prepare, registry
 from tests.verifier.adversarial import adversarial_texts
 from tests.verifier.examples import example
 
@@ -16,28 +16,32 @@ TYPICAL = (
 )
 
 
+_ROUNDS = 4
+
+
 def measure(adversarial_size: int = 100_000) -> dict[str, Any]:
     typical = (TYPICAL * 2)[:1000]
-    texts = adversarial_texts(adversarial_size)
+    # The numbered runs of each round are others, so that nothing remembered of one round helps in the next.
+    rounds = [adversarial_texts(adversarial_size, first=i * adversarial_size) for i in range(_ROUNDS)]
     found = {}
     for id in sorted(registry):
         rule = prepare(id, example(id))
-        times = []
-        for i in range(24):
-            # A text of its own each time: no reading of it has been made before, as for a new response.
-            subject = Subject(typical.replace("14", str(100 + i)))
-            started = time.process_time()
-            rule.test(subject.text)
-            times.append(time.process_time() - started)
-        hostile = []
-        for text in texts:
-            started = time.process_time()
-            rule.test(Subject(text).text)
-            hostile.append((time.process_time() - started, text[:16]))
-        worst, unit = max(hostile)
+        # A text of its own each time: no reading of it has been made before, as for a new response.
+        times = [_seconds(rule, typical.replace("14", str(100 + i))) for i in range(24)]
+        hostile = [(_seconds(rule, text), i) for i, text in enumerate(rounds[0])]
+        # The slowest are measured again: a single figure may be somebody else's work.
+        slowest = sorted(hostile, reverse=True)[:4]
+        worst, i = max((min(first, *(_seconds(rule, texts[i]) for texts in rounds[1:])), i) for first, i in slowest)
         found[id] = {
             "us_per_1kb": round(statistics.median(times[4:]) * 1e6, 1),
-            "worst_100kb_ms": round(worst * 1e3, 1),
-            "worst_text": ascii(unit),
+            "worst_hostile_ms": round(worst * 1e3, 1),
+            "worst_text": ascii(rounds[0][i][:16]),
         }
     return found
+
+
+def _seconds(rule: Prepared, raw: str) -> float:
+    subject = Subject(raw)
+    started = time.process_time()
+    rule.test(subject.text)
+    return time.process_time() - started

@@ -17,6 +17,7 @@ _WORD = regex.compile(
 )
 HAN = regex.compile(r"\p{Han}")
 _WIDE_SENTENCE = re.compile(r"[^。！？…]+[。！？…]*[”’」』）\"']*")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _INLINE_MARKS = re.compile(r"^[^\S\n]*(?:#{1,6}|[*+-]|\d{1,3}[.)]|>)[^\S\n]+", re.MULTILINE)
 
@@ -32,13 +33,11 @@ def paragraphs(text: str) -> list[str]:
 
 
 def wide_sentences(sentences: list[str]) -> list[str]:
-    """English sentences, cut again at Chinese and Japanese sentence marks."""
+    """English sentences, cut again at Chinese and Japanese sentence marks; those without a letter or digit are left out."""
     found: list[str] = []
     for sentence in sentences:
-        if sentence.isascii():
-            found.append(sentence)
-        else:
-            found += [part.strip() for part in _WIDE_SENTENCE.findall(sentence) if any(c.isalnum() for c in part)]
+        parts = [sentence] if sentence.isascii() else _WIDE_SENTENCE.findall(sentence)
+        found += [part.strip() for part in parts if _LETTER_OR_DIGIT.search(part)]
     return found
 
 

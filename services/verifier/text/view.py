@@ -13,7 +13,7 @@ import regex
 from services.verifier.text import units
 from services.verifier.text.language import detect_language
 from services.verifier.text.sentences import split_sentences
-from services.verifier.text.words import word_tokens
+from services.verifier.text.words import tokens_of
 
 _WORD_CHARACTERS = ascii_letters + digits + "_"
 _OTHERS_TO_SPACES = str.maketrans({chr(i): " " for i in range(128) if chr(i) not in _WORD_CHARACTERS})
@@ -82,7 +82,7 @@ class Text:
     @cached_property
     def tokens(self) -> list[str]:
         """Penn-Treebank-style tokens of every sentence, punctuation included."""
-        return [token for sentence in self.sentences for token in word_tokens(sentence)]
+        return tokens_of(self.sentences)
 
     @cached_property
     def language(self) -> str | None:

@@ -1,81 +1,113 @@
-r"""Splits a sentence into words and punctuation marks the way the Penn Treebank does.
+r"""Splits sentences into words and punctuation marks the way the Penn Treebank does.
 
 Source: the Treebank's tokenisation conventions (R. MacIntyre's sed script), with the later additions of the tokenizer that the
 reference checkers call: curly quotes, guillemets, long dashes, asterisks. The order of the rules is part of the definition.
-Each rule is skipped when the character that it is about is absent, which is the usual case.
+
+All sentences of a text are worked on at once, one a line, and a rule is left out when the characters that it is about are absent.
 """
 
 import math
 import re
+from collections.abc import Callable
+from functools import lru_cache
 
-_Rule = tuple[str, re.Pattern[str], str]
+_Rule = tuple[str, Callable[[str], str]]
+"""Characters one of which must occur for the rule to do anything (none: always applied), and what it does."""
 
 
 def _rule(needs: str, pattern: str, replacement: str) -> _Rule:
-    """`needs`: characters one of which must occur for the rule to do anything; empty = always applied."""
-    return needs, re.compile(pattern), replacement
+    compiled = re.compile(pattern)
+    return needs, lambda text: compiled.sub(replacement, text)
 
 
-_OPENING_QUOTES = [
-    _rule("«“‘„`", r"([«“‘„]|`+)", r" \1 "),
-    _rule('"', r'^"', "``"),
-    _rule('`"', r"(``)", r" \1 "),
-    _rule("\"'", r"""([ (\[{<])("|'{2})""", r"\1 `` "),
-    _rule("'", r"(?i)(?<!\w)(')(?!(?:re|ve|ll|m|t|s|d|n)\b)(?=\w)", r"\1 "),
-]
-_PUNCTUATION = [
-    _rule(".", r"""([^.])(\.)([\])}>"'»”’ ]*+)\s*$""", r"\1 \2 \3 "),
-    _rule(":,", r"([:,])([^\d])", r" \1 \2"),
-    _rule(":,", r"([:,])$", r" \1 "),
-    _rule(".", r"\.{2,}", r" \g<0> "),
-    _rule(";@#$%&", r"[;@#$%&]", r" \g<0> "),
-    _rule("\u2012\u2013\u2014\u2015", r"[\u2012-\u2015]", r" \g<0> "),
-    _rule(".", r"""([^.])(\.)([\])}>"']*)\s*$""", r"\1 \2\3 "),
-    _rule("?!", r"[?!]", r" \g<0> "),
-    _rule("'", r"([^'])' ", r"\1 ' "),
-    _rule("*", r"[*]", r" \g<0> "),
-    _rule("[](){}<>", r"[\]\[(){}<>]", r" \g<0> "),
-    _rule("-", r"--", r" -- "),
-]
-_FINAL_PERIOD = {pattern for _, pattern, _ in _PUNCTUATION if pattern.pattern.endswith(r"\s*$")}
-_CLOSING_QUOTES = [
-    _rule("»”’", r"([»”’])", r" \1 "),
-    _rule("'", r"''", " '' "),
-    _rule('"', r'"', " '' "),
-    _rule("", r"\s+", " "),
-    _rule("'", r"([^' ])('[sS]|'[mM]|'[dD]|') ", r"\1 \2 "),
-    _rule("'", r"([^' ])('ll|'LL|'re|'RE|'ve|'VE|n't|N'T) ", r"\1 \2 "),
-]
+def _apart(marks: str) -> list[_Rule]:
+    """A space on either side of each of these characters."""
+    return [_replaced(mark, f" {mark} ") for mark in marks]
+
+
+def _replaced(old: str, new: str) -> _Rule:
+    return old[0], lambda text: text.replace(old, new)
+
+
 _FUSED = re.compile(
     r"(?i)\b(?:(can)(not)|(d)('ye)|(gim)(me)|(gon)(na)|(got)(ta)|(lem)(me)|(more)('n))\b|\b(wan)(na)(?=\s)"
 )
-_TIS = re.compile(r"(?i) ('t)(is|was)\b")
+_FUSED_PARTS = ("anno", "d'y", "imme", "onna", "otta", "emme", "e'n", "anna")
 
 
-_FUSED_WORDS = frozenset(["cannot", "gimme", "gonna", "gotta", "lemme", "wanna"])
+def _defused(text: str) -> str:
+    if text.isascii() and not any(part in text.lower() for part in _FUSED_PARTS):
+        return text
+    return _FUSED.sub(lambda m: " " + " ".join(part for part in m.groups() if part) + " ", text)
+
+
+# As the reference's patterns have it: without the four separators from U+001C on, which `str.split` splits at.
+_OTHER_SPACES = "".join(chr(c) for c in range(0x3001) if chr(c).isspace() and chr(c) not in " \n\x1c\x1d\x1e\x1f")
+_GAP = f"[ {_OTHER_SPACES}]*"
+# Most patterns begin with a plain character, which is what makes them quick.
+_RULES = [
+    # opening quotes
+    *_apart("«“‘„"),
+    _rule("`", r"`+", r" \g<0> "),
+    _rule('"', r'(?m)^"', "``"),
+    ('`"', lambda text: text.replace("``", " `` ")),
+    _rule("\"'", r"""(?<=[ (\[{<])(?:"|'')""", " `` "),
+    _rule("'", r"'(?<!\w')(?!(?i:re|ve|ll|m|t|s|d|n)\b)(?=\w)", "' "),
+    # punctuation
+    _rule(".", rf"""(?m)\.(?<=[^.\n]\.)([\])}}>"'»”’ ]*+){_GAP}$""", r" . \1 "),
+    _rule(":,", r"([:,])([^\d\n])", r" \1 \2"),
+    _rule(":,", r"(?m)([:,])$", r" \1 "),
+    _rule(".", r"\.\.+", r" \g<0> "),
+    *_apart(";@#$%&\u2012\u2013\u2014\u2015"),
+    _rule(".", rf"""(?m)\.(?<=[^.\n]\.)([\])}}>"']*){_GAP}$""", r" .\1 "),
+    *_apart("?!"),
+    _rule("'", r"'(?<=[^'\n]') ", " ' "),
+    *_apart("*[](){}<>"),
+    _replaced("--", " -- "),
+    ("", lambda text: " " + text.replace("\n", " \n ") + " "),
+    # closing quotes and contractions
+    *_apart("»”’"),
+    _replaced("''", " '' "),
+    _replaced('"', " '' "),
+    _rule(_OTHER_SPACES, f"[{_OTHER_SPACES}]", " "),
+    _rule("'", r"'(?<=[^' ]')([sSmMdD]?) ", r" '\1 "),
+    _rule("'", r"n't(?<=[^' ]n't) ", " n't "),
+    _rule("'", r"N'T(?<=[^' ]N'T) ", " N'T "),
+    _rule("'", r"'(?<=[^' ]')(ll|LL|re|RE|ve|VE) ", r" '\1 "),
+    ("", _defused),
+    _rule("'", r"(?i) ('t)(is|was)\b", r" \1 \2 "),
+]
+_MARKS = frozenset(mark for needs, _ in _RULES for mark in needs)
+
+
+@lru_cache(maxsize=4096)
+def _rules_for(marks: frozenset[str]) -> list[Callable[[str], str]]:
+    """The rules that can do something to a text with these marks. No rule makes another mark that a later one is about, but for
+    what that later one names."""
+    return [rule for needs, rule in _RULES if not needs or not marks.isdisjoint(needs)]
+
+
+def tokens_by_sentence(sentences: list[str]) -> list[list[str]]:
+    """Tokens of each sentence."""
+    return [line.split() for line in _spaced_out(sentences).split("\n")] if sentences else []
+
+
+def tokens_of(sentences: list[str]) -> list[str]:
+    """Tokens of all sentences, in order."""
+    return _spaced_out(sentences).split()
+
+
+def _spaced_out(sentences: list[str]) -> str:
+    """The sentences, one a line, with white space between their tokens."""
+    # Within a sentence a line break is white space as any other.
+    text = "\n".join([sentence.replace("\n", "\t") for sentence in sentences])
+    for rule in _rules_for(frozenset([mark for mark in _MARKS if mark in text])):
+        text = rule(text)
+    return text
+
+
 _MAX_CACHED = 20_000
-_inner_tokens: dict[str, list[str]] = {}
-_last_tokens: dict[str, list[str]] = {}
-_whole_tokens: dict[str, list[str]] = {}
-"""Caches of the tokens of one run of non-space characters inside a sentence, at its end, and as a whole sentence: they depend
-on the run alone."""
-
-
-def word_tokens(sentence: str) -> list[str]:
-    """Tokens of one sentence; a text of several sentences keeps the periods inside it on their words."""
-    runs = sentence.split()
-    if runs == [sentence]:
-        return _cached(_whole_tokens, sentence, sentence, last=True)
-    if len(runs) < 2 or not _separable(sentence):
-        return _apply_rules(sentence, last=True)
-    tokens = [runs[0]] if _is_plain(runs[0]) else _apply_rules(runs[0] + " ", last=False)
-    for run in runs[1:-1]:
-        if _is_plain(run):
-            tokens.append(run)
-        else:
-            tokens += _cached(_inner_tokens, run, f" {run} ", last=False)
-    run = runs[-1]
-    return [*tokens, run] if _is_plain(run) else tokens + _cached(_last_tokens, run, f" {run}", last=True)
+_FUSED_WORDS = frozenset(["cannot", "gimme", "gonna", "gotta", "lemme", "wanna"])
 
 
 class _Capitals(dict[str, float]):
@@ -87,7 +119,7 @@ class _Capitals(dict[str, float]):
         elif run.count("'") > ("." not in run) or ("." in run and "WANNA" in run.upper()):
             found = math.nan  # "DON'T." is one token within a sentence, and three at its end
         else:
-            found = float(sum(map(str.isupper, _apply_rules(f" {run} ", last=False))))
+            found = float(sum(map(str.isupper, tokens_of([run]))))
         if len(run) <= 40:
             if len(self) >= _MAX_CACHED:
                 self.clear()
@@ -107,50 +139,10 @@ _capitals = _Capitals()
 def capital_tokens(text: str) -> int | None:
     """How many tokens of a text are in capitals. It takes no sentences, since where they end decides about quotation marks and
     periods alone; None for the rare text in which it does not."""
+    if _UNCOMMON_SPACE.search(text):
+        return None
     found = sum(map(_capitals.__getitem__, text.split()))
     return None if math.isnan(found) else int(found)
 
 
-def _separable(sentence: str) -> bool:
-    """Whether each run can be split by itself: the rules for quotes tell a space from other white space."""
-    if sentence[0].isspace() or sentence[-1].isspace():
-        return False
-    if '"' not in sentence and "'" not in sentence:
-        return True
-    return not _OTHER_SPACE.search(sentence)
-
-
-_OTHER_SPACE = re.compile(r"[^\S ]")
-
-
-def _is_plain(run: str) -> bool:
-    return run.isalnum() and run.lower() not in _FUSED_WORDS
-
-
-def _cached(cache: dict[str, list[str]], run: str, text: str, *, last: bool) -> list[str]:
-    tokens = cache.get(run)
-    if tokens is None:
-        tokens = _apply_rules(text, last=last)
-        if len(run) <= 40:
-            if len(cache) >= _MAX_CACHED:
-                cache.clear()
-            cache[run] = tokens
-    return tokens
-
-
-def _apply_rules(text: str, *, last: bool) -> list[str]:
-    """`last`: the text ends its sentence, so that a final period is split off."""
-    for needs, pattern, replacement in _OPENING_QUOTES:
-        if any(c in text for c in needs):
-            text = pattern.sub(replacement, text)
-    for needs, pattern, replacement in _PUNCTUATION:
-        if any(c in text for c in needs) and (last or pattern not in _FINAL_PERIOD):
-            text = pattern.sub(replacement, text)
-    text = f" {text} "
-    for needs, pattern, replacement in _CLOSING_QUOTES:
-        if not needs or any(c in text for c in needs):
-            text = pattern.sub(replacement, text)
-    text = _FUSED.sub(lambda m: " " + " ".join(part for part in m.groups() if part) + " ", text)
-    if "'" in text:
-        text = _TIS.sub(r" \1 \2 ", text)
-    return text.split()
+_UNCOMMON_SPACE = re.compile(r"[\x1c-\x1f]")

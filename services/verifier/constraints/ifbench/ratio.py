@@ -1,5 +1,6 @@
 """ratio: shares of stop words and sentence types, overlap with a text, equal sentences."""
 
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -57,7 +58,7 @@ class Overlap(Kwargs):
 )
 def overlap(text: Text, kw: Overlap) -> Verdict:
     """Share of the response's different character trigrams that the reference text has too."""
-    ours, theirs = _trigrams(text.raw), _trigrams(kw.reference_text)
+    ours, theirs = _trigrams(text.raw), _trigrams_of_reference(kw.reference_text)
     if not ours:
         return Verdict(False, "no trigrams")
     share = len(ours & theirs) / len(ours) * 100
@@ -66,7 +67,10 @@ def overlap(text: Text, kw: Overlap) -> Verdict:
 
 
 def _trigrams(raw: str) -> set[str]:
-    return {raw[i : i + 3] for i in range(len(raw) - 2)}
+    return set(map("".join, zip(raw, raw[1:], raw[2:], strict=False)))
+
+
+_trigrams_of_reference = lru_cache(maxsize=256)(_trigrams)
 
 
 @checker("ratio:sentence_words", NoKwargs, "Write three sentences of equally many characters.")

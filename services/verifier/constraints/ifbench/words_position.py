@@ -1,10 +1,13 @@
 """words: a keyword at a given place."""
 
+import re
 from string import punctuation
 
 from services.verifier.constraints.registry import Kwargs, Phrase, Positive, Verdict, checker
 from services.verifier.text import Text
-from services.verifier.text.words import word_tokens
+from services.verifier.text.words import tokens_of
+
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
 class KeywordsSpecificPosition(Kwargs):
@@ -22,7 +25,7 @@ def keywords_specific_position(text: Text, kw: KeywordsSpecificPosition) -> Verd
     """One token of one sentence, case ignored; tokens without a letter or digit are not counted."""
     if len(text.sentences) < kw.n:
         return Verdict(False, f"{len(text.sentences)} sentences, no sentence {kw.n}")
-    words = [t for t in word_tokens(text.sentences[kw.n - 1]) if any(c.isalnum() for c in t)]
+    words = [t for t in tokens_of([text.sentences[kw.n - 1]]) if _LETTER_OR_DIGIT.search(t)]
     if len(words) < kw.m:
         return Verdict(False, f"sentence {kw.n} has {len(words)} words, no word {kw.m}")
     found = words[kw.m - 1]

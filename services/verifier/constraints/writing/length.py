@@ -1,8 +1,8 @@
 """length: words, characters, sentences, paragraphs, lines, between limits."""
 
 from services.verifier.constraints.registry import Verdict, checker
-from services.verifier.constraints.writing.ranges import Range, said, within
-from services.verifier.text import Text
+from services.verifier.constraints.writing.ranges import Range, allows, said, within
+from services.verifier.text import Text, units
 
 
 @checker("length:words", Range, lambda kw: f"Write {said(kw)} words (a Chinese character counts as one).")
@@ -27,7 +27,7 @@ def characters(text: Text, kw: Characters) -> Verdict:
     return within(found, kw, "characters")
 
 
-@checker("length:sentences", Range, lambda kw: f"Write {said(kw)} sentences.")
+@checker("length:sentences", Range, lambda kw: f"Write {said(kw)} sentences.", version=2)
 def sentences(text: Text, kw: Range) -> Verdict:
     """Sentences of English or Chinese."""
     return within(len(text.wide_sentences), kw, "sentences")
@@ -45,25 +45,21 @@ def lines(text: Text, kw: Range) -> Verdict:
     return within(len(text.filled_lines), kw, "lines")
 
 
-@checker("length:words_per_sentence", Range, lambda kw: f"Let every sentence have {said(kw)} words.")
+@checker("length:words_per_sentence", Range, lambda kw: f"Let every sentence have {said(kw)} words.", version=2)
 def words_per_sentence(text: Text, kw: Range) -> Verdict:
     """Every sentence is within the limits; the reason names the first that is not."""
-    from services.verifier.text.units import words as count
-
-    for i, sentence in enumerate(text.wide_sentences, start=1):
-        verdict = within(len(count(sentence)), kw, f"words in sentence {i}")
-        if not verdict.passed:
-            return verdict
-    return Verdict(True, f"every sentence has {said(kw)} words")
+    return _each(text.wide_sentences, kw, "sentence")
 
 
 @checker("length:words_per_paragraph", Range, lambda kw: f"Let every paragraph have {said(kw)} words.")
 def words_per_paragraph(text: Text, kw: Range) -> Verdict:
     """Every paragraph is within the limits; the reason names the first that is not."""
-    from services.verifier.text.units import words as count
+    return _each(text.paragraphs, kw, "paragraph")
 
-    for i, paragraph in enumerate(text.paragraphs, start=1):
-        verdict = within(len(count(paragraph)), kw, f"words in paragraph {i}")
-        if not verdict.passed:
-            return verdict
-    return Verdict(True, f"every paragraph has {said(kw)} words")
+
+def _each(parts: list[str], kw: Range, kind: str) -> Verdict:
+    for i, part in enumerate(parts, start=1):
+        found = len(units.words(part))
+        if not allows(kw, found):
+            return within(found, kw, f"words in {kind} {i}")
+    return Verdict(True, f"every {kind} has {said(kw)} words")

@@ -17,6 +17,15 @@ _DATES = {
         r"[〇零一二三四五六七八九]{4}年[一二三四五六七八九十]{1,2}月[一二三四五六七八九十]{1,3}日"
     ),
 }
+# One of these is part of every date of its form, and they are quick to look for.
+_NEEDS = {
+    "iso": ["-"],
+    "us": _MONTHS.split("|"),
+    "british": _MONTHS.split("|"),
+    "slashes": ["/"],
+    "chinese": ["年"],
+    "chinese_numerals": ["年"],
+}
 _SHOWN = {
     "iso": "2024-03-09", "us": "March 9, 2024", "british": "9 March 2024", "slashes": "3/9/2024", "chinese": "2024年3月9日",
     "chinese_numerals": "二〇二四年三月九日",
@@ -38,7 +47,8 @@ class Dates(Kwargs):
 def dates(text: Text, kw: Dates) -> Verdict:
     """Enough dates in the format, and none in another of the known formats."""
     found = len(_DATES[kw.format].findall(text.raw))
-    other = next((m.group() for name, p in _DATES.items() if name != kw.format and (m := p.search(text.raw))), None)
+    others = (p for name, p in _DATES.items() if name != kw.format and any(n in text.raw for n in _NEEDS[name]))
+    other = next((m.group() for pattern in others if (m := pattern.search(text.raw))), None)
     if other is not None:
         return Verdict(False, f"{other[:40]!r} is written otherwise than {_SHOWN[kw.format]}")
     return Verdict(found >= kw.at_least, f"{found} dates like {_SHOWN[kw.format]}, at least {kw.at_least} wanted")

@@ -55,8 +55,12 @@ def said(kw: Range | PercentRange) -> str:
     return f"exactly {kw.min:g}" if kw.min == kw.max else f"between {kw.min:g} and {kw.max:g}"
 
 
+def allows(kw: Range | PercentRange, found: float) -> bool:
+    return (kw.min is None or found >= kw.min) and (kw.max is None or found <= kw.max)
+
+
 def within(found: float, kw: Range | PercentRange, unit: str) -> Verdict:
     """As in "213 words, at most 200"."""
-    passed = (kw.min is None or found >= kw.min) and (kw.max is None or found <= kw.max)
+    passed = allows(kw, found)
     amount = f"{found:.1f}%" if isinstance(kw, PercentRange) else f"{found:g}"
     return Verdict(passed, f"{amount} {unit}, {said(kw)}{'%' if isinstance(kw, PercentRange) else ''}")

@@ -1,5 +1,6 @@
 """readability: reading level."""
 
+from collections import Counter
 from typing import Self
 
 from pydantic import model_validator
@@ -27,19 +28,25 @@ def _limits_of(kw: Grade) -> str:
     return " and ".join(f"{word} grade {limit:g}" for word, limit in limits if limit is not None)
 
 
-@checker("readability:grade", Grade, lambda kw: f"Write for a reading level of {_limits_of(kw)} (Flesch-Kincaid).")
+@checker(
+    "readability:grade", Grade, lambda kw: f"Write for a reading level of {_limits_of(kw)} (Flesch-Kincaid).", version=2
+)
 def grade(text: Text, kw: Grade) -> Verdict:
     """Flesch-Kincaid grade of English text: 0.39 words per sentence + 11.8 syllables per word - 15.59."""
-    found = [word.lower() for word in text.counted_words if word[0].isalpha() and not HAN.match(word)]
-    if not found:
+    counts = Counter(text.counted_words)
+    found = {word: n for word, n in counts.items() if word[0].isalpha() and not HAN.match(word)}
+    total = sum(found.values())
+    if not total:
         return Verdict(False, "no English words to measure")
-    per_word = sum(max(1, syllables(word)) for word in found) / len(found)
-    level = 0.39 * len(found) / max(1, len(text.wide_sentences)) + 11.8 * per_word - 15.59
+    per_word = sum(n * max(1, syllables(word.lower())) for word, n in found.items()) / total
+    level = 0.39 * total / max(1, len(text.wide_sentences)) + 11.8 * per_word - 15.59
     passed = (kw.min is None or level >= kw.min) and (kw.max is None or level <= kw.max)
     return Verdict(passed, f"reading level {level:.1f}, {_limits_of(kw)}")
 
 
-@checker("readability:average_sentence", Range, lambda kw: f"Let sentences have {said(kw)} words on average.")
+@checker(
+    "readability:average_sentence", Range, lambda kw: f"Let sentences have {said(kw)} words on average.", version=2
+)
 def average_sentence(text: Text, kw: Range) -> Verdict:
     """Words (Chinese characters) per sentence, on average, rounded."""
     sentences = text.wide_sentences

@@ -56,7 +56,10 @@ class OpeningsInARow(Kwargs):
 
 
 @checker(
-    "repetition:sentence_openings", OpeningsInARow, "Let at most {max} sentences in a row begin with the same word."
+    "repetition:sentence_openings",
+    OpeningsInARow,
+    "Let at most {max} sentences in a row begin with the same word.",
+    version=2,
 )
 def sentence_openings(text: Text, kw: OpeningsInARow) -> Verdict:
     """First words of neighbouring sentences, case ignored."""

@@ -1,5 +1,7 @@
 """script: writing systems and languages."""
 
+from collections import Counter
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import regex
@@ -22,8 +24,19 @@ _LETTER = regex.compile(r"\p{L}")
 
 
 def _share(text: Text, script: str) -> float:
-    letters = _LETTER.findall(text.raw)
-    return 100 * len(_SCRIPTS[script].findall("".join(letters))) / len(letters) if letters else 0.0
+    letters = Counter({c: n for c, n in Counter(text.raw).items() if _is_letter(c)})
+    wanted = sum(n for c, n in letters.items() if _is_of(script, c))
+    return 100 * wanted / letters.total() if letters else 0.0
+
+
+@lru_cache(maxsize=10_000)
+def _is_letter(character: str) -> bool:
+    return _LETTER.match(character) is not None
+
+
+@lru_cache(maxsize=10_000)
+def _is_of(script: str, character: str) -> bool:
+    return _SCRIPTS[script].match(character) is not None
 
 
 class Only(Kwargs):

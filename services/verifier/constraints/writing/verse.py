@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.verifier.constraints.registry import Count, Kwargs, Positive, Verdict, checker
-from services.verifier.constraints.writing.ranges import Range, said, within
+from services.verifier.constraints.writing.ranges import Range, allows, said, within
 from services.verifier.text import Text
 from services.verifier.text.rhyme import last_sounds
 from services.verifier.text.syllables import syllables_of_line
@@ -25,9 +25,8 @@ def stanzas(text: Text, kw: Range) -> Verdict:
 def lines_per_stanza(text: Text, kw: Range) -> Verdict:
     """Every stanza is within the limits; the reason names the first that is not."""
     for i, stanza in enumerate(_stanzas(text), start=1):
-        verdict = within(len(stanza), kw, f"lines in stanza {i}")
-        if not verdict.passed:
-            return verdict
+        if not allows(kw, len(stanza)):
+            return within(len(stanza), kw, f"lines in stanza {i}")
     return Verdict(True, f"every stanza has {said(kw)} lines")
 
 
