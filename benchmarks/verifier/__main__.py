@@ -5,6 +5,7 @@ import json
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 from benchmarks.verifier import checkers, over_http, side_by_side
 from rlmr import __version__
@@ -41,8 +42,8 @@ def main() -> None:
         "side_by_side": compared,
         "http": http,
         "hostile_chars": size,
-        "slowest_1kb_us": sorted(((c["us_per_1kb"], id) for id, c in single.items()), reverse=True)[:5],
-        "slowest_hostile_ms": sorted(((c["worst_hostile_ms"], id) for id, c in single.items()), reverse=True)[:5],
+        "slowest_1kb_us": _slowest(single, "us_per_1kb"),
+        "slowest_hostile_ms": _slowest(single, "worst_hostile_ms"),
         "checkers": single,
     }
     RESULTS.parent.mkdir(exist_ok=True)
@@ -52,8 +53,13 @@ def main() -> None:
     )
     print(f"{http['checks_per_second']:.0f} checks a second through POST /verify")
     print(f"checkers above 150 us for 1 KB: {', '.join(slow) or 'none'}")
-    print(f"slowest on {size} hostile characters: {result['slowest_hostile_ms'][0]}")
+    print(f"slowest on {size} hostile characters: {next(iter(result['slowest_hostile_ms'].items()))}")
     print(f"-> {RESULTS}")
+
+
+def _slowest(single: dict[str, Any], figure: str) -> dict[str, float]:
+    ordered = sorted(single, key=lambda id: single[id][figure], reverse=True)
+    return {id: single[id][figure] for id in ordered[:10]}
 
 
 def _cpu() -> str:
