@@ -8,11 +8,16 @@ def attack(
     limit: float = typer.Option(0.0, min=0, max=1, help="Highest false-pass rate allowed in any family, 0 to 1."),
     rules_only: bool = typer.Option(False, help="Leave out the targets that need a judge."),
     key: str | None = typer.Option(None, envvar="RLMR_API_KEY", help="Bearer key of the verifier."),
+    answered: float = typer.Option(
+        0.9, min=0, max=1, help="Least share of each family's attacks that must get a verdict, 0 to 1."
+    ),
     show: int = typer.Option(3, min=0, help="False passes shown per family."),
 ) -> None:
     """Send a corpus of attacks, none of which obeys its constraint, and print the false-pass rate of each family.
 
-    Exit code 0: no family above the limit, 1: one is above it, 2: not measured (verifier unreachable, or hardly any verdict).
+    The rate is over the attacks that got a verdict; the others are shown beside it with their status.
+
+    Exit code 0: no family above the limit, 1: one is above it, 2: not measured (verifier unreachable, or too few verdicts).
     """
     from services.verifier.attack.run import AttackFailed, run
 
@@ -21,15 +26,18 @@ def attack(
     except AttackFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    typer.echo(f"{'family':<18} {'asked':>6} {'false passes':>13} {'rate':>7}  without a verdict")
+    typer.echo(f"{'family':<18} {'asked':>6} {'answered':>9} {'false passes':>13} {'rate':>7}  without a verdict")
     for r in results:
+        rate = "-" if r.rate is None else f"{r.rate:.2%}"
         silent = ", ".join(f"{n} {status}" for status, n in sorted(r.statuses.items())) or "-"
-        typer.echo(f"{r.family:<18} {r.asked:>6} {r.false_passes:>13} {r.false_passes / r.asked:>7.2%}  {silent}")
+        typer.echo(f"{r.family:<18} {r.asked:>6} {r.answered:>9} {r.false_passes:>13} {rate:>7}  {silent}")
         for a in r.passed[:show]:
             typer.echo(f"    passed: {a.target.name}: {a.response[:100]!r}")
-    asked, silent_total = sum(r.asked for r in results), sum(sum(r.statuses.values()) for r in results)
-    if silent_total > asked / 2:
-        typer.echo(f"error: {silent_total} of {asked} attacks got no verdict (no judge? use --rules-only)", err=True)
-        raise typer.Exit(2)
-    if any(r.false_passes / r.asked > limit for r in results):
+    unmeasured = [r.family for r in results if r.answered < answered * r.asked]
+    if unmeasured:
+        advice = "(no judge? use --rules-only)"
+        typer.echo(f"error: too few attacks got a verdict: {', '.join(unmeasured)} {advice}", err=True)
+    if any(r.rate is not None and r.rate > limit for r in results):
         raise typer.Exit(1)
+    if unmeasured:
+        raise typer.Exit(2)

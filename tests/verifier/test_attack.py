@@ -1,15 +1,19 @@
 """The attack corpus against a verifier whose scripted judge is honest, and against one that believes everything it reads."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from rlmr.cli import app
 from services.verifier.attack.corpus import TARGETS, attacks
+from services.verifier.attack.run import FamilyResult, run
 from services.verifier.constraints import check
 from tests.service_process import ServiceProcess
 from tests.verifier.scripted_judge import ScriptedJudge, completion, verdict
@@ -62,6 +66,53 @@ def test_a_gullible_judge_is_found_out() -> None:
     with attacked(gullible) as (code, output):
         assert code == 1, output
     assert "passed: judge: sonnet" in output
+
+
+def _results(answered: int, false_passes: int) -> list[FamilyResult]:
+    return [
+        FamilyResult("openers", asked=10),
+        FamilyResult("role_tokens", asked=10, false_passes=false_passes, statuses=Counter(timeout=10 - answered)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answered", "false_passes", "code", "shown"),
+    [(10, 0, 0, "0.00%"), (10, 1, 1, "10.00%"), (4, 1, 1, "25.00%"), (4, 0, 2, "0.00%"), (0, 0, 2, "10 timeout")],
+)
+def test_the_rate_is_over_what_was_answered_and_too_few_answers_are_no_measurement(
+    answered: int, false_passes: int, code: int, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.verifier.attack.run.run", lambda url, **_: _results(answered, false_passes))
+    result = CliRunner().invoke(app, ["attack", "--url", "http://127.0.0.1:9"])
+    assert result.exit_code == code, result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith("role_tokens")]
+    assert shown in line
+    assert ("too few attacks" in result.output) == (answered < 9)
+
+
+def test_closed_connections_and_full_queues_are_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verifier that drops a kept connection, or is overloaded for a moment, has not failed the attack."""
+    faults: list[Any] = [
+        httpx.RemoteProtocolError("Server disconnected"),
+        httpx.Response(503, headers={"Retry-After": "0"}),
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if faults:
+            fault = faults.pop(0)
+            if isinstance(fault, Exception):
+                raise fault
+            return fault
+        samples = json.loads(request.content)["samples"]
+        return httpx.Response(
+            200, json={"results": [{"id": s["id"], "status": "ok", "passed": False} for s in samples]}
+        )
+
+    real = httpx.Client
+    monkeypatch.setattr("httpx.Client", lambda **kw: real(transport=httpx.MockTransport(answer), **kw))
+    results = run("http://verifier", judge=False)
+    assert not faults
+    assert sum(r.answered for r in results) == sum(r.asked for r in results) > 100
 
 
 def test_an_absent_verifier_is_not_a_safe_one() -> None:

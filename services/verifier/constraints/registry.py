@@ -53,6 +53,9 @@ Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]
 Relation = Literal["less than", "at least"]
 Phrase = Annotated[str, Field(min_length=1, max_length=10_000)]
 
+_MAX_REASON = 500
+"""Characters."""
+
 K = TypeVar("K", bound=Kwargs)
 
 
@@ -88,6 +91,12 @@ def checker(
     return register
 
 
+def _one_line(reason: str) -> str:
+    cut = reason[: _MAX_REASON + 1]
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return shown if len(shown) <= _MAX_REASON else f"{shown[: _MAX_REASON - 3]}..."
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A checker with validated kwargs."""
@@ -96,7 +105,11 @@ class Prepared:
     kwargs: Kwargs
 
     def test(self, text: Text) -> Verdict:
-        return self.checker.test(text, self.kwargs)
+        verdict = self.checker.test(text, self.kwargs)
+        reason = verdict.reason
+        # Kwargs and evidence are quoted in it, whatever they hold.
+        plain = reason.isprintable() and len(reason) <= _MAX_REASON
+        return verdict if plain else Verdict(verdict.passed, _one_line(reason))
 
     def describe(self) -> str:
         description = self.checker.description
