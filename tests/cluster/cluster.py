@@ -339,10 +339,11 @@ class Cluster:
                 f"--listen-address={network.ADDRESS}",
                 "--bind-interfaces",
                 "--local=/cluster.local/",
-                f"--pid-file={self.state / 'dns.pid'}",
+                "--pid-file=",
                 "--user=root",
             ],
         )
+        (self.state / "dns.pid").write_text(str(self.processes.running["dns"].pid))
         self._follow_services()
 
     def _follow_services(self) -> None:

@@ -42,7 +42,7 @@ tests/cluster/build-kubernetes.sh "$cache"
 echo "==> starting the cluster"
 state=$(mktemp -d "$cache/state-XXXXXX")
 clean() {
-  [ -z "${outside:-}" ] || { kill "$outside" 2> /dev/null || true; wait "$outside" 2> /dev/null || true; }
+  [ -z "${inside:-}" ] || { kill -KILL "$inside" 2> /dev/null || true; wait; } # unshare itself ignores signals
   # Every process ended with the PID namespace, every mount and interface with the others; files and control groups are left.
   "$python" -m tests.cluster.cgroups
   rm -rf "$state"
@@ -57,14 +57,13 @@ spaces=(unshare --net --mount --pid --fork --kill-child --mount-proc bash -c)
 if [ -z "${RLMR_CLUSTER_KEEP:-}" ]; then
   "${spaces[@]}" '"$@"; exit $?' bash "${test[@]}" "$@"
 else
-  "${spaces[@]}" '"$@"; sleep infinity' bash "${test[@]}" "$@" &
-  outside=$!
-  until inside=$(pgrep --parent "$outside"); do sleep 0.1; done
+  "${spaces[@]}" '"$@"; sleep infinity; exit' bash "${test[@]}" "$@" &
+  until inside=$(pgrep --parent $!); do sleep 0.1; done
   {
     echo '#!/usr/bin/env bash'
     echo "cd '$PWD' && export RLMR_CLUSTER_KEEP=1 RLMR_CLUSTER_CACHE='$cache' RLMR_CLUSTER_STATE='$state'"
-    echo "exec nsenter --target $inside --net --mount --pid ${test[*]} \"\$@\""
+    echo "exec nsenter --target $inside --net --mount --pid --wd='$PWD' ${test[*]} \"\$@\""
   } > "$cache/again.sh"
   echo "==> the cluster is kept until this script is interrupted; tests in it again: bash $cache/again.sh [pytest options]"
-  wait "$outside"
+  wait
 fi
