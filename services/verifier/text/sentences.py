@@ -17,7 +17,7 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from services.verifier.text.abbreviations import ABBREVIATIONS, LABEL_LETTERS, SENTENCE_STARTERS
+from services.verifier.text.abbreviations import ABBREVIATIONS, DAYS_AND_MONTHS, LABEL_LETTERS, SENTENCE_STARTERS
 
 _CLOSING = "\"')]}\u2018\u2019\u201c\u201d\u00ab\u00bb"
 # Characters that stand apart from the word before them.
@@ -108,8 +108,9 @@ def _period_breaks(token: str, following: str) -> bool:
         return _starts_sentence(following)
     stem = token[:-1].lower()
     if len(stem) == 1 and stem.isalpha():
-        names = following in ";:,.!?" or following[0].islower() or (len(following) == 2 and following[1] == ".")
-        return stem in LABEL_LETTERS and not names
+        if stem == "j" and following[0].isupper():
+            return _starts_sentence(following)
+        return (stem in LABEL_LETTERS or not stem.isascii()) and not _continues_a_name(following)
     last = stem.rsplit("-", 1)[-1]
     if (
         stem in ABBREVIATIONS
@@ -118,6 +119,16 @@ def _period_breaks(token: str, following: str) -> bool:
     ):
         return _starts_sentence(following)
     return True
+
+
+def _continues_a_name(token: str) -> bool:
+    """Whether a word after a single letter and a period goes on with the name that the letter is part of, as far as its form can
+    tell; that "Smith" is a name and "Overview" is none, it cannot."""
+    return token in ";:,.!?" or token[0].islower() or "." in token[:-1] or _is_name(token.lower().rstrip("."), token)
+
+
+def _is_name(word: str, token: str) -> bool:
+    return word in DAYS_AND_MONTHS or (token[-1] == "." and (word in ABBREVIATIONS or len(word) == 1))
 
 
 def _starts_sentence(token: str) -> bool:

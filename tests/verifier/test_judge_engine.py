@@ -1,6 +1,7 @@
 """The judge against a real engine: vLLM's OpenAI server on the CPU with structured output and a tiny model of random weights.
 
 The protocol, the grammar and the log-probabilities are real; what the model says is not, so no test looks at a verdict's content.
+About a minute, most of it vLLM's start, and 2 GB.
 """
 
 import json
@@ -65,13 +66,16 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     pytest.importorskip("vllm", reason="vLLM is not installed: the judge is tested against the scripted endpoint only")
     directory = tmp_path_factory.mktemp("judge")
     write_model(directory)
-    process = EngineProcess.vllm(directory, directory / "engine.log")
-    command = [part for part in process.command if part not in ("--runner", "pooling")]
     structured = json.dumps({"backend": "xgrammar", "disable_any_whitespace": True})
-    process.command = [*command, "--max-model-len", "8192", "--structured-outputs-config", structured]
+    limits = ("--max-model-len", "8192", "--max-num-seqs", "4", "--max-num-batched-tokens", "8192")
+    process = EngineProcess.vllm(
+        directory, directory / "engine.log", *limits, "--structured-outputs-config", structured
+    )
+    # The other engine tests serve pooling models; this one generates.
+    process.command = [part for part in process.command if part not in ("--runner", "pooling")]
     process.start()
     try:
-        process.wait_ready(patience=500)
+        process.wait_ready(patience=400)
         yield process
     finally:
         process.kill()
@@ -83,7 +87,7 @@ def verify(engine: EngineProcess, samples: list[dict[str, Any]], **settings: Any
         judge_url=f"{engine.url}/v1",
         judge_model=model,
         judge_seconds=300,
-        judge_max_tokens=2000,
+        judge_max_tokens=1500,
         cache_bytes=0,
         **settings,
     )
@@ -94,7 +98,7 @@ def verify(engine: EngineProcess, samples: list[dict[str, Any]], **settings: Any
     return list(reply.json()["results"])
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_verdicts_come_through_the_grammar_and_are_the_same_again(engine: EngineProcess) -> None:
     first = verify(engine, SAMPLES)
     assert [r["status"] for r in first] == ["ok"] * 3, first
@@ -102,13 +106,13 @@ def test_verdicts_come_through_the_grammar_and_are_the_same_again(engine: Engine
     assert verify(engine, SAMPLES) == first
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_a_model_that_says_neither_yes_nor_no_gives_no_verdict(engine: EngineProcess) -> None:
     results = verify(engine, SAMPLES[:1], judge_mode="yes_no")
     assert [(r["status"], r["passed"]) for r in results] == [("unparseable", None)]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_constraints_are_read_out_of_a_prompt_through_the_grammar(engine: EngineProcess) -> None:
     sample = {
         "id": "a",
