@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     rf"-{{2,}}|\.{{2,}}|(?:\.\s){{2,}}\.|[^\s(\"`{{\[:;&#*@)}}\],-]\S*?(?=\s|$|{_APART}|-{{2,}}|\.{{2,}}|,(?=$|\s|{_APART}|-{{2,}}|\.{{2,}}))|\S"
 )
 _NUMBER = re.compile(r"-?[.,]?\d[\d,.-]*\.?")
+_NAME_BEFORE = re.compile(r"\b[A-Z][a-z]+ $")
 _REALIGN = re.compile(rf"[{re.escape(_CLOSING)}]+?(?:\s+|(?=--)|$)", re.MULTILINE)
 _OTHER_WHITESPACE = "\t\n\r\x0b\x0c"
 
@@ -82,23 +83,23 @@ def _ends_sentence(text: str, word_start: int, at: int, match: re.Match[str]) ->
     if word.isalpha() and len(word) > 1 and word.lower() not in ABBREVIATIONS:
         return True
     after = match.group(1) or match.group(2)
-    if len(word) + len(after) > 60:
-        return _breaks_between.__wrapped__(word, after, match.group(1) is not None)
-    return _breaks_between(word, after, match.group(1) is not None)
+    decide = _breaks_between if len(word) + len(after) <= 60 else _breaks_between.__wrapped__
+    named = len(word) == 1 and _NAME_BEFORE.search(text, max(0, word_start - 30), word_start) is not None
+    return decide(word, after, match.group(1) is not None, named)
 
 
 @lru_cache(maxsize=20_000)
-def _breaks_between(word: str, after: str, adjacent: bool) -> bool:
+def _breaks_between(word: str, after: str, adjacent: bool, named: bool) -> bool:
     """Whether a sentence ends between the word before a period and what follows. A break anywhere between the two counts, as
-    in the reference."""
+    in the reference. `named`: the word is a letter, and follows one that may be a name."""
     tokens = [t.group() for t in _TOKEN.finditer(f"{word}.{after}" if adjacent else f"{word}. {after}")]
     return any(
-        token in ("?", "!") or (token[-1] == "." and _period_breaks(token, following))
+        token in ("?", "!") or (token[-1] == "." and _period_breaks(token, following, named))
         for token, following in pairwise(tokens)
     )
 
 
-def _period_breaks(token: str, following: str) -> bool:
+def _period_breaks(token: str, following: str, named: bool) -> bool:
     """Whether the period that ends `token` ends a sentence, given the next token."""
     if token == ".":
         return True
@@ -108,9 +109,11 @@ def _period_breaks(token: str, following: str) -> bool:
         return _starts_sentence(following)
     stem = token[:-1].lower()
     if len(stem) == 1 and stem.isalpha():
-        if stem == "j" and following[0].isupper():
+        if stem.isascii() and stem not in LABEL_LETTERS:
+            return False
+        if (named or stem == "j") and following[0].isupper():
             return _starts_sentence(following)
-        return (stem in LABEL_LETTERS or not stem.isascii()) and not _continues_a_name(following)
+        return not _continues_a_name(following)
     last = stem.rsplit("-", 1)[-1]
     if (
         stem in ABBREVIATIONS
