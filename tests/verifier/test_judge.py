@@ -58,6 +58,15 @@ def test_the_verdict_and_the_reason_are_the_judges(judge: ScriptedJudge) -> None
     assert (broken["status"], broken["passed"]) == ("ok", False)
 
 
+def test_a_raw_control_character_in_the_reason_loses_no_verdict(judge: ScriptedJudge) -> None:
+    """xgrammar's strings of limited length refuse a quotation mark, a backslash and the ends of lines, and nothing else."""
+    judge.answer = lambda body: completion('{"reason": "leaves\tfall\x01", "verdict": "violated"}')
+    with verifier(judge) as client:
+        result = ask(client, "The leaves lie deep.")
+    assert (result["status"], result["passed"]) == ("ok", False)
+    assert result["constraints"][0]["reason"].split() == ["leaves", "fall\x01"]
+
+
 def test_sampling_is_deterministic_and_the_reason_comes_before_the_verdict(judge: ScriptedJudge) -> None:
     with verifier(judge) as client:
         ask(client, "The leaves lie deep.")

@@ -33,7 +33,8 @@ def read_object(choice: dict[str, Any]) -> dict[str, Any]:
     if choice["finish_reason"] != "stop":
         raise JudgeFailure(Status.UNPARSEABLE, f"judge: stopped early (finish_reason {choice['finish_reason']!r})")
     try:
-        value = json.loads(choice["text"], object_pairs_hook=_without_repeats)
+        # Not strict: engines' grammars let a model write a raw tab or other control character inside a string.
+        value = json.loads(choice["text"], object_pairs_hook=_without_repeats, strict=False)
     except (ValueError, RecursionError) as exc:
         raise JudgeFailure(Status.UNPARSEABLE, f"judge: not JSON: {exc}") from exc
     if not isinstance(value, dict):
