@@ -2,8 +2,9 @@
 # usage: tests/cluster/run.sh [pytest options]
 #        RLMR_CLUSTER_KEEP=1 tests/cluster/run.sh ...     keeps the cluster and prints how to run tests in it again
 # Brings up a real Kubernetes in namespaces of its own, installs the chart, and runs tests/cluster against it.
-# The first run builds Kubernetes (4 to 8 minutes on two cores) and the images (4 minutes); both are cached in
-# ${XDG_CACHE_HOME:-~/.cache}/rlmr/cluster; RLMR_CLUSTER_MODEL names another reward model than the story world's. A run then takes about 8 minutes. Needs root on Debian 12, 8 GB of memory and 8 GB of disk.
+# The first run builds Kubernetes (4 to 8 minutes on two cores), the story world's model (3) and the images (4), all cached in
+# ${XDG_CACHE_HOME:-~/.cache}/rlmr/cluster but for the model, which is the one of `make run`; RLMR_CLUSTER_MODEL names another.
+# A run then takes about 8 minutes. Needs root on Debian 12, 8 GB of memory and 16 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
