@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     rf"-{{2,}}|\.{{2,}}|(?:\.\s){{2,}}\.|[^\s(\"`{{\[:;&#*@)}}\],-]\S*?(?=\s|$|{_APART}|-{{2,}}|\.{{2,}}|,(?=$|\s|{_APART}|-{{2,}}|\.{{2,}}))|\S"
 )
 _NUMBER = re.compile(r"-?[.,]?\d[\d,.-]*\.?")
+_JOINS = re.compile(r"[-'(]")
 _NAME_BEFORE = re.compile(r"\b[A-Z][a-z]+ $")
 _REALIGN = re.compile(rf"[{re.escape(_CLOSING)}]+?(?:\s+|(?=--)|$)", re.MULTILINE)
 _OTHER_WHITESPACE = "\t\n\r\x0b\x0c"
@@ -80,12 +81,25 @@ def _ends_sentence(text: str, word_start: int, at: int, match: re.Match[str]) ->
     if text[at] != "." or at == word_start:
         return True
     word = text[word_start:at]
-    if word.isalpha() and len(word) > 1 and word.lower() not in ABBREVIATIONS:
+    if _is_plainly_no_abbreviation(word):
         return True
     after = match.group(1) or match.group(2)
     decide = _breaks_between if len(word) + len(after) <= 60 else _breaks_between.__wrapped__
     named = len(word) == 1 and _NAME_BEFORE.search(text, max(0, word_start - 30), word_start) is not None
     return decide(word, after, match.group(1) is not None, named)
+
+
+def _is_plainly_no_abbreviation(word: str) -> bool:
+    """The usual case, without a look at what follows: letters, or letters and periods, also after a hyphen, an apostrophe or a
+    parenthesis. False where it takes a closer look."""
+    if word.isalpha():
+        return len(word) > 1 and word.lower() not in ABBREVIATIONS
+    last = _JOINS.split(word)[-1]
+    if len(last) == 1 and last.isalpha() and word[-2:-1] == "'":
+        return True
+    if len(last) < 2 or last.lower() in ABBREVIATIONS or word.lower() in ABBREVIATIONS:
+        return False
+    return last[0] != "." != last[-1] and ".." not in last and last.replace(".", "").isalpha()
 
 
 @lru_cache(maxsize=20_000)

@@ -13,14 +13,14 @@ _LETTERS = re.compile(r"[a-z]+")
 
 def syllables(word: str) -> int:
     """At least 1 for a word of letters; 0 for one with digits. Hyphenated words are the sum of their parts."""
-    return sum(_of_part(part[:_LONGEST]) for part in word.split("-"))
+    return _syllables(word) if len(word) <= _LONGEST else sum(_syllables(part[:_LONGEST]) for part in word.split("-"))
 
 
 @lru_cache(maxsize=20_000)
-def _of_part(part: str) -> int:
+def _syllables(word: str) -> int:
     from syllapy import count
 
-    return int(count(part))
+    return sum(int(count(part)) for part in word.split("-")) if "-" in word else int(count(word))
 
 
 def syllables_of_line(line: str) -> int:
