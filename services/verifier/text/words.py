@@ -42,6 +42,21 @@ def _defused(text: str) -> str:
 
 
 # As the reference's patterns have it: without the four separators from U+001C on, which `str.split` splits at.
+def _colon_and_comma_rules(marks: str) -> list[Callable[[str], str]]:
+    return [_rule("", rf"({marks})([^\d\n])", r" \1 \2")[1], _rule("", rf"(?m)({marks})$", r" \1 ")[1]]
+
+
+# With one mark alone the patterns begin with a plain character.
+_COLON, _COMMA, _EITHER = (_colon_and_comma_rules(marks) for marks in (":", ",", "[:,]"))
+
+
+def _with_colons_and_commas_apart(text: str) -> str:
+    rules = _COMMA if ":" not in text else _COLON if "," not in text else _EITHER
+    for rule in rules:
+        text = rule(text)
+    return text
+
+
 _OTHER_SPACES = "".join(chr(c) for c in range(0x3001) if chr(c).isspace() and chr(c) not in " \n\x1c\x1d\x1e\x1f")
 _GAP = f"[ {_OTHER_SPACES}]*"
 # Most patterns begin with a plain character, which is what makes them quick.
@@ -55,8 +70,7 @@ _RULES = [
     _rule("'", r"'(?<!\w')(?!(?i:re|ve|ll|m|t|s|d|n)\b)(?=\w)", "' "),
     # punctuation
     _rule(".", rf"""(?m)\.(?<=[^.\n]\.)([\])}}>"'»”’ ]*+){_GAP}$""", r" . \1 "),
-    _rule(":,", r"([:,])([^\d\n])", r" \1 \2"),
-    _rule(":,", r"(?m)([:,])$", r" \1 "),
+    (":,", _with_colons_and_commas_apart),
     _rule(".", r"\.\.+", r" \g<0> "),
     *_apart(";@#$%&\u2012\u2013\u2014\u2015"),
     _rule(".", rf"""(?m)\.(?<=[^.\n]\.)([\])}}>"']*){_GAP}$""", r" .\1 "),
