@@ -63,7 +63,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "writingRm": {
             "engine": {"type": "vllm", "image": {"repository": "example/vllm", "tag": "v1"}, "extraArgs": ["--seed=1"]},
             "model": {"source": "pvc", "pvc": {"claimName": "models", "path": "reward"}},
-        }
+        },
+        "verifier": {
+            "judge": {"type": "engine"},
+            "engine": {"type": "vllm", "image": {"repository": "example/vllm", "tag": "v1"}},
+            "model": {"source": "pvc", "pvc": {"claimName": "models", "path": "judge"}},
+        },
     },
     "judge-elsewhere": {
         "verifier": {
