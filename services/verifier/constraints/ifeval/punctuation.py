@@ -8,4 +8,4 @@ from services.verifier.text import Text
 def no_comma(text: Text, kw: NoKwargs) -> Verdict:
     """No ASCII comma."""
     found = text.raw.count(",")
-    return Verdict(found == 0, f"{found} commas" if found else "no comma")
+    return Verdict(found == 0, ("1 comma" if found == 1 else f"{found} commas") if found else "no comma")
