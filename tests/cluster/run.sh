@@ -46,7 +46,7 @@ clean() {
   [ -z "${inside:-}" ] || { kill -KILL "$inside" 2> /dev/null || true; wait; } # unshare itself ignores signals
   # Every process ended with the PID namespace, every mount and interface with the others; files and control groups are left.
   "$python" -m tests.cluster.cgroups
-  rm -rf "$state"
+  rm -rf "$state" "$cache/again.sh"
   if [ -n "${policy:-}" ] && [ ${#missing[@]} -gt 0 ]; then rm -f "$policy"; fi
 }
 trap clean EXIT
