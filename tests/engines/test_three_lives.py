@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from rlmr.reward_model import read_manifest
 from rlmr.wire import ScoreReply, ScoreSample
@@ -64,6 +65,7 @@ class Callers:
                 time.sleep(0.02)
 
 
+@pytest.mark.timeout(1500)  # three starts of an engine; on cores that others use each may take minutes
 def test_golden_parity_and_no_wrong_score_through_three_lives(engine: EngineProcess, model_dir: Path) -> None:
     manifest = read_manifest(model_dir)
     encoder = TextEncoder.from_directory(model_dir, manifest.text_form)
@@ -86,7 +88,7 @@ def test_golden_parity_and_no_wrong_score_through_three_lives(engine: EngineProc
     with ServiceProcess("writing-rm", env) as service:
         early = httpx.post(service.url + "/score", json={"samples": [groups[0][0].model_dump()]})
         assert early.status_code == 503  # live at once, silent until the engine is proven
-        wait_ready(service.url, patience=300)
+        wait_ready(service.url, patience=600)
         with Callers(service.url, groups) as callers:
             for life in range(3):
                 golden = [{"id": g.id, **g.model_dump(include={"prompt", "response"})} for g in manifest.golden]
@@ -105,7 +107,7 @@ def test_golden_parity_and_no_wrong_score_through_three_lives(engine: EngineProc
                         print(f"{engine.kind} ended by itself after SIGTERM: {engine.terminate()}")
                     until_not_ready(service.url)
                     engine.start()
-                    wait_ready(service.url, patience=300)
+                    wait_ready(service.url, patience=600)
             time.sleep(2)
 
     assert not callers.errors, callers.errors[:3]
