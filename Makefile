@@ -68,7 +68,7 @@ bench-http-clients: install ## client CPU of aiohttp and httpx side by side (hal
 	@python -m benchmarks.http_clients
 
 .PHONY: bench-writing-rm bench-writing-rm-dtype test-engines
-bench-writing-rm: install ## the writing reward model service beside OpenRLHF's serve_rm (about 8 minutes; BENCH=--quick: 2)
+bench-writing-rm: install ## the writing reward model service beside OpenRLHF's serve_rm (about 9 minutes; BENCH="--layers 4": 3)
 	@python -m benchmarks.writing_rm $(BENCH)
 
 bench-writing-rm-dtype: install ## what bfloat16 does to a reward (seconds; BENCH=MODEL_DIR for a model of your own)

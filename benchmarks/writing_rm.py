@@ -29,11 +29,11 @@ from benchmarks.writing_rm_systems import (
     ROOT,
     bare_forward,
     batches_between,
+    environment,
     ours,
     serve_rm,
     usable_cpus,
 )
-from services.writing_rm.engines.choose import SPIN_COUNT
 
 RESULTS = Path(__file__).parent / "results" / "writing_rm.json"
 MEDIAN = 96  # tokens, of a prompt and of a response
@@ -177,7 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="only the small model")
     parser.add_argument("--layers", type=int, default=24, help="of the 0.5B shape; fewer where 24 take too long")
-    parser.add_argument("--requests", type=int, default=12, help="of the 0.5B shape, eight samples each")
+    parser.add_argument("--requests", type=int, default=8, help="of the 0.5B shape, eight samples each")
     parser.add_argument("--rounds", type=int, default=1, help="of the small model; medians over rounds")
     options = parser.parse_args()
     busy = os.getloadavg()[0]
@@ -192,7 +192,7 @@ def main() -> None:
 
 
 def write(rows: list[dict[str, Any]], busy: float) -> None:
-    """The first model measured makes the headline figures. `busy`: load average before the run; above 0.3 do not trust it."""
+    """The first model measured makes the headline figures. `busy`: load average of the minute before the run."""
     headline = rows[0]["model"]
     per_model = {m: ratios(rows, m, HEADLINE_CALLERS) for m in SHAPES if any(row["model"] == m for row in rows)}
     livez = [row["livez_p99_ms"] for row in rows if row["livez_p99_ms"] is not None]
@@ -205,7 +205,7 @@ def write(rows: list[dict[str, Any]], busy: float) -> None:
         "targets": TARGETS | {"livez_p99_ms": 50},
         "dtype": DTYPE,
         "max_batch_tokens": MAX_BATCH_TOKENS,
-        "gomp_spincount": SPIN_COUNT,
+        "gomp_spincount": environment()["GOMP_SPINCOUNT"],
         "shapes": SHAPES,
         "load_average_before": busy,
         "machine": {"cpu": cpu_name(), "threads": usable_cpus(), "system": platform.platform()},

@@ -37,8 +37,8 @@ def usable_cpus() -> int:
 
 
 def environment() -> dict[str, str]:
-    """What every measured process gets."""
-    return {**os.environ, "OMP_NUM_THREADS": str(usable_cpus()), "GOMP_SPINCOUNT": SPIN_COUNT}
+    """What every measured process gets; a GOMP_SPINCOUNT of the user's own wins."""
+    return {"GOMP_SPINCOUNT": SPIN_COUNT, **os.environ, "OMP_NUM_THREADS": str(usable_cpus())}
 
 
 class Server:
