@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class ServiceProcess:
     """`rlmr serve NAME` with `env` on top of a bare environment. Leaves the block with the process stopped."""
 
-    def __init__(self, name: str, env: Mapping[str, str] | None = None, patience: float = 60.0) -> None:
+    def __init__(self, name: str, env: Mapping[str, str] | None = None, patience: float = 180.0) -> None:
         self.name, self.patience = name, patience
         self.logs: list[dict[str, Any]] = []
         self.raw: list[str] = []
