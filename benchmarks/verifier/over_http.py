@@ -24,9 +24,7 @@ def measure(data: Path, connections: int = 4, rounds: int = 3) -> dict[str, Any]
     bodies = [{"samples": samples[i : i + 16], "mode": "loose"} for i in range(0, len(samples), 16)]
     checks = sum(len(s["constraints"]) for s in samples)
     # Without the cache: every round asks the same, and the work is what is to be measured.
-    with ServiceProcess(
-        "verifier", {"RLMR_VERIFIER_CACHE_BYTES": "0", "RLMR_VERIFIER_LOG_LEVEL": "warning"}
-    ) as service:
+    with ServiceProcess("verifier", {"RLMR_VERIFIER_CACHE_BYTES": "0"}) as service:
         asyncio.run(_send(service.url, bodies, connections))
         rates = [checks / asyncio.run(_send(service.url, bodies, connections)) for _ in range(rounds)]
     return {

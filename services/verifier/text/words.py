@@ -128,8 +128,11 @@ class _Capitals(dict[str, float]):
     """Run of non-space characters -> its tokens in capitals, NaN where the run alone cannot tell; filled as runs turn up."""
 
     def __missing__(self, run: str) -> float:
-        if run == run.lower() or _is_one_word(run.rstrip(_AFTER_WORD)):
+        core = run.strip(_AROUND_WORD)
+        if run == run.lower():
             found = 0.0
+        elif core.isalpha() and core.lower() not in _FUSED_WORDS:
+            found = float(core.isupper())  # one word, with marks that are split off or make no difference
         elif run.count("'") > ("." not in run) or ("." in run and "WANNA" in run.upper()):
             found = math.nan  # "DON'T." is one token within a sentence, and three at its end
         else:
@@ -141,12 +144,7 @@ class _Capitals(dict[str, float]):
         return found
 
 
-def _is_one_word(run: str) -> bool:
-    """Whether it is one token, and not in capitals throughout."""
-    return run.isalpha() and not run.isupper() and run.lower() not in _FUSED_WORDS
-
-
-_AFTER_WORD = ".,;:!?)]}"
+_AROUND_WORD = '.,;:!?()[]{}"'
 _capitals = _Capitals()
 
 

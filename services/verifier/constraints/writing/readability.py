@@ -34,7 +34,7 @@ def _limits_of(kw: Grade) -> str:
 def grade(text: Text, kw: Grade) -> Verdict:
     """Flesch-Kincaid grade of English text: 0.39 words per sentence + 11.8 syllables per word - 15.59."""
     counts = Counter(text.counted_words)
-    found = {word: n for word, n in counts.items() if word[0].isalpha() and not HAN.match(word)}
+    found = {word: n for word, n in counts.items() if word[0].isalpha() and (word.isascii() or not HAN.match(word))}
     total = sum(found.values())
     if not total:
         return Verdict(False, "no English words to measure")
