@@ -36,7 +36,12 @@ class ServiceProcess:
             text=True,
         )
         threading.Thread(target=self._read, daemon=True).start()
-        address = self.wait_for_log("listening")["address"]
+        try:
+            address = self.wait_for_log("listening")["address"]
+        except BaseException:  # nobody else stops a process that did not come up
+            self.process.kill()
+            self.process.wait()
+            raise
         self.url = f"http://{address}"
         return self
 
