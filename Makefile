@@ -74,7 +74,7 @@ bench-writing-rm: install ## the writing reward model service beside OpenRLHF's 
 bench-writing-rm-dtype: install ## what bfloat16 does to a reward (seconds; BENCH=MODEL_DIR for a model of your own)
 	@python -m benchmarks.writing_rm_dtype $(BENCH)
 
-test-engines: install-chart ## the service on real sglang and vLLM servers on the CPU (builds sglang's environment once; about 12 minutes)
+test-engines: install-chart ## the service on real sglang and vLLM servers on the CPU (builds sglang's environment once; about 8 minutes)
 	@TORCH_INDEX_URL=$(TORCH_INDEX_URL) python -m tests.engines.environments
 	@RLMR_TEST_ENGINES=1 python -m pytest tests/engines --durations=10
 
