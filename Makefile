@@ -87,8 +87,8 @@ images: ## build the service images with docker, podman or buildah: make images 
 story-world-image: install ## the story world's reward model as an image, for values-cpu.yaml
 	@CONTEXT=$$(rlmr world path)/writing_rm deploy/images.sh story-world
 
-lint: install ## ruff and mypy over the whole tree
-	@ruff check . && ruff format --check . && mypy
+lint: install ## ruff, mypy and the import contracts of pyproject.toml over the whole tree
+	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo
 
 format: install ## let ruff format and fix
 	@ruff format . && ruff check --fix .
@@ -97,7 +97,7 @@ serve: install ## the three services on ports 8000-8002 with the story world's r
 	@RLMR_WRITING_RM_MODEL_DIR=$$(rlmr world path)/writing_rm rlmr serve all
 
 clean: ## remove what this Makefile made, the world's cache included
-	rm -rf $(VENV) .cache runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .PHONY: bench-verifier
 bench-verifier: install ## the verifier beside lm-eval's checkers, each checker by itself, and over HTTP (minutes; needs RLMR_TEST_DATA)

@@ -63,8 +63,8 @@ SHAPES: dict[str, dict[str, int]] = {
 
 async def measure(shape: str, rounds: int, requests: int, callers: Sequence[int]) -> list[dict[str, Any]]:
     """Every system on both workloads, `rounds` times, systems in turn so that a slow minute hits all of them."""
-    from rlmr.reward_model import read_manifest
-    from services.writing_rm.text_form import TextEncoder
+    from services.writing_rm.model.manifest import read_manifest
+    from services.writing_rm.model.text_form import TextEncoder
     from trainer.reward_model.export import export_reward_model
     from trainer.reward_model.random_checkpoint import invented_text, write_random_checkpoint
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.writing_rm import ROOT, SHAPES, cpu_name
-from rlmr.reward_model import read_manifest
 from services.writing_rm.engines.base import Text
 from services.writing_rm.engines.torch_engine import TorchModel
-from services.writing_rm.text_form import TextEncoder
+from services.writing_rm.model.manifest import read_manifest
+from services.writing_rm.model.text_form import TextEncoder
 from trainer.reward_model.export import export_reward_model
 from trainer.reward_model.random_checkpoint import invented_text, write_random_checkpoint
 

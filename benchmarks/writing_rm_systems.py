@@ -107,7 +107,7 @@ def ours(model_dir: Path, port: int, batches: Path) -> Server:
 
 def serve_rm(checkpoint: Path, port: int) -> Server:
     """OpenRLHF's own server; on a CPU through the same thin runtime as training (it only stands in for CUDA imports)."""
-    command = [sys.executable, "-m", "trainer.openrlhf_cli", "openrlhf.cli.serve_rm"]
+    command = [sys.executable, "-m", "trainer.grpo.launch", "openrlhf.cli.serve_rm"]
     flags = {
         "--reward.model_name_or_path": str(checkpoint),
         "--ds.attn_implementation": "sdpa",

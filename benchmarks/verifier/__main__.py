@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.verifier import checkers, over_http, side_by_side
 from rlmr import __version__
 from services.verifier.constraints import revision
-from tests.verifier.reference_data import DATA
+from tests.services.verifier.reference_data import DATA
 
 RESULTS = Path(__file__).parents[1] / "results" / "verifier.json"
 

@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 from services.verifier.constraints import Prepared, Subject, prepare, registry
-from tests.verifier.adversarial import adversarial_texts
-from tests.verifier.examples import example
+from tests.services.verifier.adversarial import adversarial_texts
+from tests.services.verifier.examples import example
 
 TYPICAL = (
     "The ferry had not come by noon, and nobody on the quay said a word about it. Old Mr. Hale mended a net that needed no "

@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 
-from services.verifier.evaluation import read_jsonl
 from tests.service_process import ServiceProcess
+from trainer.evaluation.instruction_following import read_jsonl
 
 
 def measure(data: Path, connections: int = 4, rounds: int = 3) -> dict[str, Any]:

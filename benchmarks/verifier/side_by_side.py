@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.verifier.evaluation import Task, judge, read_responses, read_tasks
 from services.verifier.text import Text
+from trainer.evaluation.instruction_following import Task, judge, read_responses, read_tasks
 
 ENVIRONMENT = Path(".cache/lm-eval")
 REQUIREMENTS = ["lm-eval==0.4.13", "langdetect==1.0.9", "immutabledict", "nltk==3.10.4"]

@@ -10,8 +10,6 @@ from fastapi import APIRouter, FastAPI, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from rlmr.serving import ApiError, Readiness, create_app, serve
-from rlmr.serving.disconnect import ClientLeft, until_disconnect
 from rlmr.wire import (
     FieldError,
     GetRewardReply,
@@ -29,6 +27,8 @@ from services.aggregator.reward import Rewarder, Signals, one_identity
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.signals import Question
 from services.aggregator.upstream import Upstream
+from services.serving import ApiError, Readiness, create_app, serve
+from services.serving.disconnect import ClientLeft, until_disconnect
 
 T = TypeVar("T")
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rlmr.serving import ApiError
 from rlmr.wire import Constraint, FieldError, GetRewardReply, GetRewardRequest, Prompt, RewardGroup, Status
 from services.aggregator.mixing import BoundStrategy, Samples
 from services.aggregator.reward import Rewarder, Signals
+from services.serving import ApiError
 
 _CHAT_MARKUP = ("<|im_start|>", "<|start_header_id|>", "[INST]", "<start_of_turn>")
 _SHORTEST_TAIL = 16
@@ -99,7 +99,7 @@ class GetReward:
                 422,
                 "group_strategy",
                 f"strategy {bound.name} needs the whole group, and /get_reward gets lone samples: run OpenRLHF with "
-                "`--train.agent_func_path trainer/agent.py` (one POST /reward per group), or choose a per-sample strategy",
+                "`--train.agent_func_path trainer/grpo/agent.py` (one POST /reward per group), or choose a per-sample strategy",
             )
         n = len(request.query)
         for name, values in (("prompts", request.prompts), ("labels", request.labels)):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter, Histogram
 
-from rlmr.serving.metrics import SECONDS_BUCKETS, HttpMetrics
+from services.serving.metrics import SECONDS_BUCKETS, HttpMetrics
 
 _SHARE_BUCKETS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.999, 1.0)
 _CORRELATION_BUCKETS = (-0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)

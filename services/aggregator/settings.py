@@ -5,8 +5,8 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from rlmr.serving import ServiceSettings
 from services.aggregator.mixing import STRATEGIES, BoundStrategy, GroupFilter, bind
+from services.serving import ServiceSettings
 
 
 class AggregatorSettings(ServiceSettings):

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from rlmr.serving import Readiness, create_app, serve
-from rlmr.serving.engine_metrics import add_engine_metrics
 from rlmr.wire import VerifyReply, VerifyRequest
+from services.serving import Readiness, create_app, serve
+from services.serving.engine_metrics import add_engine_metrics
 from services.verifier.constraints import registry
 from services.verifier.judge import Judge
 from services.verifier.judge.endpoint import ChatEndpoint

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from rlmr.serving.metrics import SECONDS_BUCKETS, HttpMetrics
+from services.serving.metrics import SECONDS_BUCKETS, HttpMetrics
 
 CHECK_SECONDS_BUCKETS = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rlmr.serving import ApiError, Overloaded
 from rlmr.wire import (
     Constraint,
     ConstraintResult,
@@ -18,6 +17,7 @@ from rlmr.wire import (
     VerifyResult,
     VerifySample,
 )
+from services.serving import ApiError, Overloaded
 from services.verifier.cache import ByteCache
 from services.verifier.constraints import Mode, registry, revision
 from services.verifier.judge import Judge, JudgeFailure

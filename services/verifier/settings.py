@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from rlmr.serving import ServiceSettings
+from services.serving import ServiceSettings
 
 
 class VerifierSettings(ServiceSettings):

@@ -7,11 +7,11 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from rlmr.serving import ApiError, Readiness, create_app, serve
-from rlmr.serving.disconnect import ClientLeft, until_disconnect
-from rlmr.serving.engine_metrics import add_engine_metrics
-from rlmr.serving.metrics import HttpMetrics
 from rlmr.wire import FieldError, ScoreReply, ScoreRequest
+from services.serving import ApiError, Readiness, create_app, serve
+from services.serving.disconnect import ClientLeft, until_disconnect
+from services.serving.engine_metrics import add_engine_metrics
+from services.serving.metrics import HttpMetrics
 from services.writing_rm.engines.choose import before_torch_loads
 from services.writing_rm.metrics import WritingRmMetrics
 from services.writing_rm.model_service import ModelService

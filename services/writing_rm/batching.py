@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from rlmr.serving import Overloaded
 from rlmr.wire import Status
+from services.serving import Overloaded
 from services.writing_rm.cache import ScoreCache
 from services.writing_rm.engines.base import Engine, Failure, Outcome, Text
 from services.writing_rm.metrics import WritingRmMetrics

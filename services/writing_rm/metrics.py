@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from rlmr.serving.metrics import SECONDS_BUCKETS
+from services.serving.metrics import SECONDS_BUCKETS
 
 _TOKENS = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)

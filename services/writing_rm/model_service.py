@@ -6,18 +6,18 @@ from typing import Any
 
 import structlog
 
-from rlmr.reward_model import ManifestError, RewardModelManifest, read_manifest, verify_files
-from rlmr.serving import ApiError
 from rlmr.wire import ModelIdentity, ScoreReply, ScoreRequest
+from services.serving import ApiError
 from services.writing_rm.batching import Scheduler
 from services.writing_rm.cache import ScoreCache
 from services.writing_rm.engines.base import Engine
 from services.writing_rm.engines.choose import make_engine
-from services.writing_rm.golden import GoldenCheck
 from services.writing_rm.metrics import WritingRmMetrics
+from services.writing_rm.model.golden_check import GoldenCheck
+from services.writing_rm.model.manifest import ManifestError, RewardModelManifest, read_manifest, verify_files
+from services.writing_rm.model.text_form import TextEncoder
 from services.writing_rm.scoring import Scorer
 from services.writing_rm.settings import WritingRmSettings
-from services.writing_rm.text_form import TextEncoder
 
 log = structlog.get_logger(__name__)
 

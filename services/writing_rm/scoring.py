@@ -5,12 +5,12 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from rlmr.reward_model import RewardModelManifest
 from rlmr.wire import ScoreResult, ScoreSample, Status
 from services.writing_rm.batching import Scheduler
 from services.writing_rm.engines.base import Failure, Text
 from services.writing_rm.metrics import Drift, WritingRmMetrics
-from services.writing_rm.text_form import TextEncoder, TextFormError
+from services.writing_rm.model.manifest import RewardModelManifest
+from services.writing_rm.model.text_form import TextEncoder, TextFormError
 
 
 class Scorer:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from rlmr.serving import ServiceSettings
+from services.serving import ServiceSettings
 
 EngineKind = Literal["torch", "sglang", "vllm"]
 

@@ -15,7 +15,7 @@ import httpx
 import yaml
 
 from tests.service_process import ServiceProcess
-from tests.verifier.scripted_judge import ScriptedJudge, verdict
+from tests.services.verifier.scripted_judge import ScriptedJudge, verdict
 
 NAMESPACE, RELEASE = "ns", "demo"
 

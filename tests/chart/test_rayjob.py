@@ -9,7 +9,7 @@ import yaml
 from deploy.render import ROOT, render
 from tests.chart import kubernetes_schemas
 from tests.chart.variants import VARIANTS
-from trainer.presets import load_preset
+from trainer.run.presets import load_preset
 
 JOB: dict[str, Any] = yaml.safe_load((ROOT / "deploy/k8s/examples/rayjob.yaml").read_text())
 

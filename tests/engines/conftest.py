@@ -39,7 +39,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def model_dir(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The story world's reward model where `make run` has built one, else a random one of the same architecture."""
-    from tests.writing_rm.conftest import reference_pairs
+    from tests.services.writing_rm.conftest import reference_pairs
 
     given = os.environ.get("RLMR_TEST_REWARD_MODEL")
     worlds = sorted((ROOT / ".cache" / "world").glob("*/**/reward_model.json"))

@@ -18,11 +18,11 @@ from typing import Any
 import httpx
 import pytest
 
-from rlmr.reward_model import read_manifest
+from services.writing_rm.model.manifest import read_manifest
 from tests.engines.engine_process import EngineProcess, free_port
 from tests.service_process import ServiceProcess
-from tests.verifier.test_judge_engine import write_model
-from tests.writing_rm.test_service import wait_ready
+from tests.services.verifier.test_judge_engine import write_model
+from tests.services.writing_rm.test_service import wait_ready
 
 pytest.importorskip("helm_python", reason="the tools of requirements/chart.txt are not installed (make test-chart)")
 pytest.importorskip("vllm", reason="vLLM is not installed")

@@ -10,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rlmr.reward_model import read_manifest
 from rlmr.wire import ScoreReply, ScoreSample
 from services.writing_rm.engines.torch_engine import TorchModel
-from services.writing_rm.text_form import TextEncoder
+from services.writing_rm.model.manifest import read_manifest
+from services.writing_rm.model.text_form import TextEncoder
 from tests.engines.engine_process import EngineProcess
 from tests.service_process import ServiceProcess
-from tests.writing_rm.conftest import reference_pairs
-from tests.writing_rm.test_service import wait_ready
+from tests.services.writing_rm.conftest import reference_pairs
+from tests.services.writing_rm.test_service import wait_ready
 
 
 def until_not_ready(url: str, patience: float = 60) -> None:

@@ -13,18 +13,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 from safetensors.torch import load_file, save_file
 
-from rlmr.reward_model import read_manifest, sha256_of, write_manifest
 from rlmr.wire import ScoreReply
 from services.writing_rm.engines.base import Failure, Outcome, Text
 from services.writing_rm.engines.protocols import Sglang
 from services.writing_rm.engines.server import EngineServer, Watch
-from services.writing_rm.golden import GoldenCheck
 from services.writing_rm.metrics import WritingRmMetrics
-from services.writing_rm.text_form import TextEncoder
+from services.writing_rm.model.golden_check import GoldenCheck
+from services.writing_rm.model.manifest import read_manifest, sha256_of, write_manifest
+from services.writing_rm.model.text_form import TextEncoder
 from tests.engines.conftest import make_engine
 from tests.engines.engine_process import EngineProcess
 from tests.service_process import ServiceProcess
-from tests.writing_rm.test_service import wait_ready
+from tests.services.writing_rm.test_service import wait_ready
 from trainer.reward_model.export import export_reward_model
 
 KEY = "engine-key"
@@ -33,7 +33,7 @@ KEY = "engine-key"
 @pytest.fixture(scope="module")
 def random_model(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """512 tokens of context: small enough to overflow."""
-    from tests.writing_rm.conftest import reference_pairs
+    from tests.services.writing_rm.conftest import reference_pairs
 
     out = tmp_path_factory.mktemp("traps") / "model"
     export_reward_model(checkpoint, out, name="random", reference=reference_pairs())

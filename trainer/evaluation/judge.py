@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.evaluation.sample import Sampled
-from trainer.group_reward import GroupReward, GroupRewardClient, RewardSettings
+from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
 
 
 class EvaluationFailed(RuntimeError):
@@ -28,7 +28,7 @@ def judge(
     settings: RewardSettings,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Judged:
-    """`prompts` as of trainer.prompts.read_prompts, one Sampled each."""
+    """`prompts` as of trainer.data.prompts.read_prompts, one Sampled each."""
     groups = asyncio.run(_ask(prompts, sampled, settings, on_progress))
     rows, failures = [], 0
     for prompt, drawn, group in zip(prompts, sampled, groups, strict=True):

@@ -9,7 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from trainer.ledger import Ledger
+from trainer.run.ledger import Ledger
 
 INK, GOOD, BAD, QUIET = "#22313f", "#1b7f5c", "#b5462f", "#8794a0"
 plt.rcParams.update(

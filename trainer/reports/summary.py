@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from trainer.ledger import Ledger
-from trainer.presets import Preset
+from trainer.run.ledger import Ledger
+from trainer.run.presets import Preset
 
 
 def summarise_run(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import aiohttp
 
-from rlmr.reward_model import RewardModelManifest, read_manifest, verify_files
 from services.writing_rm.engines.base import Outcome, Text
 from services.writing_rm.engines.protocols import PROTOCOLS, EngineMisconfigured
-from services.writing_rm.golden import GoldenCheck
-from services.writing_rm.text_form import TextEncoder
-from trainer.reward_model.golden import score_alone
+from services.writing_rm.model.golden_check import GoldenCheck
+from services.writing_rm.model.golden_texts import score_alone
+from services.writing_rm.model.manifest import RewardModelManifest, read_manifest, verify_files
+from services.writing_rm.model.text_form import TextEncoder
 
 EXACT, ENGINE = 1e-3, 1e-2
 """Allowed deviation in standard deviations: in process at float32, and of an engine over HTTP."""

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from rlmr.reward_model import (
+from services.writing_rm.model.golden_texts import Pair, golden_texts
+from services.writing_rm.model.manifest import (
     RewardModelManifest,
     Standardisation,
     TextForm,
@@ -17,9 +18,8 @@ from rlmr.reward_model import (
     sha256_of,
     write_manifest,
 )
-from services.writing_rm.text_form import TextEncoder
+from services.writing_rm.model.text_form import TextEncoder
 from trainer.reward_model.checkpoint import ARCHITECTURES, ExportError, copy_weights, read_config, rewrite_config
-from trainer.reward_model.golden import Pair, golden_texts
 
 # Everything else in the directory (notes, licences) may change without changing a score.
 _SCORING_FILES = (

@@ -56,7 +56,7 @@ def train_reward_model(
         "ds.zero_stage": 0,
         "ds.attn_implementation": "eager",
     }
-    command = [sys.executable, "-m", "trainer.openrlhf_cli", "openrlhf.cli.train_rm"]
+    command = [sys.executable, "-m", "trainer.grpo.launch", "openrlhf.cli.train_rm"]
     command += [part for name, value in flags.items() for part in (f"--{name}", str(value))]
     command += ["--data.apply_chat_template", "--model.compute_fp32_loss_enable"]
     _run(command, work / "train_rm.log", progress)
@@ -65,9 +65,9 @@ def train_reward_model(
 
 def raw_scores(folder: Path, texts: Sequence[tuple[str, str]]) -> list[float]:
     """Raw scores of (prompt, response) pairs by an exported reward model, read as the service reads them."""
-    from rlmr.reward_model import read_manifest
     from services.writing_rm.engines.torch_engine import TorchModel
-    from services.writing_rm.text_form import TextEncoder
+    from services.writing_rm.model.manifest import read_manifest
+    from services.writing_rm.model.text_form import TextEncoder
 
     encoder = TextEncoder.from_directory(folder, read_manifest(folder).text_form)
     model = TorchModel.load(folder, dtype="float32", device="cpu", max_batch_tokens=4096)

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from services.writing_rm.engines.base import Engine
-from services.writing_rm.golden import GoldenCheck
 from services.writing_rm.metrics import WritingRmMetrics
+from services.writing_rm.model.golden_check import GoldenCheck
 from services.writing_rm.settings import WritingRmSettings
 
 # How often an OpenMP thread looks before it sleeps while it waits for the others: some 40 us, about what waking it costs.

@@ -10,8 +10,8 @@ from rlmr.wire import Status
 from services.writing_rm.engines.base import Failure, Outcome, Text
 from services.writing_rm.engines.protocols import PROTOCOLS
 from services.writing_rm.engines.server import EngineServer, ServerFailed, Watch
-from services.writing_rm.golden import GoldenCheck
 from services.writing_rm.metrics import WritingRmMetrics
+from services.writing_rm.model.golden_check import GoldenCheck
 from services.writing_rm.settings import WritingRmSettings
 
 # A server may hold this many times its fair share of texts before a group goes elsewhere, away from its cached prompt.

@@ -12,8 +12,8 @@ import structlog
 from rlmr.wire import Status
 from services.writing_rm.engines.base import Failure, Outcome, Text
 from services.writing_rm.engines.protocols import EngineMisconfigured, EngineProtocol, ServerInfo
-from services.writing_rm.golden import GoldenCheck
 from services.writing_rm.metrics import WritingRmMetrics
+from services.writing_rm.model.golden_check import GoldenCheck
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,100 @@
+"""The `rlmr` command: names every command group and loads one only when it is called.
+
+The groups live on the floors above (services/commands, services/verifier/commands, trainer/commands); here they are strings, so
+that this floor imports nothing above it, `rlmr --help` is instant, and an install without an extra says which one a command needs.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import typer
+
+from rlmr import __version__
+
+
+@dataclass(frozen=True)
+class CommandGroup:
+    target: str
+    """module:attribute of a typer.Typer, or of the function of a single command."""
+    extra: str | None
+    """What `pip install "rlmr[EXTRA]"` adds for it; "" = nothing; None = the first argument names it (a service is its own extra)."""
+    help: str
+
+
+GROUPS = {
+    "serve": CommandGroup("services.commands.serve:serve", None, "Start one of the three services, or all of them."),
+    "doctor": CommandGroup("services.commands.doctor:doctor", "", "Check running services and say what to do."),
+    "constraints": CommandGroup(
+        "services.verifier.commands.constraints:app", "verifier", "List, explain and try the rule checkers."
+    ),
+    "attack": CommandGroup(
+        "services.verifier.commands.attack:attack", "", "Try to talk a live verifier or judge round."
+    ),
+    "train": CommandGroup(
+        "trainer.commands.train:train", "trainer", "Run a preset: evaluate, train, evaluate, report."
+    ),
+    "compare": CommandGroup("trainer.commands.compare:compare", "trainer", "Finished runs side by side."),
+    "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: export, check, calibrate."),
+    "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),
+    "world": CommandGroup("trainer.commands.world:app", "trainer", "The embedded story world."),
+}
+
+app = typer.Typer(
+    name="rlmr",
+    help="RLMR: reward services and GRPO trainer for writing under constraints.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rlmr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """RLMR: reward services and GRPO trainer for writing under constraints."""
+
+
+def _pass_on(name: str, group: CommandGroup) -> Callable[[typer.Context], None]:
+    def run(context: typer.Context) -> None:
+        arguments = list(context.args)
+        try:
+            _load(name, group)(args=arguments, prog_name=f"rlmr {name}")
+        except ModuleNotFoundError as exc:
+            extra = group.extra if group.extra is not None else next((a for a in arguments if a[:1] != "-"), "serve")
+            what = f"rlmr[{extra}]" if extra else "rlmr"
+            typer.echo(f'error: `rlmr {name}` needs {exc.name}, which is not installed: pip install "{what}"', err=True)
+            raise typer.Exit(2) from exc
+
+    return run
+
+
+def _load(name: str, group: CommandGroup) -> typer.Typer:
+    module, _, attribute = group.target.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        return found
+    alone = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
+    alone.command(name)(found)
+    return alone
+
+
+for _name, _group in GROUPS.items():
+    _needs = f" (extra: {_group.extra})" if _group.extra else ""
+    app.command(
+        _name,
+        help=_group.help + _needs,
+        add_help_option=False,  # --help, too, is the group's own to answer
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False},
+    )(_pass_on(_name, _group))
+
+
+def main() -> None:
+    app()

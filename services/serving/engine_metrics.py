@@ -1,0 +1,32 @@
+"""GET /metrics/engine: the metrics page of an engine in the same pod, which listens on localhost where Prometheus cannot come."""
+
+from urllib.parse import urlsplit
+
+import aiohttp
+from fastapi import APIRouter
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from services.serving.errors import ApiError
+
+_LOCAL = {"127.0.0.1", "localhost", "::1"}
+
+
+def add_engine_metrics(router: APIRouter, url: str | None) -> None:
+    """Adds the route if the engine at `url` (any path of it) is on this host; one elsewhere is scraped where it is."""
+    parts = urlsplit(url or "")
+    if parts.hostname not in _LOCAL:
+        return
+    page = f"{parts.scheme}://{parts.netloc}/metrics"
+
+    @router.get("/metrics/engine", tags=["probes"], summary="The engine's own metrics, unchanged; 503 while it is away")
+    async def engine_metrics() -> Response:
+        timeout = aiohttp.ClientTimeout(total=5)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(page) as reply:
+                text = await reply.read()
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise ApiError(503, "engine_away", f"{page}: {exc or type(exc).__name__}") from exc
+        if reply.status != 200:
+            raise ApiError(503, "engine_away", f"{page}: HTTP {reply.status} (sglang needs --enable-metrics)")
+        return Response(text, media_type=CONTENT_TYPE_LATEST)

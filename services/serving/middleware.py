@@ -1,0 +1,125 @@
+"""One pure ASGI layer round every service: request id, bearer key, body limit, metrics, access log."""
+
+import hmac
+import random
+import re
+import time
+import uuid
+
+import structlog
+from fastapi import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.serving.errors import error_response
+from services.serving.metrics import HttpMetrics
+from services.serving.settings import ServiceSettings
+
+log = structlog.get_logger("rlmr.access")
+
+# Probes and metrics are read by kubelet and Prometheus, which hold no key. They tell nothing about anyone's text.
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/metrics/engine"})
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+class BodyTooLarge(HTTPException):
+    """An HTTPException, because FastAPI turns every other exception while it reads a body into a 400."""
+
+    def __init__(self, max_body: int) -> None:
+        super().__init__(413, _too_large(max_body), headers={"Connection": "close"})
+
+
+def _too_large(max_body: int) -> str:
+    return f"body larger than {max_body} bytes: send fewer samples per request or raise MAX_BODY_BYTES"
+
+
+class ServiceLayer:
+    def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: HttpMetrics, routes: frozenset[str]) -> None:
+        self.app, self.metrics, self.routes = app, metrics, routes
+        self.max_body, self.max_concurrency, self.at_work = settings.max_body_bytes, settings.max_concurrency, 0
+        self.reconnect_share = 1 / settings.reconnect_every if settings.reconnect_every else 0.0
+        self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope["rlmr_request_id"] = request_id
+        path: str = scope["path"]
+        # Unknown paths share one label: a scanner must not blow up the number of series.
+        route = path if path in self.routes else "other"
+        started, code = time.perf_counter(), 500
+
+        async def send_marked(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                # Sends keep-alive clients to another pod: all of them while draining, one now and then otherwise.
+                if scope["app"].state.draining or random.random() < self.reconnect_share:
+                    message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        with self.metrics.in_flight.track_inprogress():
+            refusal = self._refuse(headers, path, request_id)
+            try:
+                if refusal is not None:
+                    await refusal(scope, receive, send_marked)
+                elif path in OPEN_PATHS:
+                    await self.app(scope, receive, send_marked)
+                else:
+                    await self._counted(scope, receive, send_marked, request_id)
+            finally:
+                seconds = time.perf_counter() - started
+                self.metrics.requests.labels(route, scope["method"], str(code)).inc()
+                self.metrics.seconds.labels(route).observe(seconds)
+                if path not in OPEN_PATHS:
+                    log.info(
+                        "request",
+                        method=scope["method"],
+                        path=path,
+                        code=code,
+                        ms=round(seconds * 1e3, 2),
+                        request_id=request_id,
+                    )
+
+    def _refuse(self, headers: dict[bytes, bytes], path: str, request_id: str) -> ASGIApp | None:
+        if self.key is not None and path not in OPEN_PATHS:
+            scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(key.strip(), self.key):
+                message = "missing or wrong key: send `Authorization: Bearer <RLMR_API_KEY>`"
+                return error_response(request_id, 401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.max_body:
+            return error_response(
+                request_id, 413, "too_large", _too_large(self.max_body), headers={"Connection": "close"}
+            )
+        return None
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        """Refuses requests over the concurrency limit before their bodies are read, and bodies over the size limit as they
+        arrive: Content-Length may be absent (chunked) or a lie."""
+        if self.at_work >= self.max_concurrency:
+            message = f"{self.at_work} requests are being worked on, the limit: come back later or add replicas"
+            await error_response(request_id, 429, "overloaded", message, headers={"Retry-After": "1"})(
+                scope, receive, send
+            )
+            return
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                if seen > self.max_body:
+                    raise BodyTooLarge(self.max_body)
+            return message
+
+        self.at_work += 1
+        try:
+            await self.app(scope, limited, send)
+        finally:
+            self.at_work -= 1

@@ -1,0 +1,1 @@
+"""Commands that use the checkers: constraints, attack. Loaded by name from rlmr/cli.py."""

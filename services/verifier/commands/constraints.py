@@ -1,0 +1,79 @@
+"""`rlmr constraints`: the rule checkers, without a service."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="constraints", help="List, explain and try the rule checkers.", no_args_is_help=True, add_completion=False
+)
+
+
+@app.command("list")
+def list_all(family: str = typer.Argument("", help="Only ids that begin with this.")) -> None:
+    """Every id, with what it checks."""
+    from services.verifier.constraints import registry
+
+    found = [c for c in sorted(registry.values(), key=lambda c: c.id) if c.id.startswith(family)]
+    if not found:
+        _fail(f"no id begins with {family!r}")
+    width = max(len(c.id) for c in found)
+    for c in found:
+        typer.echo(f"{c.id:<{width}}  {c.summary}")
+
+
+@app.command()
+def show(
+    id: str = typer.Argument(help="A constraint id."),
+    kwargs: str = typer.Option("", help="Kwargs as JSON: prints the constraint as an instruction."),
+) -> None:
+    """What one constraint checks, its kwargs, and how it reads as an instruction."""
+    from services.verifier.constraints import ConstraintError, prepare, registry
+    from services.verifier.constraints.registry import allowed_kwargs, unknown_id
+
+    if id not in registry:
+        _fail(unknown_id(id))
+    found = registry[id]
+    typer.echo(f"{found.id} (version {found.version})\n{found.summary}\nkwargs: {allowed_kwargs(found)}")
+    if kwargs:
+        try:
+            typer.echo(f"instruction: {prepare(id, _object(kwargs)).describe()}")
+        except ConstraintError as error:
+            _fail(str(error))
+
+
+@app.command()
+def check(
+    id: str = typer.Argument(help="A constraint id."),
+    response: Path = typer.Argument(help="File with the response; - reads standard input.", allow_dash=True),
+    kwargs: str = typer.Option("{}", help="Kwargs as JSON."),
+    loose: bool = typer.Option(False, help="IFEval's loose mode."),
+) -> None:
+    """Check one response. Exit code 0: passed, 1: violated, 2: the constraint is wrong."""
+    from services.verifier.constraints import ConstraintError
+    from services.verifier.constraints import check as check_response
+
+    raw = typer.get_text_stream("stdin").read() if str(response) == "-" else response.read_text(encoding="utf-8")
+    try:
+        verdict = check_response(id, _object(kwargs), "", raw, "loose" if loose else "strict")
+    except ConstraintError as error:
+        _fail(str(error))
+    typer.echo(f"{'passed' if verdict.passed else 'violated'}: {verdict.reason}")
+    raise typer.Exit(0 if verdict.passed else 1)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        _fail(f"--kwargs is not JSON: {error}")
+    if not isinstance(value, dict):
+        _fail("--kwargs must be a JSON object")
+    return value
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,222 @@
+"""Invariants of every strategy over random groups: 13,000 groups each, 104,000 in all, and counted."""
+
+import math
+import random
+from collections.abc import Callable
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from services.aggregator.mixing import MAX_REWARD, STRATEGIES, AllViolate, Mixed, Samples, bind
+from tests.services.aggregator.groups import groups
+
+EXAMPLES, BATCH = 260, 50
+
+
+def params_of(name: str, seed: int) -> dict[str, object]:
+    rng = random.Random(seed)
+    magnitude = rng.choice((0.0, 1e-12, 1e-3, 0.5, 1.0, 1.0, 7.0, 1e6))
+    known: dict[str, dict[str, object]] = {
+        "linear": {"weight": magnitude},
+        "rlmr": {"gamma": magnitude},
+        "threshold_gate": {"alpha": magnitude - 0.5},
+        "corpo": {"r_min": magnitude - 0.5},
+        "mean_advantage": {"reduce": rng.choice(("mean", "sum"))},
+    }
+    return known.get(name, {})
+
+
+def mean_of(values: list[float]) -> Fraction:
+    return sum(map(Fraction, values), Fraction(0)) / len(values)
+
+
+def check_quality_only(samples: Samples, mixed: Mixed, params: dict) -> None:
+    assert mixed.rewards == list(samples.writing)
+
+
+def check_verify_only(samples: Samples, mixed: Mixed, params: dict) -> None:
+    mean = mean_of(mixed.rewards)
+    for reward, violates in zip(mixed.rewards, samples.violated, strict=True):
+        assert reward == (0.0 if violates else 1.0)
+        if 0 < samples.k < samples.n:
+            assert (Fraction(reward) < mean) == violates
+
+
+def check_linear(samples: Samples, mixed: Mixed, params: dict) -> None:
+    w = params["weight"]
+    for reward, r, violates in zip(mixed.rewards, samples.writing, samples.violated, strict=True):
+        assert reward == (r if violates else r + w)
+
+
+def check_product(samples: Samples, mixed: Mixed, params: dict) -> None:
+    for i, reward in enumerate(mixed.rewards):
+        assert 0.0 <= reward <= 1.0
+        assert (reward == 1.0) == (not samples.violated[i])
+        if not samples.judge_passed[i]:
+            assert reward == 0.0
+        else:
+            assert reward == samples.rule_share[i]
+
+
+def check_threshold_gate(samples: Samples, mixed: Mixed, params: dict) -> None:
+    for reward, r, violates in zip(mixed.rewards, samples.writing, samples.violated, strict=True):
+        assert reward == (0.0 if violates else 2.0 if r > params["alpha"] else 0.5)
+
+
+def check_mean_advantage(samples: Samples, mixed: Mixed, params: dict) -> None:
+    n = samples.n
+    assert abs(math.fsum(mixed.rewards)) <= 1e-9 * n
+    bound = 2 * math.sqrt(n) / (2 if params["reduce"] == "mean" else 1)
+    assert all(abs(reward) <= bound for reward in mixed.rewards)
+    # Better writing and no more violations never pays less, up to rounding.
+    for i in range(n):
+        for j in range(n):
+            if samples.writing[i] > samples.writing[j] and samples.violated[i] <= samples.violated[j]:
+                assert mixed.rewards[i] >= mixed.rewards[j] - 1e-12 * bound
+    if len(set(samples.writing)) == 1 and len(set(samples.violated)) == 1:
+        assert mixed.rewards == [0.0] * n
+
+
+def check_corpo(samples: Samples, mixed: Mixed, params: dict) -> None:
+    for reward, r, violates in zip(mixed.rewards, samples.writing, samples.violated, strict=True):
+        if violates or r < params["r_min"]:
+            assert reward <= 0  # also when all fail
+
+
+def check_rlmr(samples: Samples, mixed: Mixed, params: dict) -> None:
+    gamma, n, k = params["gamma"], samples.n, samples.k
+    assert mixed.delta is not None and mixed.delta >= 0
+    for reward, r, violates in zip(mixed.rewards, samples.writing, samples.violated, strict=True):
+        assert reward == (r - mixed.delta if violates else r)  # one penalty, for violators only
+    if k == 0:
+        assert mixed.delta == 0
+        return
+    mean = mean_of(mixed.rewards)
+    as_floats = sum(mixed.rewards) / n - gamma
+    for reward, violates in zip(mixed.rewards, samples.violated, strict=True):
+        if violates:
+            assert Fraction(reward) <= mean - Fraction(gamma)
+            assert reward <= as_floats
+    # No larger than the equation says, but for what float32 cannot resolve and the last place of delta itself.
+    best = max(Fraction(r) for r, v in zip(samples.writing, samples.violated, strict=True) if v)
+    exact = max(Fraction(0), (n * best + n * Fraction(gamma) - sum(map(Fraction, samples.writing))) / (n - k))
+    magnitude = max(map(abs, mixed.rewards))
+    resolution = Fraction(2.0**-24 * (4 * n + 20) * magnitude + 2.0**-99) * n / (n - k)
+    resolution += 4 * Fraction(math.ulp(mixed.delta))
+    assert exact <= Fraction(mixed.delta) <= exact + resolution
+
+
+CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
+    "quality_only": check_quality_only,
+    "verify_only": check_verify_only,
+    "linear": check_linear,
+    "product": check_product,
+    "threshold_gate": check_threshold_gate,
+    "mean_advantage": check_mean_advantage,
+    "corpo": check_corpo,
+    "rlmr": check_rlmr,
+}
+
+
+def test_every_strategy_has_its_invariants_checked() -> None:
+    assert set(CHECKS) == set(STRATEGIES)
+    assert len(CHECKS) * EXAMPLES * BATCH >= 100_000
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_invariants(name: str) -> None:
+    seen = 0
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.integers(0, 2**63))
+    def over_random_groups(seed: int) -> None:
+        nonlocal seen
+        params = params_of(name, seed)
+        bound = bind(name, params)
+        for samples in groups(seed, BATCH):
+            seen += 1
+            if STRATEGIES[name].drops_all_violate and samples.k == samples.n:
+                with pytest.raises(AllViolate):
+                    bound(samples)
+                continue
+            mixed = bound(samples)
+            assert len(mixed.rewards) == samples.n
+            assert all(math.isfinite(reward) for reward in mixed.rewards)
+            assert (mixed.delta is not None) == (name == "rlmr")
+            CHECKS[name](samples, mixed, params)
+
+    over_random_groups()
+    assert seen >= EXAMPLES * BATCH
+
+
+@pytest.mark.parametrize("name", [n for n, s in STRATEGIES.items() if s.per_sample])
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**63))
+def test_a_per_sample_strategy_does_not_look_at_siblings(name: str, seed: int) -> None:
+    bound = bind(name, params_of(name, seed))
+    for samples in groups(seed, 5):
+        alone = [
+            bound(
+                Samples(
+                    writing=[samples.writing[i]],
+                    violated=[samples.violated[i]],
+                    rule_share=[samples.rule_share[i]],
+                    judge_passed=[samples.judge_passed[i]],
+                )
+            ).rewards[0]
+            for i in range(samples.n)
+        ]
+        assert bound(samples).rewards == alone
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**63))
+def test_order_of_samples_does_not_matter(name: str, seed: int) -> None:
+    bound = bind(name, params_of(name, seed))
+    for samples in groups(seed, 5):
+        if samples.k == samples.n:
+            continue
+        order = list(range(samples.n))
+        random.Random(seed).shuffle(order)
+        shuffled = Samples(
+            writing=[samples.writing[i] for i in order],
+            violated=[samples.violated[i] for i in order],
+            rule_share=[samples.rule_share[i] for i in order],
+            judge_passed=[samples.judge_passed[i] for i in order],
+            group_size=samples.group_size,
+        )
+        assert bound(shuffled).rewards == [bound(samples).rewards[i] for i in order]
+
+
+finite = st.floats(min_value=-MAX_REWARD, max_value=MAX_REWARD, allow_nan=False)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    st.lists(st.tuples(finite, st.booleans()), min_size=2, max_size=12),
+    st.one_of(st.just(0.0), st.just(1.0), st.floats(0, 1e6)),
+)
+@example([(5.0, True), (0.0, False), (10.0, False), (10.0, False)], 0.0)
+@example([(-5e-324, True), (5e-324, False)], 0.0)
+@example([(MAX_REWARD, True), (-MAX_REWARD, False)], 1.0)
+def test_rlmr_on_values_that_hypothesis_thinks_up(pairs: list[tuple[float, bool]], gamma: float) -> None:
+    samples = Samples(writing=[r for r, _ in pairs], violated=[v for _, v in pairs])
+    if samples.k == samples.n:
+        with pytest.raises(AllViolate):
+            bind("rlmr", {"gamma": gamma})(samples)
+        return
+    check_rlmr(samples, bind("rlmr", {"gamma": gamma})(samples), {"gamma": gamma})
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(-50, 50), st.booleans()), min_size=2, max_size=10), st.integers(-1000, 1000))
+def test_rlmr_does_not_depend_on_the_rewards_origin(pairs: list[tuple[int, bool]], shift: int) -> None:
+    violated = [v for _, v in pairs]
+    if all(violated):
+        return
+    here = bind("rlmr", {})(Samples(writing=[float(r) for r, _ in pairs], violated=violated))
+    there = bind("rlmr", {})(Samples(writing=[float(r + shift) for r, _ in pairs], violated=violated))
+    assert there.delta == pytest.approx(here.delta, rel=1e-9, abs=1e-9)

@@ -1,0 +1,158 @@
+"""Sibling bookkeeping of the OpenRLHF agent. Generation is played by a stub here; test_openrlhf_run.py runs the real engine."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("openrlhf", reason="the trainer's environment is not installed")
+
+from tests.trainer.grpo.faulty_aggregator import FaultyAggregator, serving
+from trainer.grpo.agent import DROP, KEEP, AgentExecutor, sample_fields
+from trainer.grpo.group_reward import GroupReward
+
+LABEL = json.dumps({"prompt_id": "p1", "prompt": [{"role": "user", "content": "hi"}], "constraints": []})
+
+
+class Tokenizer:
+    """One token per character."""
+
+    def __call__(self, text: str, **kwargs: Any) -> dict[str, Any]:
+        return {"input_ids": torch.tensor([[ord(c) for c in text]])}
+
+    def decode(self, ids: list[int], **kwargs: Any) -> str:
+        return "".join(map(chr, ids))
+
+
+class Engine:
+    """Answers `r<i>` to the i-th call, slower the earlier it was asked, so that the first sibling finishes last."""
+
+    def __init__(self, fail_on: int | None = None) -> None:
+        self.calls, self.fail_on = 0, fail_on
+
+    async def generate(self, tokens: list[int], params: Any, multi_modal_data: Any = None) -> Any:
+        call = self.calls
+        self.calls += 1
+        await asyncio.sleep(0.02 / (1 + call))
+        if call == self.fail_on:
+            raise RuntimeError("engine died")
+        text = f"r{call}"
+        output = SimpleNamespace(token_ids=[ord(c) for c in text], finish_reason="stop", logprobs=None)
+        return SimpleNamespace(outputs=[output])
+
+
+def params() -> Any:
+    return SimpleNamespace(max_tokens=8, logprobs=None)
+
+
+async def run_group(agent: AgentExecutor, n: int, engine: Engine, label: str = LABEL) -> list[Any]:
+    shared, tokenizer = params(), Tokenizer()
+    return await asyncio.gather(
+        *(agent.execute("prompt", label, shared, 64, tokenizer, engine) for _ in range(n)), return_exceptions=True
+    )
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.delenv("RLMR_RUN_DIR", raising=False)
+    monkeypatch.setenv("RLMR_REWARD_TIMEOUT", "2")
+    return monkeypatch
+
+
+async def test_n_is_learned_from_the_siblings(environment: pytest.MonkeyPatch) -> None:
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        agent = AgentExecutor()
+        four = await run_group(agent, 4, Engine())
+        two = await run_group(agent, 2, Engine())
+        await agent.client.close()
+    assert [len(c["body"]["groups"][0]["responses"]) for c in faulty.calls] == [4, 2]
+    # Each sibling gets the reward of its own response, in its own place, whoever finished first.
+    assert [o["reward"] for o in four] == [0.0, 1.0, 2.0, 3.0]
+    assert [o["scores"] for o in two] == [KEEP, KEEP]
+    assert faulty.calls[0]["body"]["groups"][0]["responses"] == ["r0", "r1", "r2", "r3"]
+    assert agent.groups == {}
+
+
+async def test_groups_of_the_same_prompt_do_not_mix(environment: pytest.MonkeyPatch) -> None:
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        agent = AgentExecutor()
+        await asyncio.gather(*(run_group(agent, 3, Engine()) for _ in range(5)))
+        await agent.client.close()
+    assert [len(c["body"]["groups"][0]["responses"]) for c in faulty.calls] == [3] * 5
+
+
+async def test_a_failed_reward_drops_the_group_and_raises_nothing(environment: pytest.MonkeyPatch) -> None:
+    faulty = FaultyAggregator("422")
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        agent = AgentExecutor()
+        outputs = await run_group(agent, 3, Engine())
+        await agent.client.close()
+    assert [o["scores"] for o in outputs] == [DROP] * 3
+
+
+async def test_a_failed_sibling_settles_the_whole_group(environment: pytest.MonkeyPatch) -> None:
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        agent = AgentExecutor()
+        outputs = await asyncio.wait_for(run_group(agent, 3, Engine(fail_on=1)), timeout=5)
+        await agent.client.close()
+    assert all(isinstance(o, RuntimeError) and "engine died" in str(o) for o in outputs)
+    assert faulty.calls == []
+    assert agent.groups == {}
+
+
+async def test_a_label_that_was_not_prepared_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RLMR_REWARD_URL", "http://127.0.0.1:9")
+    outputs = await run_group(AgentExecutor(), 2, Engine(), label='{"id": 1}')
+    assert all("prompt_id" in str(o) for o in outputs)
+
+
+def test_the_address_of_the_aggregator_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RLMR_REWARD_URL", raising=False)
+    with pytest.raises(RuntimeError, match="RLMR_REWARD_URL"):
+        AgentExecutor()
+
+
+def group(**changes: Any) -> GroupReward:
+    base: dict[str, Any] = {
+        "decision": "train",
+        "reason": None,
+        "rewards": [1.0, None, 0.0],
+        "valid": [True, False, True],
+        "writing": [1.0, None, 2.0],
+        "violated": [False, None, True],
+        "delta": 2.0,
+        "seconds": 0.1,
+        "attempts": 1,
+    }
+    return GroupReward(**{**base, **changes})
+
+
+def test_an_invalid_sample_gets_the_mean_of_its_valid_siblings() -> None:
+    fields = sample_fields(group(), 1)
+    assert fields["reward"] == 0.5
+    assert fields["extra_logs"]["valid"] == 0.0
+
+
+def test_every_sample_logs_the_same_keys() -> None:
+    keys = {frozenset(sample_fields(group(), i)["extra_logs"]) for i in range(3)}
+    assert len(keys) == 1
+
+
+def test_the_peers_vector_keeps_its_baseline() -> None:
+    """[1, 1, 0, 0] with the second invalid: centred advantages 2/3, 0, -1/3, -1/3 (facts of the field, not a zero reward)."""
+    dropped = group(
+        rewards=[1.0, None, 0.0, 0.0], valid=[True, False, True, True], writing=[1.0, None, 0, 0], violated=[False] * 4
+    )
+    rewards = [sample_fields(dropped, i)["reward"] for i in range(4)]
+    mean = sum(rewards) / 4
+    assert [r - mean for r in rewards] == pytest.approx([2 / 3, 0, -1 / 3, -1 / 3])

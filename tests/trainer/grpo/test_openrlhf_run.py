@@ -1,0 +1,170 @@
+"""A real OpenRLHF GRPO run: Ray, DeepSpeed, a vLLM engine, the three services over HTTP, with things going wrong on the way."""
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from tests.trainer.grpo.proxy import Proxy, running
+from trainer.data.prompts import prepare, read_prompts
+from trainer.evaluation.sample import sample
+from trainer.grpo.flags import openrlhf_flags
+from trainer.run.ledger import Ledger
+from trainer.run.local_services import local_services
+from trainer.run.presets import load_preset
+from trainer.run.training import train
+
+if TYPE_CHECKING:
+    from trainer.world.build import World
+
+pytestmark = [pytest.mark.openrlhf, pytest.mark.timeout(900)]
+
+TRAINED, N_TRAIN, N_EVAL = 40, 4, 2
+
+
+@dataclass
+class Run:
+    folder: Path
+    ledger: Ledger
+    world: "World"
+    refused: str
+    impossible: str
+    busy: str
+
+    def groups(self, prompt_id: str) -> list[dict[str, Any]]:
+        return [g for g in self.ledger.groups if g["prompt_id"] == prompt_id]
+
+
+def median_words(world: "World") -> int:
+    prompts = [row["prompt"] for row in read_prompts(world.prompts_eval)]
+    drawn = sample(str(world.policy), prompts, samples=4, temperature=1.0, max_new_tokens=72, seed=0)
+    return int(statistics.median(len(text.split()) for s in drawn for text in s.responses))
+
+
+@pytest.fixture(scope="module")
+def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """40 training prompts, 4 a step: one group is refused by the service, one cannot comply, one call is answered 503 first."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "logs").mkdir()
+    preset = load_preset(
+        "embedded",
+        [
+            "batch=4",
+            f"n={N_TRAIN}",
+            "steps=10",
+            "lr=2e-3",
+            "strategy.gamma=0.5",
+            "openrlhf.rollout.micro_batch_size=8",
+            "openrlhf.train.micro_batch_size=8",
+            "openrlhf.eval.steps=3",
+            f"openrlhf.eval.n_samples_per_prompt={N_EVAL}",
+            # Makes OpenRLHF compare its own log-probabilities with the rollout engine's: vllm_kl shows whether weights arrive.
+            "openrlhf.algo.advantage.is_correction_level=token",
+            "openrlhf.algo.advantage.is_correction_mode=clip",
+        ],
+    )
+    rows = read_prompts(small_world.prompts_train)[:TRAINED]
+    refused, impossible, busy = rows[0]["prompt_id"], rows[1]["prompt_id"], rows[2]["prompt_id"]
+    # A policy this young complies with little, and a large learning rate makes it forget to end. Half of what it writes has its own
+    # median of words or more, and when it forgets to end more does: no group is dropped for being all violators but the one meant.
+    half = [
+        {
+            "type": "length_constraints:number_words",
+            "kwargs": {"relation": "at least", "num_words": median_words(small_world)},
+        }
+    ]
+    for row in rows:
+        row["constraints"] = half
+    rows[1]["constraints"] = [{"type": "keywords:existence", "kwargs": {"keywords": ["xylophone"]}}]
+    prepare(rows, folder / "train.jsonl", split="train")
+    prepare(read_prompts(small_world.prompts_eval)[:5], folder / "eval.jsonl", split="eval")
+    flags = openrlhf_flags(
+        preset,
+        model=small_world.policy,
+        prompts=folder / "train.jsonl",
+        output=folder / "policy",
+        eval_prompts=folder / "eval.jsonl",
+    )
+    with (
+        local_services(small_world.writing_rm, folder / "logs") as url,
+        running(Proxy(url, refuse=frozenset({refused}), busy={busy})) as proxy,
+    ):
+        ledger = train(
+            flags,
+            folder,
+            reward_url=proxy.url,
+            strategy=preset.strategy,
+            prompts=TRAINED,
+            batch=preset.batch,
+            console=Console(quiet=True),
+        )
+    return Run(folder, ledger, small_world, refused, impossible, busy)
+
+
+def test_groups_were_rolled_out_rewarded_and_trained(run: Run) -> None:
+    assert len(run.ledger.updates) >= 5
+    assert run.ledger.trained() >= 20
+    kept = [g for g in run.ledger.training_groups if g["decision"] == "train"]
+    assert all(len(g["rewards"]) == N_TRAIN for g in kept)
+    assert all(isinstance(r, float) for g in kept for r in g["rewards"])
+    assert all(g["error"] is None for g in kept)
+
+
+def test_a_group_that_cannot_comply_is_dropped(run: Run) -> None:
+    (group,) = run.groups(run.impossible)
+    assert (group["decision"], group["reason"], group["violated"]) == ("drop", "all_violate", [True] * N_TRAIN)
+
+
+def test_a_failed_reward_call_drops_its_group_and_training_goes_on(run: Run) -> None:
+    (group,) = run.groups(run.refused)
+    assert (group["decision"], group["reason"], group["rewards"]) == ("drop", "unavailable", [None] * N_TRAIN)
+    assert "refused by the test" in group["error"]
+
+
+def test_a_busy_service_is_asked_again(run: Run) -> None:
+    (group,) = run.groups(run.busy)
+    assert group["attempts"] == 2
+    assert group["reason"] != "unavailable"
+
+
+def test_dropped_groups_were_not_trained_on(run: Run) -> None:
+    assert sum(a["samples"] for a in run.ledger.advantages) == run.ledger.trained() * N_TRAIN
+
+
+def test_no_violator_has_a_positive_advantage_in_openrlhf(run: Run) -> None:
+    assert sum(a["violators"] for a in run.ledger.advantages) > 0
+    assert run.ledger.violators_with_positive_advantage() == 0
+
+
+def test_evaluation_used_another_n(run: Run) -> None:
+    evaluated = [g for g in run.ledger.groups if g["split"] == "eval"]
+    assert len(evaluated) >= 5
+    assert {len(g["rewards"]) for g in evaluated} == {N_EVAL}
+
+
+def test_new_weights_reach_the_rollout_engine(run: Run) -> None:
+    """lr 2e-3 moves the policy far within five steps; an engine left behind would disagree with the trainer by orders more."""
+    kls = [abs(step["vllm_kl"]) for step in run.ledger.updates]
+    assert max(kls) < 5e-3, kls
+
+
+def test_the_saved_policy_loads_and_has_moved(run: Run) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    before = AutoModelForCausalLM.from_pretrained(run.world.policy).state_dict()
+    after = AutoModelForCausalLM.from_pretrained(run.folder / "policy").state_dict()
+    assert before.keys() == after.keys()
+    moved = max(float((before[k].float() - after[k].float()).abs().max()) for k in before)
+    assert moved > 1e-3
+    assert all(torch.isfinite(v).all() for v in after.values())
+
+
+def test_every_step_left_its_numbers(run: Run) -> None:
+    assert len(run.ledger.steps) == len(run.ledger.advantages)
+    assert {"policy_loss", "reward", "violated", "valid"} <= run.ledger.updates[-1].keys()
+    assert json.loads((run.folder / "command.json").read_text())[1:3] == ["-m", "trainer.grpo.launch"]

@@ -1,0 +1,1 @@
+"""Commands of the trainer: train, compare, rm, eval, world. Loaded by name from rlmr/cli.py."""

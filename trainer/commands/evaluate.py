@@ -1,0 +1,38 @@
+"""`rlmr eval`: benchmarks on responses that were generated before."""
+
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(name="eval", help="Evaluate responses on a benchmark.", no_args_is_help=True, add_completion=False)
+
+_DATA = typer.Option(help="The benchmark's own file: key, prompt, instruction_id_list, kwargs a line.", exists=True)
+_RESPONSES = typer.Option(help="JSONL with {key, response} a line.", exists=True)
+_OUTPUT = typer.Option(help="Where to write {key, strict: [...], loose: [...]} a line.")
+
+
+@app.command()
+def ifeval(data: Path = _DATA, responses: Path = _RESPONSES, output: Path = _OUTPUT) -> None:
+    """IFEval: verdict per instruction and the four accuracies."""
+    _instruction_following(data, responses, output)
+
+
+@app.command()
+def ifbench(data: Path = _DATA, responses: Path = _RESPONSES, output: Path = _OUTPUT) -> None:
+    """IFBench: verdict per instruction and the four accuracies (prompt loose is the one it reports)."""
+    _instruction_following(data, responses, output)
+
+
+def _instruction_following(data: Path, responses: Path, output: Path) -> None:
+    from trainer.evaluation.instruction_following import DataError, evaluate_files
+
+    try:
+        result, missing = evaluate_files(data, responses, output)
+    except DataError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    for name in ("prompt_strict", "prompt_loose", "instruction_strict", "instruction_loose"):
+        typer.echo(f"{name:<18} {getattr(result, name):7.2%}")
+    typer.echo(f"{result.prompts} prompts, {result.instructions} instructions -> {output}")
+    if missing:
+        typer.echo(f"warning: {len(missing)} prompts have no response and are not counted", err=True)

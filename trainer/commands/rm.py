@@ -1,0 +1,128 @@
+"""`rlmr rm`: make, check and calibrate the directory that the writing reward model service serves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+app = typer.Typer(
+    name="rm", help="Writing reward models: export, check, calibrate.", no_args_is_help=True, add_completion=False
+)
+
+_REFERENCE_HELP = (
+    "JSONL: {prompt, response} or {prompt, chosen, rejected} a line; prompts are strings or chat messages."
+)
+
+
+@app.command()
+def export(
+    checkpoint: Path = typer.Argument(help="What openrlhf.cli.train_rm wrote (--ckpt.output_dir)."),
+    out: Path = typer.Argument(help="The directory to make."),
+    name: str = typer.Option(help="Name of the model in every reply."),
+    reference: Path | None = typer.Option(None, help=_REFERENCE_HELP),
+    data_note: str = typer.Option("", help="What the preference data was."),
+    license: str = typer.Option("", help="Licence of the weights (SPDX)."),
+    max_tokens: int | None = typer.Option(None, help="train_rm's --data.max_len; default: the model's own limit."),
+    input_template: str | None = typer.Option(None, help="train_rm's --data.input_template, without a chat template."),
+    plain: bool = typer.Option(False, help="The model was trained without --data.apply_chat_template."),
+    overwrite: bool = typer.Option(False, help="Replace OUT if it exists."),
+) -> None:
+    """Turn a train_rm checkpoint into a directory for transformers, sglang, vLLM and this service."""
+    from trainer.reward_model.checkpoint import ExportError
+    from trainer.reward_model.export import export_reward_model
+
+    try:
+        manifest = export_reward_model(
+            checkpoint,
+            out,
+            name=name,
+            reference=read_reference(reference) if reference else None,
+            data_note=data_note,
+            license=license,
+            max_tokens=max_tokens,
+            chat_template=False if plain else None,
+            input_template=input_template,
+            overwrite=overwrite,
+        )
+    except ExportError as exc:
+        raise _failed(exc) from exc
+    constants = manifest.standardisation
+    typer.echo(f"{out}: {manifest.name} {manifest.revision}, mean {constants.mean:.4f}, std {constants.std:.4f}")
+
+
+@app.command()
+def calibrate(
+    directory: Path = typer.Argument(help="An exported reward model."),
+    reference: Path = typer.Option(help=_REFERENCE_HELP),
+) -> None:
+    """Measure mean, std and golden texts again on a reference set; the model gets a new revision."""
+    from services.writing_rm.model.manifest import ManifestError
+    from trainer.reward_model.checkpoint import ExportError
+    from trainer.reward_model.export import calibrate as measure
+
+    try:
+        manifest = measure(directory, read_reference(reference), source=f"rlmr rm calibrate, {reference.name}")
+    except (ExportError, ManifestError) as exc:
+        raise _failed(exc) from exc
+    constants = manifest.standardisation
+    typer.echo(
+        f"{directory}: revision {manifest.revision}, mean {constants.mean:.4f}, std {constants.std:.4f} "
+        f"over {constants.count} texts"
+    )
+
+
+@app.command()
+def check(
+    directory: Path = typer.Argument(help="An exported reward model."),
+    url: list[str] = typer.Option([], help="KIND=URL of something that serves it; KIND: sglang, vllm or service."),
+) -> None:
+    """Compare transformers, the in-process engine, and every server given, on the golden texts. Exits 1 if one is off."""
+    from services.writing_rm.model.manifest import ManifestError
+    from trainer.reward_model.check import check_model
+
+    try:
+        verdicts = check_model(directory, url)
+    except (ManifestError, ValueError) as exc:
+        raise _failed(exc) from exc
+    for verdict in verdicts:
+        typer.echo(
+            f"{'off' if verdict.problems else 'ok ':4}{verdict.what}: largest error {verdict.largest_error:.2g} std"
+        )
+        for problem in verdict.problems:
+            typer.echo(f"      {problem}")
+    if any(verdict.problems for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def read_reference(path: Path) -> list[Any]:
+    """(prompt, response) pairs of a JSONL file. Exits with the line number of the first bad line."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from rlmr.wire import Prompt
+
+    prompts: TypeAdapter[Any] = TypeAdapter(Prompt)
+    pairs = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            prompt = prompts.validate_python(row["prompt"])
+            responses = [row[key] for key in ("response", "chosen", "rejected") if key in row]
+            pairs += [(prompt, _response_text(response)) for response in responses]
+        except (ValueError, KeyError, TypeError, IndexError, ValidationError) as exc:
+            raise _failed(f"{path}:{number}: {type(exc).__name__}: {exc}") from exc
+        if not responses:
+            raise _failed(f"{path}:{number}: neither `response` nor `chosen` and `rejected`")
+    return pairs
+
+
+def _response_text(response: Any) -> str:
+    """A string, or OpenRLHF's form of a response: a list with one assistant message."""
+    return response if isinstance(response, str) else str(response[0]["content"])
+
+
+def _failed(why: Exception | str) -> typer.Exit:
+    typer.echo(f"error: {why}", err=True)
+    return typer.Exit(1)

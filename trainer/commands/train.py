@@ -1,0 +1,56 @@
+"""`rlmr train`: run a preset."""
+
+from pathlib import Path
+
+import typer
+
+
+def train(
+    preset: str = typer.Option("embedded", help="A preset (embedded, paper) or the path of a YAML file."),
+    changes: list[str] = typer.Option(
+        [], "--set", help="key=value, e.g. lr=1e-4, strategy.gamma=0.5, openrlhf.eval.steps=10."
+    ),
+    name: str | None = typer.Option(None, help="Name of the run's folder; default <preset>-<strategy>-seed<seed>."),
+    runs: Path = typer.Option(Path("runs"), help="Where runs are kept."),
+    show: bool = typer.Option(False, "--show", help="Print the OpenRLHF command of the preset and stop."),
+) -> None:
+    """Train a policy with OpenRLHF's GRPO against the reward services, evaluate it before and after, and write a report."""
+    import os
+    import signal
+    import sys
+
+    from rich.console import Console
+
+    # transformers' bars and notes would drown ours; warnings and errors stay.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # As Ctrl-C does: run every `finally`, so that no service and no Ray cluster is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    from trainer.data.prompts import PromptFileError
+    from trainer.evaluation.judge import EvaluationFailed
+    from trainer.grpo.flags import openrlhf_flags, to_arguments
+    from trainer.run.local_services import ServiceFailed
+    from trainer.run.presets import PresetError, load_preset
+    from trainer.run.training import TrainingFailed
+
+    console = Console()
+    try:
+        chosen = load_preset(preset, changes)
+        if show:
+            flags = openrlhf_flags(
+                chosen, model=chosen.model, prompts=Path("PROMPTS.jsonl"), output=Path("POLICY"), eval_prompts=None
+            )
+            typer.echo("python -m trainer.grpo.launch openrlhf.cli.train_ppo_ray " + " ".join(to_arguments(flags)))
+            return
+        from trainer.run.pipeline import run_preset
+
+        run = run_preset(chosen, runs, console, name=name)
+    except (PresetError, PromptFileError, ServiceFailed, TrainingFailed, EvaluationFailed) as exc:
+        console.print(f"[red]error:[/red] {exc}", markup=True, highlight=False)
+        raise typer.Exit(1) from exc
+    import json
+
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    console.print_json(json.dumps({k: v for k, v in summary.items() if k != "wall_seconds_by_stage"}))
+    console.print(f"report: {run / 'report.html'}", highlight=False)

@@ -1,0 +1,10 @@
+"""Inside and around OpenRLHF: what of ours runs in its processes, and how it is started.
+
+agent.py         OpenRLHF's group agent: the n siblings of a prompt become one POST /reward
+group_reward.py  that request, and what comes of it when it fails
+guarantee.py     flags that would break RLMR's promise
+flags.py         a preset as OpenRLHF's flags
+launch.py        `python -m trainer.grpo.launch openrlhf.cli.train_ppo_ray ...`
+recorder.py      writes down the advantages that OpenRLHF computed
+cpu_runtime/     stand-ins for what only CUDA offers
+"""

@@ -1,0 +1,200 @@
+"""`rlmr train`: prepare, serve, evaluate, train, evaluate, report. One run is one folder, runs/<name>/."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from trainer.data.prompts import prepare, read_prompts
+from trainer.evaluation.judge import Judged, judge, summarise
+from trainer.evaluation.sample import sample
+from trainer.grpo.flags import openrlhf_flags
+from trainer.grpo.group_reward import RewardSettings
+from trainer.grpo.guarantee import violations
+from trainer.reports.page import write_report
+from trainer.reports.plots import draw_all
+from trainer.reports.summary import summarise_run, write_json, write_metrics
+from trainer.run.local_services import local_services
+from trainer.run.presets import Preset, PresetError
+from trainer.run.training import train
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run works on: a policy, a reward model for local services, prompts."""
+
+    model: Path | str
+    writing_rm: Path | None
+    prompts: list[dict[str, Any]]
+    eval_prompts: list[dict[str, Any]]
+    in_world: bool
+
+
+def run_preset(preset: Preset, runs: Path, console: Console, *, name: str | None = None) -> Path:
+    """Runs the preset and returns the run's folder. Raises PresetError before anything is started if the preset cannot work."""
+    run = runs / (name or f"{preset.name}-{preset.strategy['name']}-seed{preset.seed}")
+    _check(preset, run)
+    stages = Stages(console)
+    with stages("prepare"):
+        material = _material(preset, console)
+        _clear(run)
+        prompts_file, eval_file = run / "prompts_train.jsonl", run / "prompts_eval.jsonl"
+        drawn = prepare(
+            material.prompts, prompts_file, split="train", count=preset.steps * preset.batch, seed=preset.seed
+        )
+        held_out = material.eval_prompts[: preset.eval.prompts]
+        prepare(held_out, eval_file, split="eval")
+        flags = openrlhf_flags(
+            preset,
+            model=material.model,
+            prompts=prompts_file,
+            output=run / "policy",
+            eval_prompts=eval_file if held_out else None,
+        )
+    with ExitStack() as stack:
+        with stages("services"):
+            url = preset.reward_url or stack.enter_context(local_services(_writing_rm(preset, material), run / "logs"))
+        # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
+        settings = RewardSettings.from_environment(url=url, strategy={"name": "rlmr"})
+        with stages("evaluate before"):
+            before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
+        with stages("train"):
+            ledger = train(
+                flags, run, reward_url=url, strategy=preset.strategy, prompts=drawn, batch=preset.batch, console=console
+            )
+        with stages("evaluate after"):
+            after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")
+    with stages("report"):
+        quality = _quality(material)
+        means = [summarise(j, quality) if j else None for j in (before, after)]
+        summary = summarise_run(preset, ledger, wall_seconds=stages.seconds, before=means[0], after=means[1])
+        write_json(run / "summary.json", summary)
+        write_metrics(ledger, run / "metrics.jsonl")
+        plots = draw_all(ledger, means[0], means[1], run / "plots")
+        settings_shown = {"preset": preset.model_dump(mode="json"), "openrlhf": flags}
+        write_report(run / "report.html", summary, plots, _examples(before, after), settings_shown)
+    return run
+
+
+def _check(preset: Preset, run: Path) -> None:
+    flags = openrlhf_flags(preset, model=preset.model, prompts=run, output=run / "policy", eval_prompts=None)
+    broken = violations(preset.strategy["name"], flags)
+    if broken:
+        raise PresetError(
+            f"these settings break the guarantee of strategy {preset.strategy['name']} that no violator has a positive advantage:\n- "
+            + "\n- ".join(broken)
+        )
+    if (preset.services == "external") != bool(preset.reward_url):
+        raise PresetError(
+            "services: external goes with the aggregator's address (--set reward_url=http://HOST:8000), services: local without one"
+        )
+    if preset.prompts is None:
+        raise PresetError(
+            "prompts is not set: --set prompts=FILE.jsonl (rows of {input, label: {prompt_id, constraints}})"
+        )
+    if "name" not in preset.strategy:
+        raise PresetError("strategy needs a name: --set strategy=rlmr")
+
+
+def _material(preset: Preset, console: Console) -> Material:
+    in_world = "world" in (preset.model, preset.prompts, preset.eval_prompts)
+    world = None
+    if in_world:
+        from trainer.world.build import build_world
+
+        world = build_world(seed=preset.seed, console=console)
+
+    def rows(name: str | None, of_world: str) -> list[dict[str, Any]]:
+        if name is None:
+            return []
+        return read_prompts(getattr(world, of_world) if name == "world" else Path(name))
+
+    return Material(
+        model=world.policy if world and preset.model == "world" else preset.model,
+        writing_rm=world.writing_rm if world else None,
+        prompts=rows(preset.prompts, "prompts_train"),
+        eval_prompts=rows(preset.eval_prompts, "prompts_eval"),
+        in_world=in_world,
+    )
+
+
+def _writing_rm(preset: Preset, material: Material) -> Path:
+    folder = Path(preset.writing_rm_dir) if preset.writing_rm_dir else material.writing_rm
+    if folder is None:
+        raise PresetError(
+            "services: local needs a reward model: --set writing_rm_dir=FOLDER (written by `rlmr rm export`)"
+        )
+    return folder
+
+
+def _clear(run: Path) -> None:
+    """A run's folder belongs to one run: what an earlier one of the same name appended must not be counted again."""
+    if run.exists():
+        shutil.rmtree(run)
+    (run / "logs").mkdir(parents=True)
+
+
+def _evaluate(
+    preset: Preset, model: str, prompts: list[dict[str, Any]], settings: RewardSettings, console: Console, what: str
+) -> Judged | None:
+    if not prompts:
+        return None
+    chosen = preset.eval
+    with console.status(f"{what}: sampling {len(prompts) * chosen.samples} responses"):
+        sampled = sample(
+            model,
+            [p["prompt"] for p in prompts],
+            samples=chosen.samples,
+            temperature=chosen.temperature,
+            max_new_tokens=preset.max_new_tokens,
+            seed=preset.seed,
+            engine=chosen.engine,
+        )
+    with console.status(f"{what}: judging"):
+        judged = judge(prompts, sampled, settings)
+    means = summarise(judged)
+    console.print(
+        f"{what}: compliance {means['compliance']:.1%}, writing score {means['writing_score']:+.3f}, "
+        f"{means['response_tokens']:.0f} tokens ({means['responses']} responses)"
+    )
+    return judged
+
+
+def _quality(material: Material) -> Any:
+    if not material.in_world:
+        return None
+    from trainer.world.quality import world_quality
+
+    return world_quality
+
+
+def _examples(before: Judged | None, after: Judged | None, count: int = 6) -> list[dict[str, Any]]:
+    if before is None or after is None:
+        return []
+    later = {r["prompt_id"]: r for r in reversed(after.rows)}
+    pairs = [
+        (b, later[b["prompt_id"]])
+        for b in {r["prompt_id"]: r for r in reversed(before.rows)}.values()
+        if b["prompt_id"] in later
+    ]
+    return [{"prompt": b["prompt"], "before": b, "after": a} for b, a in pairs[-count:]]
+
+
+class Stages:
+    """Times the stages of a run by name."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.seconds = console, dict[str, float]()
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.monotonic() - started

@@ -1,0 +1,123 @@
+"""Runs OpenRLHF as a child process and shows how it goes: progress, loss, reward, violation rate, dropped groups."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from trainer.grpo.flags import to_arguments
+from trainer.run.ledger import Ledger
+
+
+class TrainingFailed(RuntimeError):
+    """OpenRLHF ended with an error; the message holds the end of its log and where the whole log is."""
+
+
+def train(
+    flags: dict[str, Any],
+    run: Path,
+    *,
+    reward_url: str,
+    strategy: dict[str, Any],
+    prompts: int,
+    batch: int,
+    console: Console,
+) -> Ledger:
+    """Blocks until OpenRLHF ends. `prompts` is how many will be drawn in all: the progress bar counts groups against it."""
+    log = run / "logs" / "trainer.log"
+    env = {
+        **os.environ,
+        "RLMR_REWARD_URL": reward_url,
+        "RLMR_STRATEGY": json.dumps(strategy),
+        "RLMR_RUN_DIR": str(run),
+        "PYTHONPATH": os.pathsep.join(p for p in (_source_root(), os.environ.get("PYTHONPATH")) if p),
+    }
+    command = [sys.executable, "-m", "trainer.grpo.launch", "openrlhf.cli.train_ppo_ray", *to_arguments(flags)]
+    (run / "command.json").write_text(json.dumps(command, indent=1), encoding="utf-8")
+    ledger = Ledger(run)
+    # A session of its own: Ctrl-C reaches us, and we stop Ray's whole tree in order.
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        _watch(process, ledger, prompts, batch, console)
+    finally:
+        _stop_group(process)
+    if process.returncode != 0:
+        tail = log.read_text(errors="replace").replace("\r", "\n").splitlines()[-25:]
+        raise TrainingFailed(
+            f"OpenRLHF ended with exit code {process.returncode}; the whole log is {log}; its end:\n" + "\n".join(tail)
+        )
+    ledger.refresh()
+    if not ledger.updates:
+        raise TrainingFailed(
+            f"OpenRLHF ended without a single training step: every group was dropped ({ledger.dropped()}); log: {log}"
+        )
+    return ledger
+
+
+def _stop_group(process: "subprocess.Popen[bytes]") -> None:
+    """Ends OpenRLHF and what it started. Ray's driver takes its cluster down on SIGTERM; whatever is left of its group is killed."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _source_root() -> str:
+    return str(Path(__file__).resolve().parents[2])
+
+
+def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, prompts: int, batch: int, console: Console) -> None:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} groups"),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("starting Ray and vLLM", total=prompts, state="")
+        told = 0
+        while True:
+            ended = process.poll() is not None
+            ledger.refresh()
+            if ledger.groups:
+                state = status_line(ledger, batch)
+                progress.update(task, description="training", completed=len(ledger.training_groups), state=state)
+                if not console.is_terminal and len(ledger.steps) >= told + 10:  # logs and CI: a line every ten steps
+                    told = len(ledger.steps)
+                    console.print(state)
+            if ended:
+                return
+            time.sleep(0.5)
+
+
+def status_line(ledger: Ledger, batch: int) -> str:
+    """`step 12 | loss -0.012 | reward 0.31 | violations 41 % | dropped 3`, from the newest step and the newest batch of groups."""
+    parts = [f"step {len(ledger.steps)}"]
+    if ledger.steps:
+        newest = ledger.steps[-1]
+        parts += [
+            f"{name} {newest[key]:+.3f}"
+            for name, key in (("loss", "policy_loss"), ("reward", "reward"))
+            if key in newest
+        ]
+    rate = ledger.violation_rate(batch)
+    if rate is not None:
+        parts.append(f"violations {rate:.0%}")
+    parts.append(f"dropped {sum(ledger.dropped().values())}")
+    return " | ".join(parts)
