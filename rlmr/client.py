@@ -7,21 +7,22 @@
         reply.groups[0].decision, reply.groups[0].rewards
 
 Point it at the service that answers the call: `score` at a writing reward model, `verify` at a verifier, `reward` at an aggregator.
-Every call is safe to repeat (the services hold no state), so connection errors, 429 and 5xx are, with jitter and Retry-After. A
-refusal (4xx) and a time-out are raised at once.
+Every call is safe to repeat (the services hold no state), so connection errors, 429 and 5xx are, as rlmr/calls.py says. A refusal
+(any other 4xx) and a time-out are raised at once.
 """
 
-import asyncio
+import json
+import math
 import os
-import random
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import httpx
 from pydantic import ValidationError
 
+from rlmr.calls import AttemptFailed, CallFailed, Policy, Reply, call, call_async
+from rlmr.httpx_transport import attempt, attempt_async
 from rlmr.wire import (
     ErrorReply,
     RewardGroup,
@@ -38,7 +39,7 @@ from rlmr.wire import (
     WireModel,
 )
 
-Reply = TypeVar("Reply", bound=WireModel)
+Answer = TypeVar("Answer", bound=WireModel)
 
 
 class RlmrError(Exception):
@@ -58,12 +59,6 @@ class Refused(RlmrError):
         self.status, self.reply, self.text = status, reply, text
 
 
-class _Again(Exception):
-    def __init__(self, cause: RlmrError, retry_after: float) -> None:
-        super().__init__(str(cause))
-        self.cause, self.retry_after = cause, retry_after
-
-
 class _Base:
     def __init__(
         self,
@@ -73,51 +68,37 @@ class _Base:
         timeout: float = 180.0,
         retries: int = 4,
         backoff: float = 0.25,
+        deadline: float = math.inf,
     ) -> None:
         """`api_key` defaults to the environment's RLMR_API_KEY. `timeout`: seconds per attempt. `retries`: further attempts.
-        `backoff`: first wait in seconds, doubled each time up to 10 s."""
+        `backoff`: first wait in seconds, doubled each time up to 10 s. `deadline`: seconds for a whole call; with one, replies
+        that say when to come back (Retry-After) do not count as attempts."""
         self.base_url = base_url.rstrip("/")
         key = api_key if api_key is not None else os.environ.get("RLMR_API_KEY")
         self._options: dict[str, Any] = {
             "base_url": self.base_url,
             "headers": {"Authorization": f"Bearer {key}"} if key else {},
-            "timeout": httpx.Timeout(timeout, connect=5.0),
         }
-        self._retries, self._backoff = retries, backoff
-
-    def _wait(self, attempt: int, failure: _Again) -> float:
-        """Seconds before the next attempt; raises the failure when there is none left."""
-        if attempt >= self._retries:
-            raise failure.cause from failure.__cause__
-        full = min(self._backoff * 2**attempt, 10.0)
-        return max(failure.retry_after, full * random.uniform(0.5, 1.0))
+        self._policy = Policy(attempts=retries + 1, deadline=deadline, attempt_timeout=timeout, backoff=backoff)
 
 
-def _read(response: httpx.Response, kind: type[Reply]) -> Reply:
-    """The reply, or Refused, NoAnswer, or _Again around what another attempt may mend."""
-    if response.status_code == 200:
-        try:
-            # Unknown fields are let through: a newer service may say more.
-            return kind.model_validate_json(response.content, extra="ignore")
-        except ValidationError as exc:
-            raise NoAnswer(f"{response.url}: the reply is not a {kind.__name__}: {exc}") from exc
+def _error(url: str, failure: AttemptFailed) -> RlmrError:
+    """What to raise where no further attempt is made."""
+    if failure.reply is None:
+        return NoAnswer(f"{url}: {failure}")
     try:
-        error: ErrorReply | None = ErrorReply.model_validate_json(response.content, extra="ignore")
+        error: ErrorReply | None = ErrorReply.model_validate_json(failure.reply.content, extra="ignore")
     except ValidationError:
         error = None
-    refused = Refused(response.status_code, error, response.text)
-    if response.status_code == 429 or response.status_code >= 500:
-        after = response.headers.get("Retry-After", "")
-        raise _Again(refused, min(float(after), 60.0) if after.isdecimal() else 0.0)
-    raise refused
+    return Refused(failure.reply.status, error, failure.reply.text)
 
 
-def _transport_failure(url: str, exc: httpx.TransportError) -> RlmrError | _Again:
-    """What to raise for an error below HTTP. A read time-out is final: the service may be at work on the request still."""
-    failure = NoAnswer(f"{url}: {type(exc).__name__}: {exc}")
-    if isinstance(exc, httpx.TimeoutException) and not isinstance(exc, httpx.ConnectTimeout):
-        return failure
-    return _Again(failure, 0.0)
+def _read(url: str, reply: Reply, kind: type[Answer]) -> Answer:
+    try:
+        # Unknown fields are let through: a newer service may say more.
+        return kind.model_validate_json(reply.content, extra="ignore")
+    except ValidationError as exc:
+        raise NoAnswer(f"{url}: the reply is not a {kind.__name__}: {exc}") from exc
 
 
 Samples = Iterable[Mapping[str, Any]]
@@ -176,31 +157,27 @@ class RlmrClient(_Base):
 
     def info(self) -> ServiceInfo:
         """GET /v1/info."""
-        return self._call(lambda: self._http.get("/v1/info"), ServiceInfo)
+        return self._call("GET", "/v1/info", None, ServiceInfo)
 
     def ready(self) -> tuple[bool, list[str]]:
         """GET /readyz once: whether the service is ready, and the reasons if not. Raises NoAnswer if nobody answers."""
+        url = f"{self.base_url}/readyz"
         try:
-            return _readiness(self._http.get("/readyz"))
-        except httpx.TransportError as exc:
-            raise NoAnswer(f"{self.base_url}/readyz: {type(exc).__name__}: {exc}") from exc
+            reply = attempt(self._http, "GET", "/readyz", self._policy.attempt_timeout)
+        except AttemptFailed as exc:
+            reply = _not_200(url, exc)
+        return _readiness(url, reply)
 
-    def _post(self, path: str, request: WireModel, kind: type[Reply]) -> Reply:
-        content = request.model_dump_json().encode()
-        headers = {"Content-Type": "application/json"}
-        return self._call(lambda: self._http.post(path, content=content, headers=headers), kind)
+    def _post(self, path: str, request: WireModel, kind: type[Answer]) -> Answer:
+        return self._call("POST", path, request.model_dump_json().encode(), kind)
 
-    def _call(self, send: Callable[[], httpx.Response], kind: type[Reply]) -> Reply:
-        attempt = 0
-        while True:
-            try:
-                try:
-                    return _read(send(), kind)
-                except httpx.TransportError as exc:
-                    raise _transport_failure(self.base_url, exc) from exc
-            except _Again as failure:
-                time.sleep(self._wait(attempt, failure))
-                attempt += 1
+    def _call(self, method: str, path: str, body: bytes | None, kind: type[Answer]) -> Answer:
+        url = self.base_url + path
+        try:
+            reply = call(lambda seconds: attempt(self._http, method, path, seconds, body), self._policy)
+        except CallFailed as exc:
+            raise _error(url, exc.failure) from exc
+        return _read(url, reply, kind)
 
 
 class AsyncRlmrClient(_Base):
@@ -237,37 +214,39 @@ class AsyncRlmrClient(_Base):
         return await self._post("/reward", _reward_request(groups, strategy), RewardReply)
 
     async def info(self) -> ServiceInfo:
-        return await self._call(lambda: self._http.get("/v1/info"), ServiceInfo)
+        return await self._call("GET", "/v1/info", None, ServiceInfo)
 
     async def ready(self) -> tuple[bool, list[str]]:
+        url = f"{self.base_url}/readyz"
         try:
-            return _readiness(await self._http.get("/readyz"))
-        except httpx.TransportError as exc:
-            raise NoAnswer(f"{self.base_url}/readyz: {type(exc).__name__}: {exc}") from exc
+            reply = await attempt_async(self._http, "GET", "/readyz", self._policy.attempt_timeout)
+        except AttemptFailed as exc:
+            reply = _not_200(url, exc)
+        return _readiness(url, reply)
 
-    async def _post(self, path: str, request: WireModel, kind: type[Reply]) -> Reply:
-        content = request.model_dump_json().encode()
-        headers = {"Content-Type": "application/json"}
-        return await self._call(lambda: self._http.post(path, content=content, headers=headers), kind)
+    async def _post(self, path: str, request: WireModel, kind: type[Answer]) -> Answer:
+        return await self._call("POST", path, request.model_dump_json().encode(), kind)
 
-    async def _call(self, send: Callable[[], Awaitable[httpx.Response]], kind: type[Reply]) -> Reply:
-        attempt = 0
-        while True:
-            try:
-                try:
-                    return _read(await send(), kind)
-                except httpx.TransportError as exc:
-                    raise _transport_failure(self.base_url, exc) from exc
-            except _Again as failure:
-                await asyncio.sleep(self._wait(attempt, failure))
-                attempt += 1
+    async def _call(self, method: str, path: str, body: bytes | None, kind: type[Answer]) -> Answer:
+        url = self.base_url + path
+        try:
+            reply = await call_async(
+                lambda seconds: attempt_async(self._http, method, path, seconds, body), self._policy
+            )
+        except CallFailed as exc:
+            raise _error(url, exc.failure) from exc
+        return _read(url, reply, kind)
 
 
-def _readiness(response: httpx.Response) -> tuple[bool, list[str]]:
+def _not_200(url: str, failure: AttemptFailed) -> Reply:
+    if failure.reply is None:
+        raise NoAnswer(f"{url}: {failure}") from failure
+    return failure.reply
+
+
+def _readiness(url: str, reply: Reply) -> tuple[bool, list[str]]:
     try:
-        body = response.json()
+        body = json.loads(reply.content)
         return bool(body["ready"]), [str(reason) for reason in body["reasons"]]
     except (ValueError, KeyError, TypeError) as exc:
-        raise NoAnswer(
-            f"{response.url}: HTTP {response.status_code}, not an RLMR service: {response.text[:200]}"
-        ) from exc
+        raise NoAnswer(f"{url}: HTTP {reply.status}, not an RLMR service: {reply.text[:200]}") from exc

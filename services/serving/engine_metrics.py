@@ -2,11 +2,12 @@
 
 from urllib.parse import urlsplit
 
-import aiohttp
 from fastapi import APIRouter
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
+from rlmr.aiohttp_transport import AiohttpTransport
+from rlmr.calls import AttemptFailed
 from services.serving.errors import ApiError
 
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
@@ -21,12 +22,10 @@ def add_engine_metrics(router: APIRouter, url: str | None) -> None:
 
     @router.get("/metrics/engine", tags=["probes"], summary="The engine's own metrics, unchanged; 503 while it is away")
     async def engine_metrics() -> Response:
-        timeout = aiohttp.ClientTimeout(total=5)
         try:
-            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(page) as reply:
-                text = await reply.read()
-        except (aiohttp.ClientError, TimeoutError) as exc:
-            raise ApiError(503, "engine_away", f"{page}: {exc or type(exc).__name__}") from exc
-        if reply.status != 200:
-            raise ApiError(503, "engine_away", f"{page}: HTTP {reply.status} (sglang needs --enable-metrics)")
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
+            async with AiohttpTransport() as http:
+                reply = await http.get(page, 5.0)
+        except AttemptFailed as exc:
+            hint = " (sglang needs --enable-metrics)" if exc.status else ""
+            raise ApiError(503, "engine_away", f"{page}: {exc}{hint}") from exc
+        return Response(reply.content, media_type=CONTENT_TYPE_LATEST)

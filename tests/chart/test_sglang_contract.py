@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 import yaml
 from aiohttp import web
 
 from deploy.render import render
+from rlmr.aiohttp_transport import AiohttpTransport
 from services.writing_rm.engines.protocols import Sglang
 from tests.chart.variants import VARIANTS
 
@@ -84,8 +84,8 @@ async def test_the_recorded_server_info_is_understood() -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with aiohttp.ClientSession() as session:
-            told = await Sglang().info(session, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        async with AiohttpTransport() as http:
+            told = await Sglang().info(http, f"http://127.0.0.1:{runner.addresses[0][1]}")
     finally:
         await runner.cleanup()
     assert told.identity.startswith("sglang 0.5.23")

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from safetensors.torch import load_file, save_file
 
+from rlmr.aiohttp_transport import AiohttpTransport
 from rlmr.wire import ScoreReply
 from services.writing_rm.engines.base import Failure, Outcome, Text
 from services.writing_rm.engines.protocols import Sglang
@@ -155,11 +155,11 @@ def test_one_bad_text_fails_a_whole_call_of_the_engine_but_only_itself_with_us(
 
     async def ask() -> list[Outcome]:
         metrics = WritingRmMetrics.create(CollectorRegistry())
-        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as session:
+        async with AiohttpTransport(api_key=KEY) as http:
             check = GoldenCheck(manifest, encoder, 0.01)
             watch = Watch(alive=1, golden=60, call=60)
-            server = EngineServer(sglang.url, Sglang(), session, check, metrics, watch, 4096, asyncio.Event())
-            return await server.score([Text(tuple(bad), "a"), Text(tuple(good), "a")])
+            server = EngineServer(sglang.url, Sglang(), http, check, metrics, watch, 4096, asyncio.Event())
+            return await server.score([Text(tuple(bad), "a"), Text(tuple(good), "a")], 60)
 
     refused, raw = asyncio.run(ask())
     assert isinstance(refused, Failure)

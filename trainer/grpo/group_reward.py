@@ -1,22 +1,21 @@
-"""One POST /reward per prompt group, with retries. Used by the OpenRLHF agent (agent.py).
+"""One POST /reward per prompt group. Used by the OpenRLHF agent (agent.py) and by evaluation.
 
 A group whose reward cannot be had is dropped (every reward null, reason `unavailable`): it is neither a crash nor a zero.
 """
 
-import asyncio
 import json
+import math
 import os
-import random
 import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
+from rlmr.aiohttp_transport import AiohttpTransport
+from rlmr.calls import AttemptFailed, CallFailed, Policy, Reply, call_async
 
 # What the services echo of an X-Request-ID; a prompt id may hold anything, a line break included.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:/+=-]")
-RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -77,16 +76,22 @@ class GroupReward:
 
 
 class GroupRewardClient:
-    """Holds one aiohttp session per event loop. Safe for many concurrent groups."""
+    """One pool of connections. Safe for many concurrent groups."""
 
     def __init__(self, settings: RewardSettings) -> None:
         self.settings = settings
-        self._session: aiohttp.ClientSession | None = None
+        self._http = AiohttpTransport(api_key=settings.api_key)
+        # Patience is cheap beside a lost group: whatever may pass is asked again until the group's time is up.
+        self._policy = Policy(
+            attempts=math.inf,
+            deadline=settings.timeout,
+            attempt_timeout=settings.attempt_timeout,
+            repeat_timeouts=True,
+            repeat_unreadable=True,
+        )
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._http.close()
 
     async def reward(self, group_id: str, prompt: Any, constraints: Any, responses: list[str]) -> GroupReward:
         """Rewards of n responses to one prompt. Never raises for a failed call: a failed group says so in `reason`."""
@@ -95,78 +100,39 @@ class GroupRewardClient:
         }
         if self.settings.strategy is not None:
             body["strategy"] = self.settings.strategy
-        started = time.monotonic()
-        deadline = started + self.settings.timeout
-        attempt, error = 0, "no attempt was made"
-        while time.monotonic() < deadline:
-            attempt += 1
-            try:
-                answer = await self._attempt(
-                    body, group_id, min(self.settings.attempt_timeout, deadline - time.monotonic())
-                )
-                return _parse(answer, len(responses), time.monotonic() - started, attempt)
-            except RetryLater as exc:
-                error = str(exc)
-                # Retry-After: 0 must not become a busy loop: the backoff is the least we wait.
-                backoff = min(0.25 * 2 ** (attempt - 1), 10.0) * random.uniform(0.5, 1.0)
-                pause = max(backoff, exc.after or 0.0)
-                if time.monotonic() + pause >= deadline:
-                    break
-                await asyncio.sleep(pause)
-            except RefusedGroup as exc:
-                error = str(exc)
-                break
-        return GroupReward.unavailable(len(responses), error, time.monotonic() - started, attempt)
+        payload = json.dumps(body).encode()
+        headers = {"X-Request-ID": _UNSAFE.sub("_", group_id)[:128]}
+        started, attempts = time.monotonic(), 0
 
-    async def _attempt(self, body: dict[str, Any], group_id: str, timeout: float) -> dict[str, Any]:
-        if self._session is None:
-            headers = {"Authorization": f"Bearer {self.settings.api_key}"} if self.settings.api_key else {}
-            self._session = aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0))
+        async def attempt(seconds: float) -> dict[str, Any]:
+            nonlocal attempts
+            attempts += 1
+            reply = await self._http.post(f"{self.settings.url}/reward", payload, seconds, headers)
+            return _group_of(reply, len(responses))
+
         try:
-            async with self._session.post(
-                f"{self.settings.url}/reward",
-                json=body,
-                timeout=aiohttp.ClientTimeout(total=timeout),
-                headers={"X-Request-ID": _UNSAFE.sub("_", group_id)[:128]},
-            ) as response:
-                text = await response.text()
-                if response.status in RETRIED:
-                    raise RetryLater(f"HTTP {response.status}: {text[:300]}", _retry_after(response.headers))
-                if response.status != 200:
-                    raise RefusedGroup(f"HTTP {response.status}: {text[:500]}")
-                answer = json.loads(text)
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise RetryLater(f"{type(exc).__name__}: {exc}") from exc
-        except json.JSONDecodeError as exc:
-            raise RetryLater(f"the reply is not JSON: {exc}") from exc
-        if not isinstance(answer, dict):
-            raise RetryLater("the reply is not a JSON object")
-        return answer
+            group = await call_async(attempt, self._policy)
+        except CallFailed as exc:
+            return GroupReward.unavailable(len(responses), str(exc), time.monotonic() - started, exc.attempts)
+        return _group_reward(group, time.monotonic() - started, attempts)
 
 
-class RetryLater(Exception):
-    def __init__(self, message: str, after: float | None = None) -> None:
-        super().__init__(message)
-        self.after = after
-
-
-class RefusedGroup(Exception):
-    """The service understood and refused (4xx): asking again cannot help."""
-
-
-def _retry_after(headers: Any) -> float | None:
-    value = headers.get("Retry-After", "")
-    return min(float(value), 60.0) if value.replace(".", "", 1).isdigit() else None
-
-
-def _parse(answer: dict[str, Any], n: int, seconds: float, attempts: int) -> GroupReward:
-    groups = answer.get("groups")
+def _group_of(reply: Reply, n: int) -> dict[str, Any]:
+    """The one group of a reply. Raises AttemptFailed for anything else."""
+    try:
+        answer = json.loads(reply.content)
+    except ValueError as exc:
+        raise AttemptFailed("unreadable", f"the reply is not JSON: {exc}") from exc
+    groups = answer.get("groups") if isinstance(answer, dict) else None
     if not isinstance(groups, list) or len(groups) != 1 or len(groups[0].get("rewards", ())) != n:
-        raise RetryLater(f"the reply does not hold one group of {n} rewards")
-    group = groups[0]
-    missing = {"decision", "valid", "writing", "violated"} - set(group)
+        raise AttemptFailed("unreadable", f"the reply does not hold one group of {n} rewards")
+    missing = {"decision", "valid", "writing", "violated"} - set(groups[0])
     if missing:
-        raise RetryLater(f"the reply's group lacks {', '.join(sorted(missing))}")
+        raise AttemptFailed("unreadable", f"the reply's group lacks {', '.join(sorted(missing))}")
+    return dict(groups[0])
+
+
+def _group_reward(group: dict[str, Any], seconds: float, attempts: int) -> GroupReward:
     samples = (group.get("diagnostics") or {}).get("samples") or []
     return GroupReward(
         decision=group["decision"],

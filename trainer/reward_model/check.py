@@ -1,12 +1,13 @@
 """`rlmr rm check`: does everything that may run this model give its golden scores?"""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
-
+from rlmr.aiohttp_transport import AiohttpTransport
+from rlmr.calls import AttemptFailed
 from services.writing_rm.engines.base import Outcome, Text
 from services.writing_rm.engines.protocols import PROTOCOLS, EngineMisconfigured
 from services.writing_rm.model.golden_check import GoldenCheck
@@ -14,6 +15,8 @@ from services.writing_rm.model.golden_texts import score_alone
 from services.writing_rm.model.manifest import RewardModelManifest, read_manifest, verify_files
 from services.writing_rm.model.text_form import TextEncoder
 
+SECONDS = 120.0
+"""Longest wait for one reply."""
 EXACT, ENGINE = 1e-3, 1e-2
 """Allowed deviation in standard deviations: in process at float32, and of an engine over HTTP."""
 
@@ -70,33 +73,32 @@ def _in_process(directory: Path, manifest: RewardModelManifest, encoder: TextEnc
 
 async def _over_http(kind: str, url: str, manifest: RewardModelManifest, encoder: TextEncoder) -> Verdict:
     check = GoldenCheck(manifest, encoder, ENGINE)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
+    async with AiohttpTransport() as http:
         if kind == "service":
-            return await _our_service(url, manifest, session)
+            return await _our_service(url, manifest, http)
         protocol = PROTOCOLS[kind]()
 
         async def score(texts: Sequence[Text]) -> list[Outcome]:
-            body = protocol.body([text.ids for text in texts])
-            async with session.post(url + protocol.score_path, json=body) as answer:
-                answer.raise_for_status()
-                return protocol.raws(await answer.json(), len(texts))
+            body = json.dumps(protocol.body([text.ids for text in texts])).encode()
+            reply = await http.post(url + protocol.score_path, body, SECONDS)
+            return protocol.raws(json.loads(reply.content), len(texts))
 
         try:
-            info = await protocol.info(session, url)
+            info = await protocol.info(http, url)
             report = await check.run(score, info.max_tokens)
-        except (aiohttp.ClientError, TimeoutError, EngineMisconfigured, ValueError, KeyError) as exc:
+        except (AttemptFailed, EngineMisconfigured, ValueError, KeyError, IndexError, TypeError) as exc:
             return Verdict(f"{kind} {url}", float("inf"), [f"{type(exc).__name__}: {exc}"])
     return Verdict(f"{info.identity} {url}", report.largest_error, report.problems)
 
 
-async def _our_service(url: str, manifest: RewardModelManifest, session: aiohttp.ClientSession) -> Verdict:
+async def _our_service(url: str, manifest: RewardModelManifest, http: AiohttpTransport) -> Verdict:
     """Through POST /score: text in, standardised score out, so the template and the constants are checked as well."""
     samples = [{"id": g.id, **g.model_dump(include={"prompt", "response"})} for g in manifest.golden]
     try:
-        async with session.post(url + "/score", json={"samples": samples}) as answer:
-            answer.raise_for_status()
-            reply = await answer.json()
-    except (aiohttp.ClientError, TimeoutError) as exc:
+        reply = json.loads(
+            (await http.post(url + "/score", json.dumps({"samples": samples}).encode(), SECONDS)).content
+        )
+    except (AttemptFailed, ValueError) as exc:
         return Verdict(f"service {url}", float("inf"), [f"{type(exc).__name__}: {exc}"])
     problems = []
     if reply["model"]["revision"] != manifest.revision:

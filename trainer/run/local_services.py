@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+from rlmr.client import NoAnswer, RlmrClient
 
 SERVICES = ("writing-rm", "verifier", "aggregator")
 
@@ -68,7 +68,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _wait_ready(url: str, processes: dict[str, "subprocess.Popen[bytes]"], logs: Path, patience: float) -> None:
-    deadline, answer = time.monotonic() + patience, "no answer yet"
+    deadline, answer, client = time.monotonic() + patience, "no answer yet", RlmrClient(url, timeout=10)
     while time.monotonic() < deadline:
         for name, process in processes.items():
             if process.poll() is not None:
@@ -77,11 +77,11 @@ def _wait_ready(url: str, processes: dict[str, "subprocess.Popen[bytes]"], logs:
                     f"{name} ended with exit code {process.returncode}; end of {logs / f'{name}.log'}:\n{tail}"
                 )
         try:
-            reply = httpx.get(f"{url}/readyz", timeout=10)
-            if reply.status_code == 200:
+            ready, reasons = client.ready()
+            if ready:
                 return
-            answer = reply.text
-        except httpx.TransportError as exc:
-            answer = f"{type(exc).__name__}: {exc}"
+            answer = "; ".join(reasons)
+        except NoAnswer as exc:
+            answer = str(exc)
         time.sleep(0.25)
     raise ServiceFailed(f"the services were not ready after {patience:.0f} s: {answer}; logs in {logs}")

@@ -1,15 +1,15 @@
-"""An OpenAI-compatible chat endpoint: deadline, retries of what may be retried, concurrency limit. Knows nothing of verdicts."""
+"""An OpenAI-compatible chat endpoint: deadline, concurrency limit, what a failed call means. Knows nothing of verdicts."""
 
 import asyncio
 import json
-import random
 import time
 from types import TracebackType
 from typing import Any
 
-import aiohttp
 import structlog
 
+from rlmr.aiohttp_transport import AiohttpTransport
+from rlmr.calls import AttemptFailed, CallFailed, Policy, call_async
 from rlmr.wire import Status
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.settings import VerifierSettings
@@ -17,7 +17,6 @@ from services.verifier.settings import VerifierSettings
 log = structlog.get_logger(__name__)
 
 _MAX_REPLY_BYTES = 2**20
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class JudgeFailure(Exception):
@@ -28,12 +27,6 @@ class JudgeFailure(Exception):
         self.status, self.reason = status, reason
 
 
-class _Retryable(Exception):
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
 class ChatEndpoint:
     """Use as an async context manager. Safe for concurrent calls."""
 
@@ -42,22 +35,22 @@ class ChatEndpoint:
         self._url = settings.judge_url.rstrip("/")
         self._settings, self._metrics = settings, metrics
         self._slots = asyncio.Semaphore(settings.judge_concurrency)
+        key = settings.judge_api_key
+        self._http = AiohttpTransport(
+            api_key=key.get_secret_value() if key else None,
+            connections=settings.judge_concurrency,
+            max_reply_bytes=_MAX_REPLY_BYTES,
+        )
         self._not_ready: str | None = "not asked yet"
         self._asked_at = float("-inf")
 
     async def __aenter__(self) -> "ChatEndpoint":
-        key = self._settings.judge_api_key
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._settings.judge_concurrency, keepalive_timeout=60),
-            headers={"Authorization": f"Bearer {key.get_secret_value()}"} if key else {},
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        await self._http.close()
 
     async def complete(self, purpose: str, messages: list[dict[str, str]], **parameters: Any) -> dict[str, Any]:
         """The only choice of the completion. Deterministic sampling. Raises JudgeFailure.
@@ -80,7 +73,7 @@ class ChatEndpoint:
         async with self._slots:
             started, outcome = time.monotonic(), "cancelled"
             try:
-                reply = await self._with_retries(payload, started + seconds)
+                reply = await self._ask(payload, seconds)
                 choice = _only_choice(reply)
                 outcome = "ok"
                 return choice
@@ -91,45 +84,18 @@ class ChatEndpoint:
                 self._metrics.judge_calls.labels(purpose, outcome).inc()
                 self._metrics.judge_seconds.labels(purpose).observe(time.monotonic() - started)
 
-    async def _with_retries(self, payload: bytes, end: float) -> bytes:
-        for attempt in range(self._settings.judge_retries + 1):
-            try:
-                return await self._attempt(payload, end - time.monotonic())
-            except _Retryable as failure:
-                backoff = min(0.2 * 2**attempt, 5.0) * (0.5 + 0.5 * random.random())
-                wait = max(failure.retry_after, backoff)
-                if attempt == self._settings.judge_retries or time.monotonic() + wait >= end:
-                    tries = f"{attempt + 1} attempt{'s' if attempt else ''}"
-                    raise JudgeFailure(Status.UNAVAILABLE, f"judge: {failure} ({tries})") from failure
-                self._metrics.judge_retries.inc()
-                log.info("judge_retry", reason=str(failure), wait_s=round(wait, 3))
-                await asyncio.sleep(wait)
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    async def _attempt(self, payload: bytes, seconds: float) -> bytes:
-        timeout = aiohttp.ClientTimeout(total=max(seconds, 0.001), sock_connect=5)
+    async def _ask(self, payload: bytes, seconds: float) -> bytes:
+        policy = Policy(attempts=self._settings.judge_retries + 1, deadline=seconds, backoff=0.2, backoff_max=5.0)
+        url = f"{self._url}/chat/completions"
         try:
-            async with self._session.post(
-                f"{self._url}/chat/completions",
-                data=payload,
-                headers={"Content-Type": "application/json"},
-                timeout=timeout,
-                allow_redirects=False,
-            ) as reply:
-                content = await _limited(reply)
-        except aiohttp.ConnectionTimeoutError as exc:
-            raise _Retryable("no connection within 5 s") from exc
-        except TimeoutError as exc:
-            raise JudgeFailure(Status.TIMEOUT, "judge: no answer within the deadline") from exc
-        except (aiohttp.ClientError, OSError) as exc:
-            raise _Retryable(f"{type(exc).__name__}: {exc}") from exc
-        if reply.status == 200:
-            return content
-        said = f"HTTP {reply.status}: {content[:300].decode('utf-8', 'replace')}"
-        if reply.status in _RETRIED:
-            raise _Retryable(said, _retry_after(reply.headers.get("Retry-After")))
-        too_long = reply.status == 413 or (reply.status == 400 and b"context length" in content)
-        raise JudgeFailure(Status.TOO_LONG if too_long else Status.UNAVAILABLE, f"judge: {said}")
+            reply = await call_async(lambda left: self._http.post(url, payload, left), policy, self._on_retry)
+        except CallFailed as exc:
+            raise JudgeFailure(_status_of(exc.failure), f"judge: {exc}") from exc
+        return reply.content
+
+    def _on_retry(self, failure: AttemptFailed, wait: float) -> None:
+        self._metrics.judge_retries.inc()
+        log.info("judge_retry", reason=str(failure), wait_s=round(wait, 3))
 
     async def why_not_ready(self) -> str | None:
         """None when the endpoint lists its models, else the reason. Remembered for five seconds."""
@@ -140,25 +106,21 @@ class ChatEndpoint:
 
     async def _ask_models(self) -> str | None:
         try:
-            async with self._session.get(f"{self._url}/models", timeout=aiohttp.ClientTimeout(total=3)) as reply:
-                await _limited(reply)
-        except (TimeoutError, aiohttp.ClientError, OSError) as exc:
-            return f"judge at {self._url}: {type(exc).__name__}: {exc}"
-        return None if reply.status == 200 else f"judge at {self._url}: GET /models answered HTTP {reply.status}"
+            await self._http.get(f"{self._url}/models", 3.0)
+        except AttemptFailed as exc:
+            return f"judge at {self._url}: GET /models: {exc}"
+        return None
 
 
-async def _limited(reply: aiohttp.ClientResponse) -> bytes:
-    content = b""
-    async for chunk in reply.content.iter_chunked(65536):
-        content += chunk
-        if len(content) > _MAX_REPLY_BYTES:
-            raise JudgeFailure(Status.UNPARSEABLE, f"judge: reply larger than {_MAX_REPLY_BYTES} bytes")
-    return content
-
-
-def _retry_after(value: str | None) -> float:
-    """Seconds. A date or nonsense counts as absent: the backoff applies then."""
-    return float(value) if value is not None and value.isascii() and value.isdigit() else 0.0
+def _status_of(failure: AttemptFailed) -> Status:
+    if failure.kind == "timeout":
+        return Status.TIMEOUT
+    if failure.kind == "unreadable":
+        return Status.UNPARSEABLE
+    too_long = failure.status == 413 or (
+        failure.status == 400 and failure.reply is not None and b"context length" in failure.reply.content
+    )
+    return Status.TOO_LONG if too_long else Status.UNAVAILABLE
 
 
 def _only_choice(content: bytes) -> dict[str, Any]:

@@ -1,18 +1,22 @@
 """How sglang and vLLM are asked for raw scalars. Written against sglang 0.5.23 and vLLM 0.29.0; docs/writing-rm.md lists the traps."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import aiohttp
-
+from rlmr.aiohttp_transport import AiohttpTransport
 from rlmr.wire import Status
 from services.writing_rm.engines.base import Failure, Outcome
 
 
 class EngineMisconfigured(Exception):
     """The engine runs with a setting under which its scores would be wrong; the message names the remedy."""
+
+
+INFO_SECONDS = 60.0
+"""Longest wait for what a server says of itself: it may be at work on a large batch."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class EngineProtocol(Protocol):
     def raws(self, reply: Any, count: int) -> list[Outcome]:
         """One outcome per text. Raises ValueError if the reply is not `count` scalars."""
 
-    async def info(self, session: aiohttp.ClientSession, url: str) -> ServerInfo:
-        """Raises aiohttp.ClientError, or EngineMisconfigured."""
+    async def info(self, http: AiohttpTransport, url: str) -> ServerInfo:
+        """Raises AttemptFailed, EngineMisconfigured, or what reading an unexpected answer raises."""
 
 
 class Sglang:
@@ -50,10 +54,8 @@ class Sglang:
             raise ValueError(f"expected a list of {count} results")
         return [_aborted(item) or _scalar(item.get("embedding")) for item in reply]
 
-    async def info(self, session: aiohttp.ClientSession, url: str) -> ServerInfo:
-        async with session.get(url + "/server_info") as answer:
-            answer.raise_for_status()
-            told = await answer.json()
+    async def info(self, http: AiohttpTransport, url: str) -> ServerInfo:
+        told = json.loads((await http.get(url + "/server_info", INFO_SECONDS)).content)
         if told.get("allow_auto_truncate"):
             raise EngineMisconfigured(
                 "it runs with --allow-auto-truncate, which cuts off the token the score is read at"
@@ -85,13 +87,9 @@ class Vllm:
             raise ValueError(f"expected {count} indexed results")
         return [_scalar(item.get("probs")) for item in sorted(data, key=lambda item: item["index"])]
 
-    async def info(self, session: aiohttp.ClientSession, url: str) -> ServerInfo:
-        async with session.get(url + "/v1/models") as answer:
-            answer.raise_for_status()
-            model = (await answer.json())["data"][0]
-        async with session.get(url + "/version") as answer:
-            answer.raise_for_status()
-            version = (await answer.json())["version"]
+    async def info(self, http: AiohttpTransport, url: str) -> ServerInfo:
+        model = json.loads((await http.get(url + "/v1/models", INFO_SECONDS)).content)["data"][0]
+        version = json.loads((await http.get(url + "/version", INFO_SECONDS)).content)["version"]
         return ServerInfo(f"vllm {version}", int(model["max_model_len"]))
 
 

@@ -1,14 +1,16 @@
 """One engine server: asked only after it has reproduced the golden scores, and watched from then on."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import aiohttp
 import orjson
 import structlog
 
+from rlmr.aiohttp_transport import AiohttpTransport
+from rlmr.calls import AttemptFailed, Endpoint
 from rlmr.wire import Status
 from services.writing_rm.engines.base import Failure, Outcome, Text
 from services.writing_rm.engines.protocols import EngineMisconfigured, EngineProtocol, ServerInfo
@@ -17,15 +19,14 @@ from services.writing_rm.model.golden_check import GoldenCheck
 
 log = structlog.get_logger(__name__)
 
-
-class ServerFailed(Exception):
-    """The call failed for reasons that another server, or a later attempt, may not share."""
-
-    def __init__(self, kind: str, reason: str, *, broken: bool = True) -> None:
-        super().__init__(reason)
-        self.kind, self.reason = kind, reason
-        self.broken = broken
-        """Whether the server must prove itself again before the next call."""
+OVERLOADED = (429, 503)
+"""Statuses of a server that is well and has too much to do."""
+ALIVE_SECONDS = 10.0
+_METRIC_KINDS = {
+    **dict.fromkeys(("no_connection", "stale", "lost"), "connection"),
+    **dict.fromkeys(("status", "unreadable"), "http"),
+    "timeout": "timeout",
+}
 
 
 class RefusedByEngine(Exception):
@@ -41,12 +42,14 @@ class Watch:
     call: float
 
 
-class EngineServer:
+class EngineServer(Endpoint):
+    """An endpoint that is ejected until it has proven itself again, whatever its failure was."""
+
     def __init__(
         self,
         url: str,
         protocol: EngineProtocol,
-        session: aiohttp.ClientSession,
+        http: AiohttpTransport,
         check: GoldenCheck,
         metrics: WritingRmMetrics,
         watch: Watch,
@@ -54,68 +57,59 @@ class EngineServer:
         proven: asyncio.Event,
     ) -> None:
         """proven: set when this server has reproduced the golden scores for the first time."""
-        self.url, self.protocol, self.session, self.check = url, protocol, session, check
+        super().__init__(url, problem="not asked yet", back_at=math.inf)
+        self.protocol, self.http, self.check = protocol, http, check
         self.metrics, self.watch, self.max_batch_tokens = metrics, watch, max_batch_tokens
         self.proven = proven
         self.info: ServerInfo | None = None
-        self.problem: str | None = "not asked yet"
-        self.in_flight = 0
         self.needed_tokens = 0
         """A server that takes less is not used: a text must not depend on which server it meets."""
         self._proven_at = 0.0
         self._look_again = asyncio.Event()
         metrics.engine_up.labels(url).set(0)
 
-    async def score(self, texts: Sequence[Text]) -> list[Outcome]:
-        """One call; several texts if the engine accepts them together, else one by one. Raises ServerFailed."""
-        self.in_flight += len(texts)
+    async def score(self, texts: Sequence[Text], seconds: float) -> list[Outcome]:
+        """One call; several texts if the engine accepts them together, else one by one. Raises AttemptFailed."""
         try:
-            return await self._score(texts)
-        except ServerFailed as exc:
-            self.metrics.engine_failures.labels(self.url, exc.kind).inc()
-            if exc.broken:
-                self._set_problem(exc.reason)
+            return await self._score(texts, seconds)
+        except AttemptFailed as failure:
+            kind = "overloaded" if failure.status in OVERLOADED else _METRIC_KINDS[failure.kind]
+            self.metrics.engine_failures.labels(self.url, kind).inc()
             raise
-        finally:
-            self.in_flight -= len(texts)
 
-    async def _score(self, texts: Sequence[Text]) -> list[Outcome]:
+    def failed(self, failure: AttemptFailed) -> None:
+        if failure.status not in OVERLOADED:
+            self._set_problem(f"{self.url}: {failure}")
+
+    def succeeded(self) -> None:
+        """Says nothing of a server that has failed meanwhile: only the golden scores bring it back."""
+
+    async def _score(self, texts: Sequence[Text], seconds: float) -> list[Outcome]:
         try:
-            reply = await self._post(orjson.dumps(self.protocol.body([text.ids for text in texts])))
+            reply = await self._post(orjson.dumps(self.protocol.body([text.ids for text in texts])), seconds)
         except RefusedByEngine as exc:
             if len(texts) == 1:
                 self.metrics.engine_failures.labels(self.url, "refused").inc()
                 return [Failure(Status.INVALID_INPUT, f"the engine refuses this text: {exc}")]
             # One bad text fails the whole call: ask for each alone.
-            return [outcome for text in texts for outcome in await self._score([text])]
+            return [outcome for text in texts for outcome in await self._score([text], seconds)]
         try:
             return self.protocol.raws(orjson.loads(reply), len(texts))
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             self.metrics.engine_failures.labels(self.url, "unparseable").inc()
             return [Failure(Status.UNPARSEABLE, f"the engine's answer is not scores: {exc}")] * len(texts)
 
-    async def _post(self, body: bytes) -> bytes:
+    async def _post(self, body: bytes, seconds: float) -> bytes:
         try:
-            async with self.session.post(
-                self.url + self.protocol.score_path,
-                data=body,
-                headers={"Content-Type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=self.watch.call, connect=5),
-            ) as answer:
-                content = await answer.read()
-        except TimeoutError as exc:
-            # Leaving closes the connection, on which sglang and vLLM drop the request.
-            raise ServerFailed("timeout", f"{self.url}: no answer within {self.watch.call:g} s") from exc
-        except (aiohttp.ClientError, OSError) as exc:
-            raise ServerFailed("connection", f"{self.url}: {type(exc).__name__}: {exc}") from exc
-        if answer.status == 200:
-            return content
-        told = content[:300].decode(errors="replace")
-        if answer.status in (400, 413, 422):
-            raise RefusedByEngine(told)
-        if answer.status in (429, 503):
-            raise ServerFailed("overloaded", f"{self.url}: HTTP {answer.status}", broken=False)
-        raise ServerFailed("http", f"{self.url}: HTTP {answer.status}: {told}")
+            # Running out of time closes the connection, on which sglang and vLLM drop the request.
+            return (await self.http.post(self.url + self.protocol.score_path, body, seconds)).content
+        except AttemptFailed as failure:
+            if failure.status in (400, 413, 422) and failure.reply is not None:
+                raise RefusedByEngine(failure.reply.text[:300]) from failure
+            if failure.status is not None and failure.status < 500 and failure.status not in OVERLOADED:
+                # A wrong key or path is this server's own trouble: another may do better.
+                raise AttemptFailed("unreadable", failure.reason, failure.reply) from failure
+            raise
 
     async def keep_watch(self) -> None:
         """Runs for ever: proves the server, notices when it goes away or restarts, proves it again."""
@@ -124,9 +118,7 @@ class EngineServer:
                 await self._look()
             except EngineMisconfigured as exc:
                 self._set_problem(f"{self.url}: {exc}")
-            except TimeoutError:
-                self._set_problem(f"{self.url}: does not answer")
-            except (aiohttp.ClientError, OSError, ServerFailed, ValueError, KeyError) as exc:
+            except (AttemptFailed, ValueError, KeyError, IndexError, TypeError) as exc:
                 self._set_problem(f"{self.url}: {exc or type(exc).__name__}")
             self._look_again.clear()
             try:
@@ -138,22 +130,22 @@ class EngineServer:
 
     async def _look(self) -> None:
         if self.problem is None and time.monotonic() - self._proven_at < self.watch.golden:
-            async with self.session.get(
-                self.url + self.protocol.alive_path, timeout=aiohttp.ClientTimeout(total=10)
-            ) as answer:
-                answer.raise_for_status()
+            await self.http.get(self.url + self.protocol.alive_path, ALIVE_SECONDS)
             return
-        info = await self.protocol.info(self.session, self.url)
+        info = await self.protocol.info(self.http, self.url)
         if info.max_tokens < self.needed_tokens:
             raise EngineMisconfigured(
                 f"it takes {info.max_tokens} tokens, {self.needed_tokens} are needed: raise --context-length or its memory share"
             )
-        report = await self.check.run(self._score, min(self.max_batch_tokens, info.max_tokens))
+        report = await self.check.run(
+            lambda texts: self._score(texts, self.watch.call), min(self.max_batch_tokens, info.max_tokens)
+        )
         self.metrics.golden_error.labels(self.url).set(report.largest_error)
         if report.problems:
             raise EngineMisconfigured("; ".join(report.problems[:3]))
         first = self.problem is not None
-        self.info, self.problem, self._proven_at = info, None, time.monotonic()
+        self.info, self._proven_at = info, time.monotonic()
+        self.restore()
         self.metrics.engine_up.labels(self.url).set(1)
         self.proven.set()
         if first:
@@ -162,6 +154,6 @@ class EngineServer:
     def _set_problem(self, problem: str) -> None:
         if problem != self.problem:
             log.warning("engine_not_used", url=self.url, problem=problem)
-        self.problem = problem
+        self.eject(problem)
         self.metrics.engine_up.labels(self.url).set(0)
         self._look_again.set()

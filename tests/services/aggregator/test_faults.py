@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from rlmr.calls import seconds_of
 from services.aggregator.settings import AggregatorSettings
-from services.aggregator.upstream import seconds_of
 from tests.service_process import ServiceProcess
 from tests.services.aggregator.conftest import Bench, aggregator_env
 from tests.services.aggregator.upstreams import FakeUpstream

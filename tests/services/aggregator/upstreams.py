@@ -52,6 +52,10 @@ def verdict_of(text: str, constraints: list[dict[str, Any]] | None) -> dict[str,
     }
 
 
+async def _close_afterwards(request: web.Request, response: web.StreamResponse) -> None:
+    response.force_close()
+
+
 class FakeUpstream:
     """One HTTP server on a free port, in a thread. `faults` are used up one per POST; `always` is the behaviour after them.
 
@@ -98,6 +102,9 @@ class FakeUpstream:
         app = web.Application(client_max_size=2**26)
         app.router.add_post(f"/{self.kind}", self._post)
         app.router.add_get("/readyz", self._readyz)
+        # A connection of its own for every request: a fault on a kept one would be taken for a stale connection, which has a
+        # repeat free, and requests could not be counted.
+        app.on_response_prepare.append(_close_afterwards)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         sock = socket.socket()

@@ -105,7 +105,11 @@ def test_closed_connections_and_full_queues_are_asked_again(monkeypatch: pytest.
             return fault
         samples = json.loads(request.content)["samples"]
         return httpx.Response(
-            200, json={"results": [{"id": s["id"], "status": "ok", "passed": False} for s in samples]}
+            200,
+            json={
+                "verifier": {"revision": "r"},
+                "results": [{"id": s["id"], "status": "ok", "passed": False} for s in samples],
+            },
         )
 
     real = httpx.Client

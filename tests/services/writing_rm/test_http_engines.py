@@ -225,9 +225,9 @@ async def test_a_prompt_stays_on_one_engine_and_prompts_spread(model_dir: Path, 
 
 async def test_an_overloaded_engine_passes_groups_on(model_dir: Path, torch_model: TorchModel) -> None:
     async with served(model_dir, torch_model, count=2) as (pool, _):
-        home = pool._choose("p", set())
+        home = pool.endpoints.choose(b"p")
         assert home is not None
-        home.in_flight = 100
-        other = pool._choose("p", set())
+        home.outstanding = 100
+        other = pool.endpoints.choose(b"p")
         assert other is not None
         assert other is not home
