@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.rlmr-$(shell cat $(LOCK) pyproject.toml | sha256sum | cut 
 CHART_INSTALLED := $(VENV)/.chart-$(shell sha256sum < requirements/chart.txt | cut -c1-16)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help install install-chart run test test-chart test-cluster lint format serve manifests images story-world-image clean
+.PHONY: help install install-chart run test test-chart test-cluster lint picture format serve manifests images story-world-image clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -89,6 +89,9 @@ story-world-image: install ## the story world's reward model as an image, for va
 
 lint: install ## ruff, mypy and the import contracts of pyproject.toml over the whole tree
 	@ruff check . && ruff format --check . && mypy && lint-imports --no-logo
+
+picture: install ## docs/images/architecture.svg from the imports
+	@python docs/draw_architecture.py
 
 format: install ## let ruff format and fix
 	@ruff format . && ruff check --fix .

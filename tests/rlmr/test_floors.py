@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,12 @@ def test_a_broken_contract_is_caught(copy: Path, file: str, line: str, contract:
     assert code == 1, said
     broken = [row for row in said.splitlines() if row.endswith(" BROKEN")]
     assert any(contract in row for row in broken), said
+
+
+def test_the_picture_in_the_docs_is_that_of_the_imports() -> None:
+    check = [sys.executable, "docs/draw_architecture.py", "--check"]
+    run = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
 
 
 def test_no_retry_loop_stands_outside_the_call_layer() -> None:
