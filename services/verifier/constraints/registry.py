@@ -39,7 +39,7 @@ class NoKwargs(Kwargs):
     pass
 
 
-def _whole(value: Any) -> Any:
+def _whole_number(value: Any) -> Any:
     """Data sets store counts as 3.0; text and booleans are not counts."""
     if isinstance(value, bool | str):
         raise ValueError("a whole number is needed")
@@ -48,8 +48,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000)]
-Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]
+Count = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=1_000_000)]
+Positive = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=1_000_000)]
 Relation = Literal["less than", "at least"]
 Phrase = Annotated[str, Field(min_length=1, max_length=10_000)]
 
@@ -91,7 +91,7 @@ def checker(
     return register
 
 
-def _one_line(reason: str) -> str:
+def _printable_line(reason: str) -> str:
     cut = reason[: _MAX_REASON + 1]
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
     return shown if len(shown) <= _MAX_REASON else f"{shown[: _MAX_REASON - 3]}..."
@@ -109,7 +109,7 @@ class Prepared:
         reason = verdict.reason
         # Kwargs and evidence are quoted in it, whatever they hold.
         plain = reason.isprintable() and len(reason) <= _MAX_REASON
-        return verdict if plain else Verdict(verdict.passed, _one_line(reason))
+        return verdict if plain else Verdict(verdict.passed, _printable_line(reason))
 
     def describe(self) -> str:
         description = self.checker.description
