@@ -1,6 +1,6 @@
-"""The registry of rule checkers: an id, typed kwargs, a test, a description. One family of constraints a file.
+"""The registry of rule checkers: an id, typed kwargs, a test, a description, a summary. One family of constraints a file.
 
-    @checker("punctuation:no_comma", NoKwargs, "Do not use any comma.")
+    @checker("punctuation:no_comma", NoKwargs, "Do not use any comma.", summary="No ASCII comma.")
     def no_comma(text: Text, kw: NoKwargs) -> Verdict:
         ...
 
@@ -20,6 +20,10 @@ from services.verifier.text import Text
 
 class ConstraintError(ValueError):
     """The constraint itself is wrong (unknown id, wrong kwargs). The message names what is allowed."""
+
+
+class RegistrationError(ValueError):
+    """A checker cannot be registered. The message names its id and what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ Phrase = Annotated[str, Field(min_length=1, max_length=10_000)]
 
 _MAX_REASON = 500
 """Characters."""
+_MAX_SUMMARY = 160
+"""Characters."""
 
 K = TypeVar("K", bound=Kwargs)
 
@@ -65,12 +71,9 @@ class Checker:
     kwargs: type[Kwargs]
     test: Callable[[Text, Any], Verdict]
     description: str | Callable[[Any], str]
+    summary: str
+    """What the test looks at: one sentence in one line, for lists of checkers and for the judge that maps a prompt to them."""
     version: int
-
-    @property
-    def summary(self) -> str:
-        """What the constraint means, in one line: the first line of its test's docstring."""
-        return (self.test.__doc__ or "").strip().split("\n")[0]
 
 
 registry: dict[str, Checker] = {}
@@ -78,17 +81,30 @@ registry: dict[str, Checker] = {}
 
 
 def checker(
-    id: str, kwargs: type[K], description: str | Callable[[K], str], *, version: int = 1
+    id: str, kwargs: type[K], description: str | Callable[[K], str], *, summary: str, version: int = 1
 ) -> Callable[[Callable[[Text, K], Verdict]], Callable[[Text, K], Verdict]]:
-    """Registers a test. `description` renders the constraint as an instruction: a format string over the kwargs, or a function."""
+    """Registers a test. Raises RegistrationError.
+
+    `description` renders the constraint as an instruction to the writer: a format string over the kwargs, or a function.
+    `summary` tells the judge and the reader what the test looks at: one sentence of at most 160 characters, in one line.
+    """
 
     def register(test: Callable[[Text, K], Verdict]) -> Callable[[Text, K], Verdict]:
         if id in registry:
-            raise RuntimeError(f"two checkers are called {id}")
-        registry[id] = Checker(id, kwargs, test, description, version)
+            raise RegistrationError(f"two checkers are called {id}: give one of them another id")
+        _require_one_sentence(id, summary)
+        registry[id] = Checker(id, kwargs, test, description, summary, version)
         return test
 
     return register
+
+
+def _require_one_sentence(id: str, summary: str) -> None:
+    """As far as a program can tell."""
+    if not summary.isprintable() or not summary[:-1].strip() or not summary.endswith(".") or summary != summary.strip():
+        raise RegistrationError(f"{id}: summary: one line that ends with a full stop is needed, not {summary[:60]!r}")
+    if len(summary) > _MAX_SUMMARY:
+        raise RegistrationError(f"{id}: summary: {len(summary)} characters, at most {_MAX_SUMMARY}")
 
 
 def _printable_line(reason: str) -> str:
