@@ -6,14 +6,25 @@ from typing import Any, NoReturn
 
 import typer
 
+from services import PluginError
+
 app = typer.Typer(
     name="constraints", help="List, explain and try the rule checkers.", no_args_is_help=True, add_completion=False
 )
 
 
+@app.callback()
+def load() -> None:
+    """List, explain and try the rule checkers."""
+    try:
+        import services.verifier.constraints  # noqa: F401
+    except PluginError as error:
+        _exit_with_error(str(error))
+
+
 @app.command("list")
 def list_all(family: str = typer.Argument("", help="Only ids that begin with this.")) -> None:
-    """Every id, with what it checks."""
+    """Every id, with what it checks; in brackets the package of one from outside."""
     from services.verifier.constraints import registry
 
     found = [c for c in sorted(registry.values(), key=lambda c: c.id) if c.id.startswith(family)]
@@ -21,7 +32,7 @@ def list_all(family: str = typer.Argument("", help="Only ids that begin with thi
         _exit_with_error(f"no id begins with {family!r}")
     width = max(len(c.id) for c in found)
     for c in found:
-        typer.echo(f"{c.id:<{width}}  {c.summary}")
+        typer.echo(f"{c.id:<{width}}  {c.summary}" + (f" [{c.origin}]" if c.origin else ""))
 
 
 @app.command()
@@ -36,7 +47,8 @@ def show(
     if id not in registry:
         _exit_with_error(unknown_id(id))
     found = registry[id]
-    typer.echo(f"{found.id} (version {found.version})\n{found.summary}\nkwargs: {allowed_kwargs(found)}")
+    origin = f", from {found.origin}" if found.origin else ""
+    typer.echo(f"{found.id} (version {found.version}{origin})\n{found.summary}\nkwargs: {allowed_kwargs(found)}")
     if kwargs:
         try:
             typer.echo(f"instruction: {prepare(id, _json_object(kwargs)).describe()}")

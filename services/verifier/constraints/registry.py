@@ -5,16 +5,19 @@
         ...
 
 A test is a pure function of the text and its kwargs, linear in the length of the text, and never raises. A change of meaning
-gets a new version, which changes the registry's revision and with it every cached verdict's key.
+gets a new version, which changes the registry's revision and with it every cached verdict's key. Other packages register theirs in
+the same way: outside.py.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from services.verifier.constraints.origin import Origin, origin_of
 from services.verifier.text import Text
 
 
@@ -61,6 +64,7 @@ _MAX_REASON = 500
 """Characters."""
 _MAX_SUMMARY = 160
 """Characters."""
+_ID = re.compile(r"[A-Za-z0-9_-]+:[A-Za-z0-9_.-]+")
 
 K = TypeVar("K", bound=Kwargs)
 
@@ -74,6 +78,8 @@ class Checker:
     summary: str
     """What the test looks at: one sentence in one line, for lists of checkers and for the judge that maps a prompt to them."""
     version: int
+    origin: Origin | None = None
+    """The installed distribution that registered it; None for our own."""
 
 
 registry: dict[str, Checker] = {}
@@ -90,10 +96,13 @@ def checker(
     """
 
     def register(test: Callable[[Text, K], Verdict]) -> Callable[[Text, K], Verdict]:
+        if not _ID.fullmatch(id):
+            raise RegistrationError(f"{id[:100]!r}: id: family:name is needed, of letters, digits, _ and -")
         if id in registry:
-            raise RegistrationError(f"two checkers are called {id}: give one of them another id")
+            whose = registry[id].origin or "RLMR itself"
+            raise RegistrationError(f"{id}: id: taken by a checker of {whose}, choose another")
         _require_one_sentence(id, summary)
-        registry[id] = Checker(id, kwargs, test, description, summary, version)
+        registry[id] = Checker(id, kwargs, test, description, summary, version, origin_of(test.__module__))
         return test
 
     return register
@@ -177,6 +186,11 @@ def unknown_id(id: str) -> str:
 
 
 def revision() -> str:
-    """Short hash over every id and version."""
-    listing = "\n".join(f"{c.id}@{c.version}" for c in sorted(registry.values(), key=lambda c: c.id))
+    """Short hash over every id and version, and of checkers from outside over the distribution and its version too."""
+    listing = "\n".join(_revision_line(c) for c in sorted(registry.values(), key=lambda c: c.id))
     return hashlib.sha256(listing.encode()).hexdigest()[:12]
+
+
+def _revision_line(found: Checker) -> str:
+    """Our own change their version with their meaning; of another package only the release is known."""
+    return f"{found.id}@{found.version}" + (f" {found.origin}" if found.origin else "")

@@ -16,7 +16,7 @@ _BENCHMARK_ONLY = ("count:", "custom:", "format:", "ratio:", "repeat:", "sentenc
 @cache
 def offered_ids() -> tuple[str, ...]:
     """Ids that the judge may map a requirement to. IFBench's are left out: they mean what no writer asks for."""
-    return tuple(sorted(id for id in registry if not id.startswith(_BENCHMARK_ONLY)))
+    return tuple(sorted(c.id for c in registry.values() if c.origin or not c.id.startswith(_BENCHMARK_ONLY)))
 
 
 @cache

@@ -47,7 +47,7 @@ def test_a_checker_without_a_summary_of_one_sentence_is_not_registered(summary: 
 
 
 def test_an_id_is_registered_once() -> None:
-    with pytest.raises(RegistrationError, match="two checkers are called punctuation:no_comma"):
+    with pytest.raises(RegistrationError, match="punctuation:no_comma: id: taken by a checker of RLMR itself"):
 
         @checker("punctuation:no_comma", NoKwargs, "Anything.", summary="Anything at all.")
         def anything(text: Text, kw: NoKwargs) -> Verdict:
