@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import typer
 
+from services import PluginError
+
 
 class Service(StrEnum):
     WRITING_RM = "writing-rm"
@@ -33,7 +35,11 @@ def serve(
         if port is not None:
             raise typer.BadParameter("`all` starts three services: set RLMR_<SERVICE>_PORT for each instead of --port")
         raise typer.Exit(_serve_all(host))
-    module = importlib.import_module(f"services.{service.value.replace('-', '_')}.app")
+    try:
+        module = importlib.import_module(f"services.{service.value.replace('-', '_')}.app")
+    except PluginError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
     overrides = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
     module.main(**overrides)
 

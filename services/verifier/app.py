@@ -48,7 +48,14 @@ def build_app(settings: VerifierSettings) -> FastAPI:
     def details() -> dict[str, Any]:
         return {
             "verifier": verifier.identity.model_dump(),
-            "checkers": {c.id: {"version": c.version, "summary": c.summary} for c in registry.values()},
+            "checkers": {
+                c.id: {
+                    "version": c.version,
+                    "summary": c.summary,
+                    **({"package": str(c.origin)} if c.origin else {}),
+                }
+                for c in registry.values()
+            },
             "settings": settings.model_dump(mode="json", exclude={"api_key", "judge_api_key"}),
         }
 

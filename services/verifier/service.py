@@ -21,12 +21,12 @@ from services.serving import ApiError, Overloaded
 from services.verifier.cache import ByteCache
 from services.verifier.constraints import Mode, registry, revision
 from services.verifier.judge import Judge, JudgeFailure
-from services.verifier.judge.judge import Budget
+from services.verifier.judge.judge import CallBudget
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.settings import VerifierSettings
-from services.verifier.verify import JUDGE, Constraints, check_rules, conclude, prompt_text, refusal, sample_key
+from services.verifier.verify import JUDGE, PreparedConstraints, check_rules, conclude, prompt_text, refusal, sample_key
 
-Checked = list[ConstraintResult | None]
+RuleResults = list[ConstraintResult | None]
 """Per constraint: the rules' answer, or None where the judge is to answer."""
 
 
@@ -35,7 +35,7 @@ class Verifier:
         self.settings, self.metrics = settings, metrics
         self.revision = f"rules-{revision()}"
         self.judge: Judge | None = None
-        self.checked: ByteCache[Checked] = ByteCache(settings.cache_bytes // 2)
+        self.rule_results: ByteCache[RuleResults] = ByteCache(settings.cache_bytes // 2)
         self._pending = 0
 
     @property
@@ -43,15 +43,15 @@ class Verifier:
         return VerifierIdentity(revision=self.revision, judge=self.judge.identity if self.judge else None)
 
     async def verify(self, request: VerifyRequest) -> VerifyReply:
-        self._admit(request)
-        with self._counted(len(request.samples)):
-            work = _Work(self, request.mode)
+        self._refuse_over_limits(request)
+        with self._counted_as_pending(len(request.samples)):
+            in_progress = _RequestInProgress(self, request.mode)
             try:
-                results = [await work.start(sample) for sample in request.samples]
-                answered = [self._count(r if isinstance(r, VerifyResult) else await r) for r in results]
+                started = [await in_progress.answer_or_task(sample) for sample in request.samples]
+                answered = [self._count_result(r if isinstance(r, VerifyResult) else await r) for r in started]
             finally:
-                await work.stop()
-        self._count_cache()
+                await in_progress.cancel_tasks()
+        self._count_cache_lookups()
         replies = zip(request.samples, answered, strict=True)
         return VerifyReply(
             verifier=self.identity,
@@ -59,7 +59,7 @@ class Verifier:
             results=[r if r.id == s.id else r.model_copy(update={"id": s.id}) for s, r in replies],
         )
 
-    def _admit(self, request: VerifyRequest) -> None:
+    def _refuse_over_limits(self, request: VerifyRequest) -> None:
         count, limit = len(request.samples), self.settings.max_samples
         if count > limit:
             message = f"{count} samples, at most {limit} (MAX_SAMPLES): send several requests"
@@ -68,7 +68,7 @@ class Verifier:
             raise Overloaded(f"{self._pending} samples are waiting already", retry_after=1)
 
     @contextmanager
-    def _counted(self, count: int) -> Iterator[None]:
+    def _counted_as_pending(self, count: int) -> Iterator[None]:
         self._pending += count
         self.metrics.pending_samples.set(self._pending)
         try:
@@ -77,7 +77,7 @@ class Verifier:
             self._pending -= count
             self.metrics.pending_samples.set(self._pending)
 
-    def _count(self, result: VerifyResult) -> VerifyResult:
+    def _count_result(self, result: VerifyResult) -> VerifyResult:
         self.metrics.samples.labels(result.status.value, str(result.passed).lower()).inc()
         for part in result.constraints:
             kind = part.type if part.type in registry or part.type == JUDGE else "unknown"
@@ -85,8 +85,8 @@ class Verifier:
             self.metrics.verdicts.labels(kind, part.source, outcome).inc()
         return result
 
-    def _count_cache(self) -> None:
-        caches: list[ByteCache] = [self.checked]
+    def _count_cache_lookups(self) -> None:
+        caches: list[ByteCache] = [self.rule_results]
         if self.judge is not None:
             caches += [self.judge.verdicts, self.judge.splits]
         self.metrics.cache_bytes.set(sum(cache.bytes for cache in caches))
@@ -96,54 +96,54 @@ class Verifier:
             cache.hits = cache.misses = 0
 
 
-class _Work:
+class _RequestInProgress:
     """One request: equal samples are answered once; samples that need the judge wait for it side by side."""
 
     def __init__(self, verifier: Verifier, mode: Mode) -> None:
         self._verifier, self._settings, self._mode = verifier, verifier.settings, mode
-        self._prepared = Constraints()
-        self._budget = Budget(verifier.settings.judge_calls_per_request)
+        self._prepared = PreparedConstraints()
+        self._budget = CallBudget(verifier.settings.judge_calls_per_request)
         self._answers: dict[bytes, VerifyResult | asyncio.Task[VerifyResult]] = {}
-        self._turn = time.perf_counter()
+        self._turn_began = time.perf_counter()
 
-    async def start(self, sample: VerifySample) -> "VerifyResult | asyncio.Task[VerifyResult]":
+    async def answer_or_task(self, sample: VerifySample) -> "VerifyResult | asyncio.Task[VerifyResult]":
         refused = refusal(sample, self._settings.max_chars, self._settings.max_constraints)
         if refused is not None:
             return refused
         key = sample_key(sample, self._mode, self._verifier.revision)
         answer = self._answers.get(key)
         if answer is None:
-            answer = self._answers[key] = self._answer(sample, key)
-            if time.perf_counter() - self._turn > self._settings.slice_seconds:
+            answer = self._answers[key] = self._rules_then_judge(sample, key)
+            if time.perf_counter() - self._turn_began > self._settings.slice_seconds:
                 await asyncio.sleep(0)
-                self._turn = time.perf_counter()
+                self._turn_began = time.perf_counter()
         return answer
 
-    async def stop(self) -> None:
+    async def cancel_tasks(self) -> None:
         """Nothing of a request outlives it, also when its caller left."""
         tasks = [a for a in self._answers.values() if isinstance(a, asyncio.Task)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _answer(self, sample: VerifySample, key: bytes) -> "VerifyResult | asyncio.Task[VerifyResult]":
+    def _rules_then_judge(self, sample: VerifySample, key: bytes) -> "VerifyResult | asyncio.Task[VerifyResult]":
         if sample.constraints is None:
-            return asyncio.create_task(self._read_and_check(sample))
-        checked = self._check(sample, sample.constraints, key)
-        if None in checked and self._verifier.judge is not None:
-            return asyncio.create_task(self._ask_judge(sample, sample.constraints, checked))
-        return conclude(sample.id, [r or _no_judge() for r in checked])
+            return asyncio.create_task(self._read_prompt_then_check(sample))
+        rule_results = self._rule_results(sample, sample.constraints, key)
+        if None in rule_results and self._verifier.judge is not None:
+            return asyncio.create_task(self._fill_in_with_judge(sample, sample.constraints, rule_results))
+        return conclude(sample.id, [r or _without_judge() for r in rule_results])
 
-    def _check(self, sample: VerifySample, constraints: list[Constraint], key: bytes) -> Checked:
-        checked = self._verifier.checked.get(key)
-        if checked is None:
+    def _rule_results(self, sample: VerifySample, constraints: list[Constraint], key: bytes) -> RuleResults:
+        rule_results = self._verifier.rule_results.get(key)
+        if rule_results is None:
             with self._verifier.metrics.sample_seconds.time():
-                checked = check_rules(sample, constraints, self._mode, self._prepared)
-            size = sum(600 + 4 * len(r.reason or "") for r in checked if r is not None)
-            self._verifier.checked.put(key, checked, size)
-        return checked
+                rule_results = check_rules(sample, constraints, self._mode, self._prepared)
+            size = sum(600 + 4 * len(r.reason or "") for r in rule_results if r is not None)
+            self._verifier.rule_results.put(key, rule_results, size)
+        return rule_results
 
-    async def _read_and_check(self, sample: VerifySample) -> VerifyResult:
+    async def _read_prompt_then_check(self, sample: VerifySample) -> VerifyResult:
         """A sample without constraints: the judge reads them out of the prompt first."""
         judge = self._verifier.judge
         if judge is None:
@@ -154,20 +154,26 @@ class _Work:
         except JudgeFailure as failure:
             return VerifyResult(id=sample.id, status=failure.status, reason=failure.reason)
         full = sample.model_copy(update={"constraints": constraints})
-        checked = self._check(full, constraints, sample_key(full, self._mode, self._verifier.revision))
-        return await self._ask_judge(full, constraints, checked)
+        rule_results = self._rule_results(full, constraints, sample_key(full, self._mode, self._verifier.revision))
+        return await self._fill_in_with_judge(full, constraints, rule_results)
 
-    async def _ask_judge(self, sample: VerifySample, constraints: list[Constraint], checked: Checked) -> VerifyResult:
-        failed = any(r is not None and (r.passed is False or r.status is Status.INVALID_INPUT) for r in checked)
+    async def _fill_in_with_judge(
+        self, sample: VerifySample, constraints: list[Constraint], rule_results: RuleResults
+    ) -> VerifyResult:
+        failed = any(r is not None and (r.passed is False or r.status is Status.INVALID_INPUT) for r in rule_results)
         if failed and not self._settings.judge_after_failure:
-            return conclude(sample.id, [r or _not_asked() for r in checked])
+            return conclude(sample.id, [r or _judge_not_asked() for r in rule_results])
         verdicts = await asyncio.gather(
-            *(self._judged(sample, c.text or "") for c, r in zip(constraints, checked, strict=True) if r is None)
+            *(
+                self._judge_result(sample, c.text or "")
+                for c, r in zip(constraints, rule_results, strict=True)
+                if r is None
+            )
         )
         rest = iter(verdicts)
-        return conclude(sample.id, [r or next(rest) for r in checked])
+        return conclude(sample.id, [r or next(rest) for r in rule_results])
 
-    async def _judged(self, sample: VerifySample, text: str) -> ConstraintResult:
+    async def _judge_result(self, sample: VerifySample, text: str) -> ConstraintResult:
         judge = self._verifier.judge
         assert judge is not None
         try:
@@ -177,10 +183,10 @@ class _Work:
         return ConstraintResult(type=JUDGE, passed=verdict.passed, source="judge", reason=verdict.reason)
 
 
-def _no_judge() -> ConstraintResult:
+def _without_judge() -> ConstraintResult:
     return ConstraintResult(type=JUDGE, status=Status.UNVERIFIABLE, source="judge", reason="no judge is configured")
 
 
-def _not_asked() -> ConstraintResult:
+def _judge_not_asked() -> ConstraintResult:
     reason = "not asked: another constraint has decided the sample already"
     return ConstraintResult(type=JUDGE, status=Status.UNVERIFIABLE, source="judge", reason=reason)

@@ -11,16 +11,16 @@ from services.verifier.constraints import ConstraintError, Mode, Prepared, Subje
 JUDGE = "judge"
 
 
-class Constraints:
+class PreparedConstraints:
     """Prepares constraints once per request: the n samples of a prompt usually carry the same ones."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, Prepared | ConstraintError] = {}
+        self._by_key: dict[str, Prepared | ConstraintError] = {}
 
     def prepared(self, constraint: Constraint) -> Prepared:
         """Raises ConstraintError."""
-        key = constraint.type + "\0" + _key(constraint.kwargs)
-        found = self._seen.get(key)
+        key = constraint.type + "\0" + _kwargs_key(constraint.kwargs)
+        found = self._by_key.get(key)
         if found is None:
             try:
                 if constraint.text is not None:
@@ -28,20 +28,24 @@ class Constraints:
                 found = prepare(constraint.type, constraint.kwargs)
             except ConstraintError as error:
                 found = error
-            self._seen[key] = found
+            self._by_key[key] = found
         if isinstance(found, ConstraintError):
             raise found
         return found
 
 
-def _key(kwargs: dict[str, Any]) -> str:
+def _kwargs_key(kwargs: dict[str, Any]) -> str:
     return json.dumps(kwargs, sort_keys=True) if kwargs else ""
 
 
 def sample_key(sample: VerifySample, mode: Mode, revision: str) -> bytes:
     """Key of everything that decides the rules' answer on a sample, its id left out."""
     constraints = sample.constraints
-    listed = "null" if constraints is None else "\n".join(f"{c.type}\0{_key(c.kwargs)}\0{c.text}" for c in constraints)
+    listed = (
+        "null"
+        if constraints is None
+        else "\n".join(f"{c.type}\0{_kwargs_key(c.kwargs)}\0{c.text}" for c in constraints)
+    )
     return cache_key(revision, mode, prompt_text(sample.prompt), sample.response, listed)
 
 
@@ -51,21 +55,26 @@ def prompt_text(prompt: Prompt) -> str:
 
 
 def check_rules(
-    sample: VerifySample, constraints: list[Constraint], mode: Mode, prepared: Constraints
+    sample: VerifySample, constraints: list[Constraint], mode: Mode, prepared: PreparedConstraints
 ) -> list[ConstraintResult | None]:
     """One result per constraint, in order; None where the judge is to answer."""
     subject = Subject(sample.response, prompt_text(sample.prompt))
-    return [_check_judged(c) if c.type == JUDGE else _check_rule(c, subject, mode, prepared) for c in constraints]
+    return [
+        _refuse_malformed_judge_constraint(c) if c.type == JUDGE else _check_rule(c, subject, mode, prepared)
+        for c in constraints
+    ]
 
 
-def _check_judged(constraint: Constraint) -> ConstraintResult | None:
+def _refuse_malformed_judge_constraint(constraint: Constraint) -> ConstraintResult | None:
     if constraint.text and constraint.text.strip() and not constraint.kwargs:
         return None
     reason = "judge: `text` says what must hold, and `kwargs` stays empty"
     return ConstraintResult(type=JUDGE, status=Status.INVALID_INPUT, source="judge", reason=reason)
 
 
-def _check_rule(constraint: Constraint, subject: Subject, mode: Mode, prepared: Constraints) -> ConstraintResult:
+def _check_rule(
+    constraint: Constraint, subject: Subject, mode: Mode, prepared: PreparedConstraints
+) -> ConstraintResult:
     try:
         rule = prepared.prepared(constraint)
     except ConstraintError as error:

@@ -6,22 +6,33 @@ from typing import Any, NoReturn
 
 import typer
 
+from services import PluginError
+
 app = typer.Typer(
     name="constraints", help="List, explain and try the rule checkers.", no_args_is_help=True, add_completion=False
 )
 
 
+@app.callback()
+def load() -> None:
+    """List, explain and try the rule checkers."""
+    try:
+        import services.verifier.constraints  # noqa: F401
+    except PluginError as error:
+        _exit_with_error(str(error))
+
+
 @app.command("list")
 def list_all(family: str = typer.Argument("", help="Only ids that begin with this.")) -> None:
-    """Every id, with what it checks."""
+    """Every id, with what it checks; in brackets the package of one from outside."""
     from services.verifier.constraints import registry
 
     found = [c for c in sorted(registry.values(), key=lambda c: c.id) if c.id.startswith(family)]
     if not found:
-        _fail(f"no id begins with {family!r}")
+        _exit_with_error(f"no id begins with {family!r}")
     width = max(len(c.id) for c in found)
     for c in found:
-        typer.echo(f"{c.id:<{width}}  {c.summary}")
+        typer.echo(f"{c.id:<{width}}  {c.summary}" + (f" [{c.origin}]" if c.origin else ""))
 
 
 @app.command()
@@ -34,14 +45,15 @@ def show(
     from services.verifier.constraints.registry import allowed_kwargs, unknown_id
 
     if id not in registry:
-        _fail(unknown_id(id))
+        _exit_with_error(unknown_id(id))
     found = registry[id]
-    typer.echo(f"{found.id} (version {found.version})\n{found.summary}\nkwargs: {allowed_kwargs(found)}")
+    origin = f", from {found.origin}" if found.origin else ""
+    typer.echo(f"{found.id} (version {found.version}{origin})\n{found.summary}\nkwargs: {allowed_kwargs(found)}")
     if kwargs:
         try:
-            typer.echo(f"instruction: {prepare(id, _object(kwargs)).describe()}")
+            typer.echo(f"instruction: {prepare(id, _json_object(kwargs)).describe()}")
         except ConstraintError as error:
-            _fail(str(error))
+            _exit_with_error(str(error))
 
 
 @app.command()
@@ -57,23 +69,23 @@ def check(
 
     raw = typer.get_text_stream("stdin").read() if str(response) == "-" else response.read_text(encoding="utf-8")
     try:
-        verdict = check_response(id, _object(kwargs), "", raw, "loose" if loose else "strict")
+        verdict = check_response(id, _json_object(kwargs), "", raw, "loose" if loose else "strict")
     except ConstraintError as error:
-        _fail(str(error))
+        _exit_with_error(str(error))
     typer.echo(f"{'passed' if verdict.passed else 'violated'}: {verdict.reason}")
     raise typer.Exit(0 if verdict.passed else 1)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        _fail(f"--kwargs is not JSON: {error}")
+        _exit_with_error(f"--kwargs is not JSON: {error}")
     if not isinstance(value, dict):
-        _fail("--kwargs must be a JSON object")
+        _exit_with_error("--kwargs must be a JSON object")
     return value
 
 
-def _fail(message: str) -> NoReturn:
+def _exit_with_error(message: str) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
     raise typer.Exit(2)

@@ -2,10 +2,13 @@
 
 from services.verifier.constraints import check
 check("length_constraints:number_words", {"num_words": 50, "relation": "at least"}, prompt, response).passed
+
+Importing it registers our own checkers and those of installed packages (outside.py). Raises PluginError where one of these is broken.
 """
 
 from services.verifier.constraints import ifbench, ifeval, writing
 from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate, evaluate_variants
+from services.verifier.constraints.outside import load_outside_checkers
 from services.verifier.constraints.registry import (
     Checker,
     ConstraintError,
@@ -34,3 +37,5 @@ __all__ = [
     "revision",
     "writing",
 ]
+
+load_outside_checkers()

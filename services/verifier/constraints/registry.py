@@ -1,25 +1,32 @@
-"""The registry of rule checkers: an id, typed kwargs, a test, a description. One family of constraints a file.
+"""The registry of rule checkers: an id, typed kwargs, a test, a description, a summary. One family of constraints a file.
 
-    @checker("punctuation:no_comma", NoKwargs, "Do not use any comma.")
+    @checker("punctuation:no_comma", NoKwargs, "Do not use any comma.", summary="No ASCII comma.")
     def no_comma(text: Text, kw: NoKwargs) -> Verdict:
         ...
 
 A test is a pure function of the text and its kwargs, linear in the length of the text, and never raises. A change of meaning
-gets a new version, which changes the registry's revision and with it every cached verdict's key.
+gets a new version, which changes the registry's revision and with it every cached verdict's key. Other packages register theirs in
+the same way: outside.py.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from services.verifier.constraints.origin import Origin, origin_of
 from services.verifier.text import Text
 
 
 class ConstraintError(ValueError):
     """The constraint itself is wrong (unknown id, wrong kwargs). The message names what is allowed."""
+
+
+class RegistrationError(ValueError):
+    """A checker cannot be registered. The message names its id and what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class NoKwargs(Kwargs):
     pass
 
 
-def _whole(value: Any) -> Any:
+def _whole_number(value: Any) -> Any:
     """Data sets store counts as 3.0; text and booleans are not counts."""
     if isinstance(value, bool | str):
         raise ValueError("a whole number is needed")
@@ -48,13 +55,16 @@ def _whole(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=1_000_000)]
-Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]
+Count = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=1_000_000)]
+Positive = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=1_000_000)]
 Relation = Literal["less than", "at least"]
 Phrase = Annotated[str, Field(min_length=1, max_length=10_000)]
 
 _MAX_REASON = 500
 """Characters."""
+_MAX_SUMMARY = 160
+"""Characters."""
+_ID = re.compile(r"[A-Za-z0-9_-]+:[A-Za-z0-9_.-]+")
 
 K = TypeVar("K", bound=Kwargs)
 
@@ -65,12 +75,11 @@ class Checker:
     kwargs: type[Kwargs]
     test: Callable[[Text, Any], Verdict]
     description: str | Callable[[Any], str]
+    summary: str
+    """What the test looks at: one sentence in one line, for lists of checkers and for the judge that maps a prompt to them."""
     version: int
-
-    @property
-    def summary(self) -> str:
-        """What the constraint means, in one line: the first line of its test's docstring."""
-        return (self.test.__doc__ or "").strip().split("\n")[0]
+    origin: Origin | None = None
+    """The installed distribution that registered it; None for our own."""
 
 
 registry: dict[str, Checker] = {}
@@ -78,20 +87,36 @@ registry: dict[str, Checker] = {}
 
 
 def checker(
-    id: str, kwargs: type[K], description: str | Callable[[K], str], *, version: int = 1
+    id: str, kwargs: type[K], description: str | Callable[[K], str], *, summary: str, version: int = 1
 ) -> Callable[[Callable[[Text, K], Verdict]], Callable[[Text, K], Verdict]]:
-    """Registers a test. `description` renders the constraint as an instruction: a format string over the kwargs, or a function."""
+    """Registers a test. Raises RegistrationError.
+
+    `description` renders the constraint as an instruction to the writer: a format string over the kwargs, or a function.
+    `summary` tells the judge and the reader what the test looks at: one sentence of at most 160 characters, in one line.
+    """
 
     def register(test: Callable[[Text, K], Verdict]) -> Callable[[Text, K], Verdict]:
+        if not _ID.fullmatch(id):
+            raise RegistrationError(f"{id[:100]!r}: id: family:name is needed, of letters, digits, _ and -")
         if id in registry:
-            raise RuntimeError(f"two checkers are called {id}")
-        registry[id] = Checker(id, kwargs, test, description, version)
+            whose = registry[id].origin or "RLMR itself"
+            raise RegistrationError(f"{id}: id: taken by a checker of {whose}, choose another")
+        _require_one_sentence(id, summary)
+        registry[id] = Checker(id, kwargs, test, description, summary, version, origin_of(test.__module__))
         return test
 
     return register
 
 
-def _one_line(reason: str) -> str:
+def _require_one_sentence(id: str, summary: str) -> None:
+    """As far as a program can tell."""
+    if not summary.isprintable() or not summary[:-1].strip() or not summary.endswith(".") or summary != summary.strip():
+        raise RegistrationError(f"{id}: summary: one line that ends with a full stop is needed, not {summary[:60]!r}")
+    if len(summary) > _MAX_SUMMARY:
+        raise RegistrationError(f"{id}: summary: {len(summary)} characters, at most {_MAX_SUMMARY}")
+
+
+def _printable_line(reason: str) -> str:
     cut = reason[: _MAX_REASON + 1]
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
     return shown if len(shown) <= _MAX_REASON else f"{shown[: _MAX_REASON - 3]}..."
@@ -109,7 +134,7 @@ class Prepared:
         reason = verdict.reason
         # Kwargs and evidence are quoted in it, whatever they hold.
         plain = reason.isprintable() and len(reason) <= _MAX_REASON
-        return verdict if plain else Verdict(verdict.passed, _one_line(reason))
+        return verdict if plain else Verdict(verdict.passed, _printable_line(reason))
 
     def describe(self) -> str:
         description = self.checker.description
@@ -161,6 +186,11 @@ def unknown_id(id: str) -> str:
 
 
 def revision() -> str:
-    """Short hash over every id and version."""
-    listing = "\n".join(f"{c.id}@{c.version}" for c in sorted(registry.values(), key=lambda c: c.id))
+    """Short hash over every id and version, and of checkers from outside over the distribution and its version too."""
+    listing = "\n".join(_revision_line(c) for c in sorted(registry.values(), key=lambda c: c.id))
     return hashlib.sha256(listing.encode()).hexdigest()[:12]
+
+
+def _revision_line(found: Checker) -> str:
+    """Our own change their version with their meaning; of another package only the release is known."""
+    return f"{found.id}@{found.version}" + (f" {found.origin}" if found.origin else "")

@@ -15,7 +15,7 @@ from services.verifier.judge.split import read_constraints, rules_text, split_fo
 from services.verifier.judge.verdict import VERDICT_FORMAT, read_verdict, read_yes_no
 from services.verifier.settings import VerifierSettings
 
-T = TypeVar("T")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class JudgeVerdict:
     reason: str
 
 
-NO_TEXT = JudgeVerdict(False, "the response is no text: empty, punctuation, or only the opening of an answer")
+NO_TEXT_VERDICT = JudgeVerdict(False, "the response is no text: empty, punctuation, or only the opening of an answer")
 
 
-class Budget:
+class CallBudget:
     """Calls that one request may still make."""
 
     def __init__(self, calls: int) -> None:
@@ -45,44 +45,44 @@ class Judge:
         self.identity = f"{settings.judge_model}@prompts-{prompting.version()}-{settings.judge_mode}"
         self.verdicts: ByteCache[JudgeVerdict] = ByteCache(settings.cache_bytes // 2)
         self.splits: ByteCache[str] = ByteCache(settings.cache_bytes // 8)
-        self._running: dict[bytes, asyncio.Task[Any]] = {}
+        self._calls_under_way: dict[bytes, asyncio.Task[Any]] = {}
 
     async def why_not_ready(self) -> str | None:
         return await self._endpoint.why_not_ready()
 
-    async def verdict(self, prompt: str, constraint: str, response: str, budget: Budget) -> JudgeVerdict:
+    async def verdict(self, prompt: str, constraint: str, response: str, budget: CallBudget) -> JudgeVerdict:
         """Raises JudgeFailure."""
         if is_no_text(response):
-            return NO_TEXT
+            return NO_TEXT_VERDICT
         key = cache_key("verdict", self.identity, str(self._settings.judge_yes_threshold), prompt, constraint, response)
         found = self.verdicts.get(key)
         if found is None:
-            found = await self._once(key, budget, lambda: self._ask_verdict(prompt, constraint, response))
+            found = await self._join_or_start(key, budget, lambda: self._ask_verdict(prompt, constraint, response))
             self.verdicts.put(key, found, 4 * len(found.reason))
         return found
 
-    async def constraints(self, prompt: str, budget: Budget) -> list[Constraint]:
+    async def constraints(self, prompt: str, budget: CallBudget) -> list[Constraint]:
         """What the prompt asks for; at least one. Raises JudgeFailure."""
         key = cache_key("split", self.identity, rules_text(), prompt)
         found = self.splits.get(key)
         if found is None:
-            constraints = await self._once(key, budget, lambda: self._ask_constraints(prompt))
+            constraints = await self._join_or_start(key, budget, lambda: self._ask_constraints(prompt))
             found = json.dumps([c.model_dump() for c in constraints])
             self.splits.put(key, found, 4 * len(found))
         return [Constraint.model_validate(c) for c in json.loads(found)]
 
-    async def _once(self, key: bytes, budget: Budget, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _join_or_start(self, key: bytes, budget: CallBudget, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Callers with the same key wait for one call. It goes on if a caller leaves: others may be waiting."""
-        task = self._running.get(key)
+        task = self._calls_under_way.get(key)
         if task is None:
             budget.spend()
             task = asyncio.ensure_future(ask())
-            self._running[key] = task
-            task.add_done_callback(lambda done: self._forget(key, done))
-        return cast(T, await asyncio.shield(task))
+            self._calls_under_way[key] = task
+            task.add_done_callback(lambda done: self._call_ended(key, done))
+        return cast(Answer, await asyncio.shield(task))
 
-    def _forget(self, key: bytes, task: asyncio.Task[Any]) -> None:
-        del self._running[key]
+    def _call_ended(self, key: bytes, task: asyncio.Task[Any]) -> None:
+        del self._calls_under_way[key]
         if not task.cancelled():
             task.exception()  # looked at, so that a call whose callers all left is not reported as never retrieved
 

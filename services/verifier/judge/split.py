@@ -14,15 +14,15 @@ _BENCHMARK_ONLY = ("count:", "custom:", "format:", "ratio:", "repeat:", "sentenc
 
 
 @cache
-def offered() -> tuple[str, ...]:
+def offered_ids() -> tuple[str, ...]:
     """Ids that the judge may map a requirement to. IFBench's are left out: they mean what no writer asks for."""
-    return tuple(sorted(id for id in registry if not id.startswith(_BENCHMARK_ONLY)))
+    return tuple(sorted(c.id for c in registry.values() if c.origin or not c.id.startswith(_BENCHMARK_ONLY)))
 
 
 @cache
 def rules_text() -> str:
     """The offered rules, one a line, for the prompt."""
-    return "\n".join(f"- {id}: {registry[id].summary} kwargs: {allowed_kwargs(registry[id])}" for id in offered())
+    return "\n".join(f"- {id}: {registry[id].summary} kwargs: {allowed_kwargs(registry[id])}" for id in offered_ids())
 
 
 @cache
@@ -31,7 +31,7 @@ def split_format() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "text": {"type": "string", "minLength": 3, "maxLength": 400},
-            "type": {"type": "string", "enum": ["judge", *offered()]},
+            "type": {"type": "string", "enum": ["judge", *offered_ids()]},
             "kwargs": {"type": "object"},
         },
         "required": ["text", "type", "kwargs"],
@@ -51,19 +51,19 @@ def read_constraints(choice: dict[str, Any]) -> list[Constraint]:
     items = read_object(choice).get("constraints")
     if not isinstance(items, list) or len(items) > MAX_CONSTRAINTS:
         raise JudgeFailure(Status.UNPARSEABLE, "judge: the answer has no list of constraints")
-    return [_read_item(item) for item in items]
+    return [_read_constraint(item) for item in items]
 
 
-def _read_item(item: Any) -> Constraint:
+def _read_constraint(item: Any) -> Constraint:
     if not isinstance(item, dict) or not isinstance(item.get("text"), str) or not item["text"].strip():
         raise JudgeFailure(Status.UNPARSEABLE, "judge: a constraint without its text")
     kind, kwargs = item.get("type"), item.get("kwargs") or {}
-    if kind != "judge" and kind in offered() and isinstance(kwargs, dict):
+    if kind != "judge" and kind in offered_ids() and isinstance(kwargs, dict):
         try:
             prepare(kind, kwargs)
         except ConstraintError:
             return Constraint(type="judge", text=item["text"])
         return Constraint(type=kind, kwargs=kwargs)
-    if kind != "judge" and kind not in offered():
+    if kind != "judge" and kind not in offered_ids():
         raise JudgeFailure(Status.UNPARSEABLE, "judge: a constraint of a type that was not offered")
     return Constraint(type="judge", text=item["text"])

@@ -13,20 +13,20 @@ def without_punctuation(text: str) -> str:
     return text.translate(PUNCTUATION)
 
 
-def _words(listing: str) -> frozenset[str]:
+def _word_set(listing: str) -> frozenset[str]:
     return frozenset(listing.split())
 
 
-COORDINATING_CONJUNCTIONS = _words("for and nor but or yet so")
+COORDINATING_CONJUNCTIONS = _word_set("for and nor but or yet so")
 
-PERSON_NAMES = _words(
+PERSON_NAMES = _word_set(
     "Abigail Alexander Amelia Andrew Aria Audrey Ava Benjamin Charlotte Chloe Christopher Claire Daniel David Elijah Ella Emma "
     "Ethan Gabriel Grace Hannah Harper Isabella Jackson Jacob Jonathan Joseph Layla Leo Liam Lily Lucas Mason Matthew Mia Nathan "
     "Nicholas Noah Nora Olivia Owen Penelope Ryan Samuel Scarlett Sophia Stella Thomas Victoria Zoe"
 )
 """The names that `count:person_names` is about."""
 
-PRONOUNS = _words(
+PRONOUNS = _word_set(
     # personal, possessive, reflexive
     "i me my mine myself we us our ours ourselves you your yours yourself yourselves he him his himself she her hers herself "
     "it its itself they them their theirs themselves "
@@ -37,7 +37,7 @@ PRONOUNS = _words(
     "each either neither both all some any none"
 )
 
-STOP_WORDS = _words(
+STOP_WORDS = _word_set(
     # pronouns and determiners
     "i me my myself we our ours ourselves you your yours yourself yourselves he him his himself she her hers herself it its itself "
     "they them their theirs themselves what which who whom this that these those a an the all any both each few more most other "
@@ -51,7 +51,7 @@ STOP_WORDS = _words(
     "s t d m o y ll re ve ma don ain aren couldn didn doesn hadn hasn haven isn mightn mustn needn shan shouldn wasn weren won wouldn"
 )
 
-_VERBS = _words(
+_VERBS = _word_set(
     # what to do in writing and thinking
     "add address adopt advise agree aim allow analyze answer apply approach argue arrange ask assess assign assume attempt avoid "
     "balance base be become begin believe boil break bring build buy calculate call care carry catch celebrate change check choose "
@@ -74,7 +74,7 @@ _VERBS = _words(
     "walk wash watch wear welcome whisk win wish wonder work write dive delve seize savor speculate delete "
     "is are am do does did has had says goes makes takes"
 )
-_NOT_VERBS = _words(
+_NOT_VERBS = _word_set(
     "according bed being bring during evening everything feeling going interesting king morning nothing ring something spring string "
     "thing wedding wing red need hundred indeed sacred kindred"
 )

@@ -104,7 +104,7 @@ _REWRITES = [
     ]
 ]
 _ENDING = re.compile(r"[aeiouy]+[^aeiouy]*e?$")
-_GROUPS = {
+_RHYME_OF_FINAL = {
     final: group
     for group, finals in enumerate(
         [
@@ -123,19 +123,21 @@ def last_sounds(line: str) -> frozenset[str]:
     if not found:
         return frozenset()
     last = found[-1]
-    return _chinese(last) if HAN.match(last) else frozenset({_english(last[-24:].lower().replace("’", "'"))})
+    return (
+        _pinyin_finals(last) if HAN.match(last) else frozenset({_english_ending(last[-24:].lower().replace("’", "'"))})
+    )
 
 
 @lru_cache(maxsize=10_000)
-def _chinese(character: str) -> frozenset[str]:
+def _pinyin_finals(character: str) -> frozenset[str]:
     from pypinyin import Style, pinyin
 
     readings = pinyin(character, style=Style.FINALS, heteronym=True, strict=False)[0]
-    return frozenset(f"han{_GROUPS.get(reading, reading)}" for reading in readings)
+    return frozenset(f"han{_RHYME_OF_FINAL.get(reading, reading)}" for reading in readings)
 
 
 @lru_cache(maxsize=20_000)
-def _english(word: str) -> str:
+def _english_ending(word: str) -> str:
     if word in _EXCEPTIONS:
         return _EXCEPTIONS[word]
     for ending, plural in (("es", "z"), ("s", "z"), ("ed", "d")):
@@ -145,10 +147,10 @@ def _english(word: str) -> str:
     tail = word[-12:]
     for pattern, sound in _REWRITES:
         if pattern.search(tail):
-            return sound if sound != "k" else _vowel_on(tail[:-1].removesuffix("c")) + "k"
-    return _vowel_on(tail)
+            return sound if sound != "k" else _from_last_vowel(tail[:-1].removesuffix("c")) + "k"
+    return _from_last_vowel(tail)
 
 
-def _vowel_on(word: str) -> str:
+def _from_last_vowel(word: str) -> str:
     match = _ENDING.search(word)
     return match.group() if match else word[-3:]

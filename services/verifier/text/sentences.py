@@ -37,14 +37,14 @@ _OTHER_WHITESPACE = "\t\n\r\x0b\x0c"
 def split_sentences(text: str) -> list[str]:
     """Sentences in order, without the white space between them; [] for a blank text."""
     spans, start = [], 0
-    for end, next_start in _breaks(text):
+    for end, next_start in _sentence_breaks(text):
         spans.append((start, end))
         start = next_start
     spans.append((start, len(text.rstrip())))
     return _with_closing_punctuation(text, spans)
 
 
-def _breaks(text: str) -> list[tuple[int, int]]:
+def _sentence_breaks(text: str) -> list[tuple[int, int]]:
     """(end of a sentence, start of the next one), in order.
 
     Candidates within one word ("what?!", 'end."') are one candidate: the last of them.
@@ -59,10 +59,10 @@ def _breaks(text: str) -> list[tuple[int, int]]:
         # The reference looks for the last space with an index that cannot tell "at the first position" from "none".
         start = space + 1 if space > floor else word_start
         if previous is not None and previous_at <= start and _ends_sentence(text, word_start, previous_at, previous):
-            found.append(_cut(previous))
+            found.append(_break_after(previous))
         previous, previous_at, word_start, floor = match, at, start, at
     if previous is not None and _ends_sentence(text, word_start, previous_at, previous):
-        found.append(_cut(previous))
+        found.append(_break_after(previous))
     return found
 
 
@@ -72,7 +72,7 @@ def _with_plain_spaces(text: str) -> str:
     return text
 
 
-def _cut(match: re.Match[str]) -> tuple[int, int]:
+def _break_after(match: re.Match[str]) -> tuple[int, int]:
     end, following = match.end(), match.start(2)
     return end, end if following < 0 else following
 
@@ -108,12 +108,12 @@ def _breaks_between(word: str, after: str, adjacent: bool, named: bool) -> bool:
     in the reference. `named`: the word is a letter, and follows one that may be a name."""
     tokens = [t.group() for t in _TOKEN.finditer(f"{word}.{after}" if adjacent else f"{word}. {after}")]
     return any(
-        token in ("?", "!") or (token[-1] == "." and _period_breaks(token, following, named))
+        token in ("?", "!") or (token[-1] == "." and _period_ends_sentence(token, following, named))
         for token, following in pairwise(tokens)
     )
 
 
-def _period_breaks(token: str, following: str, named: bool) -> bool:
+def _period_ends_sentence(token: str, following: str, named: bool) -> bool:
     """Whether the period that ends `token` ends a sentence, given the next token."""
     if token == ".":
         return True

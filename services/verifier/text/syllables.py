@@ -7,17 +7,21 @@ from functools import lru_cache
 from services.verifier.text.units import HAN
 from services.verifier.text.units import words as counted_words
 
-_LONGEST = 64  # no word is longer; the rest of what looks like one is not counted
+_LONGEST_WORD = 64  # no word is longer; the rest of what looks like one is not counted
 _LETTERS = re.compile(r"[a-z]+")
 
 
 def syllables(word: str) -> int:
     """At least 1 for a word of letters; 0 for one with digits. Hyphenated words are the sum of their parts."""
-    return _syllables(word) if len(word) <= _LONGEST else sum(_syllables(part[:_LONGEST]) for part in word.split("-"))
+    return (
+        _syllables_by_dictionary(word)
+        if len(word) <= _LONGEST_WORD
+        else sum(_syllables_by_dictionary(part[:_LONGEST_WORD]) for part in word.split("-"))
+    )
 
 
 @lru_cache(maxsize=20_000)
-def _syllables(word: str) -> int:
+def _syllables_by_dictionary(word: str) -> int:
     from syllapy import count
 
     return sum(int(count(part)) for part in word.split("-")) if "-" in word else int(count(word))

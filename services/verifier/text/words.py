@@ -20,12 +20,12 @@ def _rule(needs: str, pattern: str, replacement: str) -> _Rule:
     return needs, lambda text: compiled.sub(replacement, text)
 
 
-def _apart(marks: str) -> list[_Rule]:
+def _set_apart(marks: str) -> list[_Rule]:
     """A space on either side of each of these characters."""
-    return [_replaced(mark, f" {mark} ") for mark in marks]
+    return [_plain_rule(mark, f" {mark} ") for mark in marks]
 
 
-def _replaced(old: str, new: str) -> _Rule:
+def _plain_rule(old: str, new: str) -> _Rule:
     return old[0], lambda text: text.replace(old, new)
 
 
@@ -35,7 +35,7 @@ _FUSED = re.compile(
 _FUSED_PARTS = ("anno", "d'y", "imme", "onna", "otta", "emme", "e'n", "anna")
 
 
-def _defused(text: str) -> str:
+def _with_fused_words_apart(text: str) -> str:
     if text.isascii() and not any(part in text.lower() for part in _FUSED_PARTS):
         return text
     return _FUSED.sub(lambda m: " " + " ".join(part for part in m.groups() if part) + " ", text)
@@ -62,7 +62,7 @@ _GAP = f"[ {_OTHER_SPACES}]*"
 # Most patterns begin with a plain character, which is what makes them quick.
 _RULES = [
     # opening quotes
-    *_apart("«“‘„"),
+    *_set_apart("«“‘„"),
     _rule("`", r"`+", r" \g<0> "),
     _rule('"', r'(?m)^"', "``"),
     ('`"', lambda text: text.replace("``", " `` ")),
@@ -72,23 +72,23 @@ _RULES = [
     _rule(".", rf"""(?m)\.(?<=[^.\n]\.)([\])}}>"'»”’ ]*+){_GAP}$""", r" . \1 "),
     (":,", _with_colons_and_commas_apart),
     _rule(".", r"\.\.+", r" \g<0> "),
-    *_apart(";@#$%&\u2012\u2013\u2014\u2015"),
+    *_set_apart(";@#$%&\u2012\u2013\u2014\u2015"),
     _rule(".", rf"""(?m)\.(?<=[^.\n]\.)([\])}}>"']*){_GAP}$""", r" .\1 "),
-    *_apart("?!"),
+    *_set_apart("?!"),
     _rule("'", r"'(?<=[^'\n]') ", " ' "),
-    *_apart("*[](){}<>"),
-    _replaced("--", " -- "),
+    *_set_apart("*[](){}<>"),
+    _plain_rule("--", " -- "),
     ("", lambda text: " " + text.replace("\n", " \n ") + " "),
     # closing quotes and contractions
-    *_apart("»”’"),
-    _replaced("''", " '' "),
-    _replaced('"', " '' "),
+    *_set_apart("»”’"),
+    _plain_rule("''", " '' "),
+    _plain_rule('"', " '' "),
     _rule(_OTHER_SPACES, f"[{_OTHER_SPACES}]", " "),
     _rule("'", r"'(?<=[^' ]')([sSmMdD]?) ", r" '\1 "),
     _rule("'", r"n't(?<=[^' ]n't) ", " n't "),
     _rule("'", r"N'T(?<=[^' ]N'T) ", " N'T "),
     _rule("'", r"'(?<=[^' ]')(ll|LL|re|RE|ve|VE) ", r" '\1 "),
-    ("", _defused),
+    ("", _with_fused_words_apart),
     _rule("'", r"(?i) ('t)(is|was)\b", r" \1 \2 "),
 ]
 _MARKS = frozenset(mark for needs, _ in _RULES for mark in needs)
@@ -124,7 +124,7 @@ _MAX_CACHED = 20_000
 _FUSED_WORDS = frozenset(["cannot", "gimme", "gonna", "gotta", "lemme", "wanna"])
 
 
-class _Capitals(dict[str, float]):
+class _CapitalsOfRun(dict[str, float]):
     """Run of non-space characters -> its tokens in capitals, NaN where the run alone cannot tell; filled as runs turn up."""
 
     def __missing__(self, run: str) -> float:
@@ -145,7 +145,7 @@ class _Capitals(dict[str, float]):
 
 
 _AROUND_WORD = '.,;:!?()[]{}"'
-_capitals = _Capitals()
+_capitals_of_run = _CapitalsOfRun()
 
 
 def capital_tokens(text: str) -> int | None:
@@ -153,7 +153,7 @@ def capital_tokens(text: str) -> int | None:
     periods alone; None for the rare text in which it does not."""
     if _UNCOMMON_SPACE.search(text):
         return None
-    found = sum(map(_capitals.__getitem__, text.split()))
+    found = sum(map(_capitals_of_run.__getitem__, text.split()))
     return None if math.isnan(found) else int(found)
 
 

@@ -27,9 +27,13 @@ def _ascii(text: str) -> str:
     return plain.encode("ascii", "ignore").decode("ascii")
 
 
-@checker("custom:multiples", NoKwargs, "Count from 10 to 50, writing only the multiples of 7.")
+@checker(
+    "custom:multiples",
+    NoKwargs,
+    "Count from 10 to 50, writing only the multiples of 7.",
+    summary="The numbers are 14, 21, 28, 35, 42, 49 and no other.",
+)
 def multiples(text: Text, kw: NoKwargs) -> Verdict:
-    """The numbers are 14, 21, 28, 35, 42, 49 and no other."""
     found = re.findall(r"\d+", text.raw)
     return Verdict(found == _MULTIPLES, f"numbers {', '.join(found[:10])[:80]}; {', '.join(_MULTIPLES)} wanted")
 
@@ -39,9 +43,9 @@ def multiples(text: Text, kw: NoKwargs) -> Verdict:
     NoKwargs,
     "Write four multiple choice questions on 20th century art history with five options each, every question labelled "
     "Question and longer than the one before, without explanations.",
+    summary="Four questions of five options A to E, each question longer than the one before.",
 )
 def mcq_count_length(text: Text, kw: NoKwargs) -> Verdict:
-    """Four questions of five options A to E, each question longer than the one before."""
     if not text.raw.startswith("Question") and len(text.raw) > 1:
         return Verdict(False, "does not begin with Question")
     questions = [part.strip() for part in _QUESTION.split(text.raw) if part.strip()]
@@ -70,10 +74,12 @@ def _question(question: str) -> tuple[int, int]:
 
 
 @checker(
-    "custom:reverse_newline", NoKwargs, "List the countries of Africa in reverse alphabetical order, one on each line."
+    "custom:reverse_newline",
+    NoKwargs,
+    "List the countries of Africa in reverse alphabetical order, one on each line.",
+    summary="From the line with Zimbabwe on, at least 52 lines in descending order, accents ignored.",
 )
 def reverse_newline(text: Text, kw: NoKwargs) -> Verdict:
-    """From the line with Zimbabwe on, at least 52 lines in descending order, accents ignored."""
     lines = [core for line in text.lines if (core := line.strip(EDGE))]
     start = next((i for i, line in enumerate(lines) if "Zimbabwe" in line), None)
     if start is None:
@@ -89,9 +95,9 @@ def reverse_newline(text: Text, kw: NoKwargs) -> Verdict:
     "custom:word_reverse",
     NoKwargs,
     "Say which animal is the national symbol of the US, with the words in reverse order.",
+    summary='Read backwards word by word, it says "bald eagle".',
 )
 def word_reverse(text: Text, kw: NoKwargs) -> Verdict:
-    """Read backwards word by word, it says "bald eagle"."""
     words = without_punctuation(text.lower.strip()).split()
     passed = "bald eagle" in " ".join(reversed(words))
     return Verdict(passed, f'"bald eagle" {"found" if passed else "not found"} reading backwards')
@@ -101,18 +107,20 @@ def word_reverse(text: Text, kw: NoKwargs) -> Verdict:
     "custom:character_reverse",
     NoKwargs,
     "Say which animal is the national symbol of the US, with the letters in reverse order.",
+    summary='Contains "elgae dlab", case ignored.',
 )
 def character_reverse(text: Text, kw: NoKwargs) -> Verdict:
-    """Contains "elgae dlab", case ignored."""
     passed = "elgae dlab" in text.lower
     return Verdict(passed, f'"elgae dlab" {"found" if passed else "not found"}')
 
 
 @checker(
-    "custom:sentence_alphabet", NoKwargs, "Tell a story of 26 sentences whose first words begin with A to Z in order."
+    "custom:sentence_alphabet",
+    NoKwargs,
+    "Tell a story of 26 sentences whose first words begin with A to Z in order.",
+    summary="26 sentences, with initials a to z.",
 )
 def sentence_alphabet(text: Text, kw: NoKwargs) -> Verdict:
-    """26 sentences, with initials a to z."""
     if len(text.sentences) != 26:
         return Verdict(False, f"{len(text.sentences)} sentences, exactly 26 wanted")
     for i, sentence in enumerate(text.sentences):
@@ -125,9 +133,9 @@ def sentence_alphabet(text: Text, kw: NoKwargs) -> Verdict:
     "custom:european_capitals_sort",
     NoKwargs,
     "List the European capitals north of 45 degrees from north to south, without countries, separated by commas.",
+    summary="Exactly the 27 capitals of the reference's list, in its order, accents ignored.",
 )
 def european_capitals_sort(text: Text, kw: NoKwargs) -> Verdict:
-    """Exactly the 27 capitals of the reference's list, in its order, accents ignored."""
     found = [core for city in _ascii(text.raw).split(",") if (core := city.strip())]
     return Verdict(found == _CAPITALS.split(), f"{len(found)} capitals; the 27 of the list in their order wanted")
 
@@ -136,9 +144,9 @@ def european_capitals_sort(text: Text, kw: NoKwargs) -> Verdict:
     "custom:date_format_list",
     NoKwargs,
     "List the start dates of Napoleon's battles as YYYY-MM-DD, separated by commas, without explanations.",
+    summary="Only dates, each within 1769 to 1821 and not beyond the end of its month.",
 )
 def date_format_list(text: Text, kw: NoKwargs) -> Verdict:
-    """Only dates, each within 1769 to 1821 and not beyond the end of its month."""
     for part in text.stripped.split(","):
         match = _DATE.fullmatch(part.strip())
         if match is None:

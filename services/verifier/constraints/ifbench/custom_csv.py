@@ -42,10 +42,12 @@ def _shape(rows: list[list[str]] | None, count: int) -> str | None:
 
 
 @checker(
-    "custom:csv_city", NoKwargs, 'Write CSV with the columns "ID", "Country", "City", "Year", "Count" and seven rows.'
+    "custom:csv_city",
+    NoKwargs,
+    'Write CSV with the columns "ID", "Country", "City", "Year", "Count" and seven rows.',
+    summary="The header and seven rows of five fields.",
 )
 def csv_city(text: Text, kw: NoKwargs) -> Verdict:
-    """The header and seven rows of five fields."""
     rows = _rows(text.raw)
     wrong = _shape(rows, 8)
     if wrong or rows is None:
@@ -61,9 +63,9 @@ def csv_city(text: Text, kw: NoKwargs) -> Verdict:
     NoKwargs,
     'Write CSV with the columns "ProductID", "Category", "Brand", "Price", "Stock" and 14 rows; one field in double quotes '
     "contains a special character.",
+    summary="The header and 14 rows; a quoted field with a special character, with rows of five fields up to it.",
 )
 def csv_special_character(text: Text, kw: NoKwargs) -> Verdict:
-    """The header and 14 rows; a quoted field with a special character, with rows of five fields up to it."""
     if not _PRODUCTS.fullmatch(text.lines[0].strip()):
         return Verdict(False, "the header is not as wanted")
     rows = _rows(text.raw.replace('"', '"""'))
@@ -89,9 +91,9 @@ def _special(field: str) -> bool:
     NoKwargs,
     'Write tab-separated values with the columns "StudentID", "Subject", "Grade", "Semester", "Score" and three rows; put '
     "every field in double quotes.",
+    summary="The header and three rows of five fields, each field in quotes.",
 )
 def csv_quotes(text: Text, kw: NoKwargs) -> Verdict:
-    """The header and three rows of five fields, each field in quotes."""
     if not _STUDENTS.fullmatch(text.lines[0].strip()):
         return Verdict(False, "the header is not as wanted")
     rows = _rows(text.raw.replace('"', '"""'), "\t")

@@ -13,9 +13,13 @@ _LETTERED = re.compile(r"\W*[aA]\W*[bB]\W*[cC]")
 _AROUND_QUOTES = "0123456789!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
-@checker("format:parentheses", NoKwargs, "Nest parentheses, [brackets] and {{braces}} at least five levels deep.")
+@checker(
+    "format:parentheses",
+    NoKwargs,
+    "Nest parentheses, [brackets] and {{braces}} at least five levels deep.",
+    summary="Five levels of which at least one is closed correctly; a wrong closing starts over.",
+)
 def parentheses(text: Text, kw: NoKwargs) -> Verdict:
-    """Five levels of which at least one is closed correctly; a wrong closing starts over."""
     levels: list[str] = []
     deepest = 0
     for char in text.raw:
@@ -32,9 +36,13 @@ def parentheses(text: Text, kw: NoKwargs) -> Verdict:
     return Verdict(False, "no five levels of brackets")
 
 
-@checker("format:quotes", NoKwargs, "Put quotes within quotes within quotes, with double and single marks in turn.")
+@checker(
+    "format:quotes",
+    NoKwargs,
+    "Put quotes within quotes within quotes, with double and single marks in turn.",
+    summary="Three levels of straight quotes, closed again; an apostrophe counts as a quote.",
+)
 def quotes(text: Text, kw: NoKwargs) -> Verdict:
-    """Three levels of straight quotes, closed again; an apostrophe counts as a quote."""
     levels: list[str] = []
     deepest = 0
     for char in text.raw:
@@ -52,10 +60,14 @@ class Options(Kwargs):
     options: Phrase
 
 
-@checker("format:options", Options, "Answer with one of these options and nothing else: {options}")
+@checker(
+    "format:options",
+    Options,
+    "Answer with one of these options and nothing else: {options}",
+    summary="Nothing but one of the options; lettered ones must match exactly, others may differ in case and outer punctuation.",
+)
 def options(text: Text, kw: Options) -> Verdict:
-    """The options are split at slashes, else at "or", else at commas. Lettered options must match exactly; others may
-    differ in case and outer punctuation."""
+    """The options are split at slashes, else at "or", else at commas."""
     separator = "/" if "/" in kw.options else "or" if "or" in kw.options else ","
     allowed = [option.strip() for option in kw.options.split(separator)]
     if _LETTERED.match(kw.options):
@@ -66,18 +78,26 @@ def options(text: Text, kw: Options) -> Verdict:
     return Verdict(passed, "one of the options" if passed else f"not one of: {' | '.join(allowed)[:100]}")
 
 
-@checker("format:newline", NoKwargs, "Write each word on a line of its own.")
+@checker(
+    "format:newline",
+    NoKwargs,
+    "Write each word on a line of its own.",
+    summary="As many lines as words, empty lines and punctuation left out.",
+)
 def newline(text: Text, kw: NoKwargs) -> Verdict:
-    """As many lines as words, empty lines and punctuation left out."""
     value = without_punctuation(text.raw).strip()
     lines = sum(1 for line in value.split("\n") if line)
     words = len(value.split())
     return Verdict(lines == words, f"{words} words on {lines} lines")
 
 
-@checker("format:emoji", NoKwargs, "End every sentence with an emoji.")
+@checker(
+    "format:emoji",
+    NoKwargs,
+    "End every sentence with an emoji.",
+    summary="One of the last two characters of each sentence, or the first of the next one, is an emoji.",
+)
 def emojis(text: Text, kw: NoKwargs) -> Verdict:
-    """One of the last two characters of each sentence, or the first of the next one, is an emoji."""
     cores = [sentence.translate(PUNCTUATION).strip() for sentence in text.sentences]
     for i, core in enumerate(cores):
         if not core:
@@ -88,10 +108,13 @@ def emojis(text: Text, kw: NoKwargs) -> Verdict:
     return Verdict(True, "an emoji ends every sentence")
 
 
-@checker("format:line_indent", NoKwargs, "Indent each line further than the line before it.")
+@checker(
+    "format:line_indent",
+    NoKwargs,
+    "Indent each line further than the line before it.",
+    summary="Spaces before each line grow strictly; of neighbouring blank lines only every other one is left out, as in the reference.",
+)
 def line_indent(text: Text, kw: NoKwargs) -> Verdict:
-    """Spaces before each line grow strictly. Of neighbouring blank lines only every other one is left out, as in the
-    reference."""
     indents = [len(line) - len(line.lstrip(" ")) for line in _without_some_blanks(text.lines)]
     for i in range(len(indents) - 1):
         if indents[i + 1] <= indents[i]:
@@ -118,9 +141,13 @@ def _without_some_blanks(lines: list[str]) -> list[str]:
     return kept
 
 
-@checker("format:quote_unquote", NoKwargs, "Follow every quoted phrase with an unquoted explanation.")
+@checker(
+    "format:quote_unquote",
+    NoKwargs,
+    "Follow every quoted phrase with an unquoted explanation.",
+    summary="Straight quotes: no quotation directly after another, none at the end; digits and punctuation do not count as text.",
+)
 def quote_unquote(text: Text, kw: NoKwargs) -> Verdict:
-    """Straight quotes: no quotation directly after another, none at the end; digits and punctuation do not count as text."""
     value = "".join(text.raw.replace("'\"'", "").split())
     if '""' in value:
         return Verdict(False, "two quotation marks with nothing between them")
@@ -129,10 +156,12 @@ def quote_unquote(text: Text, kw: NoKwargs) -> Verdict:
 
 
 @checker(
-    "format:thesis", NoKwargs, "Begin each section with a thesis statement in italics, marked in HTML (<i> or <em>)."
+    "format:thesis",
+    NoKwargs,
+    "Begin each section with a thesis statement in italics, marked in HTML (<i> or <em>).",
+    summary="An <i> or <em> that is not empty, with text after it.",
 )
 def thesis(text: Text, kw: NoKwargs) -> Verdict:
-    """An <i> or <em> that is not empty, with text after it."""
     start = text.raw.find("<i>")
     if start < 0:
         start = text.raw.find("<em>")
@@ -148,9 +177,13 @@ def thesis(text: Text, kw: NoKwargs) -> Verdict:
     return Verdict(passed, "a thesis in italics, with text after it" if passed else "no text after the thesis")
 
 
-@checker("format:title_case", NoKwargs, "Write the whole response in title case.")
+@checker(
+    "format:title_case",
+    NoKwargs,
+    "Write the whole response in title case.",
+    summary="No token begins with a small letter and goes on in one case; mixed words are let pass.",
+)
 def title_case(text: Text, kw: NoKwargs) -> Verdict:
-    """No token begins with a small letter and goes on in one case; mixed words are let pass."""
     for token in text.tokens:
         if token[0].islower() and (len(token) == 1 or token[1:].islower() or token[1:].isupper()):
             return Verdict(False, f"{token[:40]!r} is not in title case")
@@ -161,15 +194,14 @@ def title_case(text: Text, kw: NoKwargs) -> Verdict:
     "format:output_template",
     NoKwargs,
     "Use this template: My Answer: [answer] My Conclusion: [conclusion] Future Outlook: [outlook]",
+    summary="The three labels occur, in any order.",
 )
 def output_template(text: Text, kw: NoKwargs) -> Verdict:
-    """The three labels occur, in any order."""
     missing = [label for label in ("My Answer:", "My Conclusion:", "Future Outlook:") if label not in text.raw]
     return Verdict(not missing, f"missing: {', '.join(missing)}" if missing else "every label found")
 
 
-@checker("format:no_whitespace", NoKwargs, "Use no white space at all.")
+@checker("format:no_whitespace", NoKwargs, "Use no white space at all.", summary="Not one white-space character.")
 def no_whitespace(text: Text, kw: NoKwargs) -> Verdict:
-    """Not one white-space character."""
     passed = len(text.raw.split(maxsplit=1)) <= 1 and text.stripped == text.raw
     return Verdict(passed, "no white space" if passed else "white space found")

@@ -9,9 +9,13 @@ class List(Kwargs):
     sep: Phrase
 
 
-@checker("format:list", List, "Answer with a list whose items are marked with {sep} in place of bullets.")
+@checker(
+    "format:list",
+    List,
+    "Answer with a list whose items are marked with {sep} in place of bullets.",
+    summary="The marker occurs at least twice.",
+)
 def list_marked(text: Text, kw: List) -> Verdict:
-    """The marker occurs at least twice."""
     found = text.raw.count(kw.sep)
     return Verdict(found >= 2, f"{kw.sep} occurs {found} times, at least 2 wanted")
 
@@ -20,9 +24,9 @@ def list_marked(text: Text, kw: List) -> Verdict:
     "format:sub-bullets",
     NoKwargs,
     "Use bullet points marked with * and under each at least one sub-bullet marked with -",
+    summary="After every asterisk and before the next there is a dash; a response without asterisks passes, as in the reference.",
 )
 def sub_bullets(text: Text, kw: NoKwargs) -> Verdict:
-    """After every asterisk and before the next there is a dash; a response without asterisks passes, as in the reference."""
     parts = text.raw.split("*")[1:]
     passed = all("-" in part for part in parts)
     return Verdict(passed, "every bullet has a sub-bullet" if passed else "a bullet without a sub-bullet")
@@ -32,9 +36,9 @@ def sub_bullets(text: Text, kw: NoKwargs) -> Verdict:
     "format:no_bullets_bullets",
     NoKwargs,
     "Write at least two sentences that end in a period, and then at least two bullet points marked with *",
+    summary="Lines of sentences, then only lines that begin with an asterisk; a blank line ends the sentences, as in the reference.",
 )
 def sentences_then_bullets(text: Text, kw: NoKwargs) -> Verdict:
-    """Lines of sentences, then only lines that begin with an asterisk. A blank line ends the sentences, as in the reference."""
     sentences, bullets, prose = 0, 0, True
     for line in text.lines:
         if line.strip().startswith("*"):

@@ -16,9 +16,13 @@ class StopWords(Kwargs):
     percentage: Percentage
 
 
-@checker("ratio:stop_words", StopWords, "Let stop words be at most {percentage:g}% of all words.")
+@checker(
+    "ratio:stop_words",
+    StopWords,
+    "Let stop words be at most {percentage:g}% of all words.",
+    summary="Share of English function words; a text without words fails.",
+)
 def stop_words(text: Text, kw: StopWords) -> Verdict:
-    """Share of English function words; a text without words fails."""
     if not text.words:
         return Verdict(False, "no words")
     found = sum(1 for word in text.words if word.lower() in STOP_WORDS)
@@ -32,16 +36,24 @@ def _endings(text: Text) -> tuple[int, int, int]:
     return last.count("."), last.count("?"), last.count("!")
 
 
-@checker("ratio:sentence_type", NoKwargs, "Write twice as many statements as questions.")
+@checker(
+    "ratio:sentence_type",
+    NoKwargs,
+    "Write twice as many statements as questions.",
+    summary="Exactly two sentences ending in a period for each ending in a question mark.",
+)
 def sentence_type(text: Text, kw: NoKwargs) -> Verdict:
-    """Exactly two sentences ending in a period for each ending in a question mark."""
     statements, questions, _ = _endings(text)
     return Verdict(statements == 2 * questions, f"{statements} statements and {questions} questions, 2 to 1 wanted")
 
 
-@checker("ratio:sentence_balance", NoKwargs, "Write equally many statements, questions and exclamations.")
+@checker(
+    "ratio:sentence_balance",
+    NoKwargs,
+    "Write equally many statements, questions and exclamations.",
+    summary="Equally many sentences end in a period, in a question mark and in an exclamation mark.",
+)
 def sentence_balance(text: Text, kw: NoKwargs) -> Verdict:
-    """Equally many sentences that end in . and ? and !"""
     found = _endings(text)
     return Verdict(len(set(found)) == 1, "{} statements, {} questions, {} exclamations".format(*found))
 
@@ -55,9 +67,9 @@ class Overlap(Kwargs):
     "ratio:overlap",
     Overlap,
     "Let {percentage:g}% (2% more or less) of the character trigrams occur in this text too: {reference_text}",
+    summary="Share of the response's different character trigrams that the reference text has too.",
 )
 def overlap(text: Text, kw: Overlap) -> Verdict:
-    """Share of the response's different character trigrams that the reference text has too."""
     ours, theirs = _trigrams(text.raw), _trigrams_of_reference(kw.reference_text)
     if not ours:
         return Verdict(False, "no trigrams")
@@ -73,9 +85,13 @@ def _trigrams(raw: str) -> set[str]:
 _trigrams_of_reference = lru_cache(maxsize=256)(_trigrams)
 
 
-@checker("ratio:sentence_words", NoKwargs, "Write three sentences of equally many characters.")
+@checker(
+    "ratio:sentence_words",
+    NoKwargs,
+    "Write three sentences of equally many characters.",
+    summary="Three sentences of equal length; that all words differ is not checked by the reference.",
+)
 def sentence_words(text: Text, kw: NoKwargs) -> Verdict:
-    """Three sentences of equal length; that all words differ is not checked by the reference."""
     lengths = [len(sentence.strip()) for sentence in text.sentences]
     if len(lengths) != 3:
         return Verdict(False, f"{len(lengths)} sentences, exactly 3 wanted")

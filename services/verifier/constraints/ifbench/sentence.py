@@ -11,9 +11,9 @@ from services.verifier.text.english import EDGE, without_punctuation
     "sentence:alliteration_increment",
     NoKwargs,
     "Let each sentence have a longer run of words with the same initial than the sentence before it.",
+    summary="Words that belong to a run of at least two with one initial, counted per sentence, strictly growing.",
 )
 def alliteration_increment(text: Text, kw: NoKwargs) -> Verdict:
-    """Words that belong to a run of at least two with one initial, counted per sentence, strictly growing."""
     before = -1
     for i, sentence in enumerate(text.sentences, start=1):
         found = _alliterating([core[0] for word in sentence.lower().split() if (core := word.lstrip(EDGE))])
@@ -38,9 +38,13 @@ class Keyword(Kwargs):
     N: Positive
 
 
-@checker("sentence:keyword", Keyword, 'Use the word "{word}" in sentence {N}.')
+@checker(
+    "sentence:keyword",
+    Keyword,
+    'Use the word "{word}" in sentence {N}.',
+    summary="The keyword as a whole word, case ignored, in one sentence.",
+)
 def keyword(text: Text, kw: Keyword) -> Verdict:
-    """The keyword as a whole word, case ignored, in one sentence."""
     if len(text.sentences) < kw.N:
         return Verdict(False, f"{len(text.sentences)} sentences, no sentence {kw.N}")
     passed = re.search(rf"\b{re.escape(kw.word)}\b", text.sentences[kw.N - 1], re.IGNORECASE) is not None
@@ -51,9 +55,13 @@ class Increment(Kwargs):
     small_n: Count
 
 
-@checker("sentence:increment", Increment, "Let each sentence have exactly {small_n} words more than the one before it.")
+@checker(
+    "sentence:increment",
+    Increment,
+    "Let each sentence have exactly {small_n} words more than the one before it.",
+    summary="Words per sentence, punctuation taken out.",
+)
 def increment(text: Text, kw: Increment) -> Verdict:
-    """Words per sentence, punctuation taken out."""
     counts = [len(without_punctuation(sentence).split()) for sentence in text.sentences]
     for i in range(1, len(counts)):
         if counts[i] != counts[i - 1] + kw.small_n:

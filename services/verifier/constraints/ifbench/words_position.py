@@ -20,9 +20,9 @@ class KeywordsSpecificPosition(Kwargs):
     "words:keywords_specific_position",
     KeywordsSpecificPosition,
     'Make "{keyword}" word {m} of sentence {n}.',
+    summary="One token of one sentence, case ignored; tokens without a letter or digit are not counted.",
 )
 def keywords_specific_position(text: Text, kw: KeywordsSpecificPosition) -> Verdict:
-    """One token of one sentence, case ignored; tokens without a letter or digit are not counted."""
     if len(text.sentences) < kw.n:
         return Verdict(False, f"{len(text.sentences)} sentences, no sentence {kw.n}")
     words = [t for t in tokens_of([text.sentences[kw.n - 1]]) if _LETTER_OR_DIGIT.search(t)]
@@ -36,9 +36,13 @@ class WordsPosition(Kwargs):
     keyword: Phrase
 
 
-@checker("words:words_position", WordsPosition, 'Make "{keyword}" the second word and the second to last word.')
+@checker(
+    "words:words_position",
+    WordsPosition,
+    'Make "{keyword}" the second word and the second to last word.',
+    summary="Second token, and second to last token before a final punctuation mark; case ignored.",
+)
 def words_position(text: Text, kw: WordsPosition) -> Verdict:
-    """Second token, and second to last token before a final punctuation mark; case ignored."""
     tokens = [token.lower() for token in text.tokens]
     back = 3 if tokens and tokens[-1] in punctuation else 2
     if len(tokens) < back:

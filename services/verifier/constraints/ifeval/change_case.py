@@ -14,9 +14,9 @@ class CapitalWordFrequency(Kwargs):
     "change_case:capital_word_frequency",
     CapitalWordFrequency,
     "Write {capital_relation} {capital_frequency} words entirely in capital letters.",
+    summary='How many tokens are in capitals throughout ("I" and "A" count, as does "U.S.").',
 )
 def capital_word_frequency(text: Text, kw: CapitalWordFrequency) -> Verdict:
-    """How many tokens are in capitals throughout ("I" and "A" count, as does "U.S.")."""
     found = capital_tokens(text.raw)
     if found is None:
         found = sum(map(str.isupper, text.tokens))
@@ -28,9 +28,9 @@ def capital_word_frequency(text: Text, kw: CapitalWordFrequency) -> Verdict:
     "change_case:english_capital",
     NoKwargs,
     "Write the whole response in English and in capital letters only.",
+    summary="English, and no small letter.",
 )
 def english_capital(text: Text, kw: NoKwargs) -> Verdict:
-    """English, and no small letter."""
     if not text.raw.isupper():
         return Verdict(False, "not all letters are capitals")
     return _english(text)
@@ -40,9 +40,9 @@ def english_capital(text: Text, kw: NoKwargs) -> Verdict:
     "change_case:english_lowercase",
     NoKwargs,
     "Write the whole response in English and in lowercase letters only.",
+    summary="English, and no capital letter.",
 )
 def english_lowercase(text: Text, kw: NoKwargs) -> Verdict:
-    """English, and no capital letter."""
     if not text.raw.islower():
         return Verdict(False, "not all letters are lowercase")
     return _english(text)

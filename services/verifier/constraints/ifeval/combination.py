@@ -14,9 +14,9 @@ class RepeatPrompt(Kwargs):
     "combination:repeat_prompt",
     RepeatPrompt,
     "Begin by repeating this request word for word, and answer after it: {prompt_to_repeat}",
+    summary="Starts with the given request; case and outer white space are ignored.",
 )
 def repeat_prompt(text: Text, kw: RepeatPrompt) -> Verdict:
-    """Starts with the given request; case and outer white space are ignored."""
     passed = text.stripped.lower().startswith(kw.prompt_to_repeat.strip().lower())
     return Verdict(passed, "starts with the request" if passed else "does not start with the request, word for word")
 
@@ -25,9 +25,9 @@ def repeat_prompt(text: Text, kw: RepeatPrompt) -> Verdict:
     "combination:two_responses",
     NoKwargs,
     "Give two different responses, separated by six asterisks: ******",
+    summary="Exactly two different parts around ******; an empty part is allowed only first or last.",
 )
 def two_responses(text: Text, kw: NoKwargs) -> Verdict:
-    """Exactly two different parts around ******; an empty part is allowed only first or last."""
     parts = text.raw.split(_SEPARATOR)
     filled = [part.strip() for part in parts if part.strip()]
     if any(not part.strip() for part in parts[1:-1]):

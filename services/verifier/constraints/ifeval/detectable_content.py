@@ -15,9 +15,9 @@ class NumberPlaceholders(Kwargs):
     "detectable_content:number_placeholders",
     NumberPlaceholders,
     "Use at least {num_placeholders} placeholders in square brackets, such as [name].",
+    summary="Pairs of square brackets, each within one line.",
 )
 def number_placeholders(text: Text, kw: NumberPlaceholders) -> Verdict:
-    """Pairs of square brackets, each within one line."""
     found = sum(_pairs(line) for line in text.lines) if "[" in text.raw else 0
     return Verdict(
         found >= kw.num_placeholders, f"{found} placeholders in brackets, at least {kw.num_placeholders} wanted"
@@ -43,9 +43,9 @@ class Postscript(Kwargs):
     "detectable_content:postscript",
     Postscript,
     "Add a postscript at the end, beginning with {postscript_marker}",
+    summary="The marker occurs, in any case and anywhere; after its periods one white space is allowed.",
 )
 def postscript(text: Text, kw: Postscript) -> Verdict:
-    """The marker occurs, in any case and anywhere; after its periods one white space is allowed."""
     passed = _marker(kw.postscript_marker.strip()).search(text.lower) is not None
     return Verdict(passed, f"{kw.postscript_marker} {'found' if passed else 'not found'}")
 

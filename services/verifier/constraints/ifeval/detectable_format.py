@@ -19,9 +19,9 @@ _FENCES = ("```json", "```Json", "```JSON", "```")
     "detectable_format:constrained_response",
     NoKwargs,
     "Answer with one of: My answer is yes. / My answer is no. / My answer is maybe.",
+    summary="One of the three sentences occurs somewhere.",
 )
 def constrained_response(text: Text, kw: NoKwargs) -> Verdict:
-    """One of the three sentences occurs somewhere."""
     found = next((answer for answer in _ANSWERS if answer in text.raw), None)
     return Verdict(found is not None, f"found {found!r}" if found else "none of the three answers found")
 
@@ -34,9 +34,9 @@ class NumberBulletLists(Kwargs):
     "detectable_format:number_bullet_lists",
     NumberBulletLists,
     "Use exactly {num_bullets} Markdown bullet points, each on a line that begins with * or -.",
+    summary="Lines that begin with one asterisk or with a dash (a rule of dashes counts too).",
 )
 def number_bullet_lists(text: Text, kw: NumberBulletLists) -> Verdict:
-    """Lines that begin with one asterisk or with a dash (a rule of dashes counts too)."""
     found = len(_STAR_BULLET.findall(text.raw)) if "*" in text.raw else 0
     if "-" in text.raw:
         found += len(_DASH_BULLET.findall(text.raw))
@@ -51,9 +51,9 @@ class NumberHighlightedSections(Kwargs):
     "detectable_format:number_highlighted_sections",
     NumberHighlightedSections,
     "Highlight at least {num_highlights} passages with Markdown asterisks, such as *this passage*.",
+    summary="Spans in single or double asterisks within one line, and not empty.",
 )
 def number_highlighted_sections(text: Text, kw: NumberHighlightedSections) -> Verdict:
-    """Spans in single or double asterisks within one line, and not empty."""
     found = 0
     if "*" in text.raw:
         found = sum(1 for span in _SINGLE.findall(text.raw) if span.strip("*").strip())
@@ -70,9 +70,9 @@ class MultipleSections(Kwargs):
     "detectable_format:multiple_sections",
     MultipleSections,
     "Divide the response into at least {num_sections} sections, each beginning with {section_spliter} and its number.",
+    summary="Occurrences of the section word followed by a number.",
 )
 def multiple_sections(text: Text, kw: MultipleSections) -> Verdict:
-    """Occurrences of the section word followed by a number."""
     found = len(_section(kw.section_spliter.strip()).findall(text.raw))
     return Verdict(found >= kw.num_sections, f"{found} sections, at least {kw.num_sections} wanted")
 
@@ -86,9 +86,9 @@ def _section(word: str) -> re.Pattern[str]:
     "detectable_format:json_format",
     NoKwargs,
     "Make the whole response one JSON value; a Markdown code fence round it is allowed.",
+    summary="The whole response parses as JSON, after one fence is taken off.",
 )
 def json_format(text: Text, kw: NoKwargs) -> Verdict:
-    """The whole response parses as JSON, after one fence is taken off."""
     value = text.stripped
     for fence in _FENCES:
         value = value.removeprefix(fence)
@@ -105,9 +105,9 @@ def json_format(text: Text, kw: NoKwargs) -> Verdict:
     "detectable_format:title",
     NoKwargs,
     "Give the response a title in double angular brackets, such as <<a quiet morning>>.",
+    summary="Something that is not blank between << and >> on one line.",
 )
 def title(text: Text, kw: NoKwargs) -> Verdict:
-    """Something that is not blank between << and >> on one line."""
     if "<<" in text.raw:
         for line in text.lines:
             start, end = line.find("<<"), line.rfind(">>")

@@ -44,9 +44,13 @@ class Existence(Kwargs):
     keywords: Keywords
 
 
-@checker("keywords:existence", Existence, lambda kw: f"Use each of these keywords: {_quoted(kw.keywords)}.")
+@checker(
+    "keywords:existence",
+    Existence,
+    lambda kw: f"Use each of these keywords: {_quoted(kw.keywords)}.",
+    summary="Every keyword occurs, in any case, also inside a longer word.",
+)
 def existence(text: Text, kw: Existence) -> Verdict:
-    """Every keyword occurs, in any case, also inside a longer word."""
     missing = [word for word in kw.keywords if not _count(text, word)]
     return Verdict(not missing, f"missing: {', '.join(missing)}" if missing else "every keyword found")
 
@@ -59,9 +63,9 @@ class ForbiddenWords(Kwargs):
     "keywords:forbidden_words",
     ForbiddenWords,
     lambda kw: f"Do not use any of these words: {_quoted(kw.forbidden_words)}.",
+    summary="None of the words occurs as a whole word, in any case.",
 )
 def forbidden_words(text: Text, kw: ForbiddenWords) -> Verdict:
-    """None of the words occurs as a whole word, in any case."""
     found = [word for word in kw.forbidden_words if _has_word(text, word)]
     return Verdict(not found, f"forbidden: {', '.join(found)}" if found else "no forbidden word")
 
@@ -72,9 +76,13 @@ class Frequency(Kwargs):
     relation: Relation
 
 
-@checker("keywords:frequency", Frequency, 'Use the word "{keyword}" {relation} {frequency} times.')
+@checker(
+    "keywords:frequency",
+    Frequency,
+    'Use the word "{keyword}" {relation} {frequency} times.',
+    summary="Occurrences in any case, also inside longer words.",
+)
 def frequency(text: Text, kw: Frequency) -> Verdict:
-    """Occurrences in any case, also inside longer words."""
     found = _count(text, kw.keyword.strip())
     passed = found < kw.frequency if kw.relation == "less than" else found >= kw.frequency
     return Verdict(passed, f'"{kw.keyword}" occurs {found} times, {kw.relation} {kw.frequency} wanted')
@@ -87,10 +95,12 @@ class LetterFrequency(Kwargs):
 
 
 @checker(
-    "keywords:letter_frequency", LetterFrequency, 'Use the letter "{letter}" {let_relation} {let_frequency} times.'
+    "keywords:letter_frequency",
+    LetterFrequency,
+    'Use the letter "{letter}" {let_relation} {let_frequency} times.',
+    summary="Occurrences of one character, small and capital together.",
 )
 def letter_frequency(text: Text, kw: LetterFrequency) -> Verdict:
-    """Occurrences of one character, small and capital together."""
     found = text.lower.count(kw.letter.lower())
     passed = found < kw.let_frequency if kw.let_relation == "less than" else found >= kw.let_frequency
     return Verdict(passed, f'"{kw.letter}" occurs {found} times, {kw.let_relation} {kw.let_frequency} wanted')

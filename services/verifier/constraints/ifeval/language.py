@@ -51,9 +51,9 @@ class ResponseLanguage(Kwargs):
     "language:response_language",
     ResponseLanguage,
     lambda kw: f"Write the whole response in {NAMES.get(kw.language, kw.language)}.",
+    summary="The detected language is the wanted one; a text without letters passes, as in the reference.",
 )
 def response_language(text: Text, kw: ResponseLanguage) -> Verdict:
-    """The detected language is the wanted one; a text without letters passes, as in the reference."""
     found = text.language
     if found is None:
         return Verdict(True, "no letters to tell the language by, accepted")

@@ -19,9 +19,13 @@ class NumberWords(Kwargs):
     relation: Relation
 
 
-@checker("length_constraints:number_words", NumberWords, "Answer in {relation} {num_words} words.")
+@checker(
+    "length_constraints:number_words",
+    NumberWords,
+    "Answer in {relation} {num_words} words.",
+    summary='Runs of letters, digits and underscores: "don\'t" counts as two.',
+)
 def number_words(text: Text, kw: NumberWords) -> Verdict:
-    r"""Runs of letters, digits and underscores: "don't" counts as two."""
     return _compare(len(text.words), kw.relation, kw.num_words, "words")
 
 
@@ -30,9 +34,13 @@ class NumberSentences(Kwargs):
     relation: Relation
 
 
-@checker("length_constraints:number_sentences", NumberSentences, "Write {relation} {num_sentences} sentences.")
+@checker(
+    "length_constraints:number_sentences",
+    NumberSentences,
+    "Write {relation} {num_sentences} sentences.",
+    summary="Sentences of English text.",
+)
 def number_sentences(text: Text, kw: NumberSentences) -> Verdict:
-    """Sentences of English text."""
     return _compare(len(text.sentences), kw.relation, kw.num_sentences, "sentences")
 
 
@@ -44,9 +52,9 @@ class NumberParagraphs(Kwargs):
     "length_constraints:number_paragraphs",
     NumberParagraphs,
     "Write exactly {num_paragraphs} paragraphs, separated by the Markdown divider ***",
+    summary="Parts between *** dividers; an empty part is allowed only first or last.",
 )
 def number_paragraphs(text: Text, kw: NumberParagraphs) -> Verdict:
-    """Parts between *** dividers; an empty part is allowed only first or last."""
     parts = _DIVIDER.split(text.raw)
     if any(not part.strip() for part in parts[1:-1]):
         return Verdict(False, "an empty paragraph between two dividers")
@@ -64,12 +72,10 @@ class NthParagraphFirstWord(Kwargs):
     "length_constraints:nth_paragraph_first_word",
     NthParagraphFirstWord,
     "Write {num_paragraphs} paragraphs separated by blank lines; paragraph {nth_paragraph} begins with the word {first_word}.",
+    summary="Number of paragraphs, and the first word of one of them up to its punctuation.",
 )
 def nth_paragraph_first_word(text: Text, kw: NthParagraphFirstWord) -> Verdict:
-    """Number of paragraphs, and the first word of one of them up to its punctuation.
-
-    As in the reference, blank paragraphs do not count, but they do take a number.
-    """
+    """As in the reference, blank paragraphs do not count, but they do take a number."""
     paragraphs = text.raw.split("\n\n")
     found = sum(1 for paragraph in paragraphs if paragraph.strip())
     if kw.nth_paragraph > found:

@@ -22,22 +22,34 @@ def narration_of(text: Text) -> str:
     return _DASH_SPEECH.sub(" ", _SPEECH.sub(" ", text.raw))
 
 
-@checker("dialogue:count", Range, lambda kw: f"Let characters speak {said(kw)} times, in quotation marks.")
+@checker(
+    "dialogue:count",
+    Range,
+    lambda kw: f"Let characters speak {said(kw)} times, in quotation marks.",
+    summary="Passages in quotation marks, or lines that begin with a long dash.",
+)
 def count(text: Text, kw: Range) -> Verdict:
-    """Passages in quotation marks, or lines that begin with a long dash."""
     return within(len(speeches(text)), kw, "speeches")
 
 
-@checker("dialogue:none", NoKwargs, "Write without any dialogue.")
+@checker(
+    "dialogue:none",
+    NoKwargs,
+    "Write without any dialogue.",
+    summary="No passage in quotation marks and no line that begins with a long dash.",
+)
 def none(text: Text, kw: NoKwargs) -> Verdict:
-    """No passage in quotation marks and no line that begins with a long dash."""
     found = speeches(text)
     return Verdict(not found, f"dialogue: {found[0][:60]!r}" if found else "no dialogue")
 
 
-@checker("dialogue:share", PercentRange, lambda kw: f"Let dialogue make up {said(kw)}% of the words.")
+@checker(
+    "dialogue:share",
+    PercentRange,
+    lambda kw: f"Let dialogue make up {said(kw)}% of the words.",
+    summary="Words within quotation marks, of all words.",
+)
 def share(text: Text, kw: PercentRange) -> Verdict:
-    """Words within quotation marks, of all words."""
     total = len(text.counted_words)
     spoken = sum(len(words(speech)) for speech in speeches(text))
     return within(min(100.0, 100 * spoken / total) if total else 0.0, kw, "of the words are dialogue")

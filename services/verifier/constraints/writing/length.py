@@ -5,9 +5,13 @@ from services.verifier.constraints.writing.ranges import Range, allows, said, wi
 from services.verifier.text import Text, units
 
 
-@checker("length:words", Range, lambda kw: f"Write {said(kw)} words (a Chinese character counts as one).")
+@checker(
+    "length:words",
+    Range,
+    lambda kw: f"Write {said(kw)} words (a Chinese character counts as one).",
+    summary='Words as writers count them: "don\'t" is one, "well-known" is one, each Chinese character is one.',
+)
 def words(text: Text, kw: Range) -> Verdict:
-    """Words as writers count them: "don't" is one, "well-known" is one, each Chinese character is one."""
     return within(len(text.counted_words), kw, "words")
 
 
@@ -20,40 +24,57 @@ class Characters(Range):
     "length:characters",
     Characters,
     lambda kw: f"Write {said(kw)} characters, white space {'included' if kw.spaces else 'not counted'}.",
+    summary="Characters, punctuation included, outer white space never counted.",
 )
 def characters(text: Text, kw: Characters) -> Verdict:
-    """Characters, punctuation included, outer white space never counted."""
     found = len(text.stripped) if kw.spaces else sum(map(len, text.raw.split()))
     return within(found, kw, "characters")
 
 
-@checker("length:sentences", Range, lambda kw: f"Write {said(kw)} sentences.", version=2)
+@checker(
+    "length:sentences",
+    Range,
+    lambda kw: f"Write {said(kw)} sentences.",
+    summary="Sentences of English or Chinese.",
+    version=2,
+)
 def sentences(text: Text, kw: Range) -> Verdict:
-    """Sentences of English or Chinese."""
     return within(len(text.wide_sentences), kw, "sentences")
 
 
-@checker("length:paragraphs", Range, lambda kw: f"Write {said(kw)} paragraphs, separated by blank lines.")
+@checker(
+    "length:paragraphs",
+    Range,
+    lambda kw: f"Write {said(kw)} paragraphs, separated by blank lines.",
+    summary="Parts between blank lines.",
+)
 def paragraphs(text: Text, kw: Range) -> Verdict:
-    """Parts between blank lines."""
     return within(len(text.paragraphs), kw, "paragraphs")
 
 
-@checker("length:lines", Range, lambda kw: f"Write {said(kw)} lines.")
+@checker("length:lines", Range, lambda kw: f"Write {said(kw)} lines.", summary="Lines that are not blank.")
 def lines(text: Text, kw: Range) -> Verdict:
-    """Lines that are not blank."""
     return within(len(text.filled_lines), kw, "lines")
 
 
-@checker("length:words_per_sentence", Range, lambda kw: f"Let every sentence have {said(kw)} words.", version=2)
+@checker(
+    "length:words_per_sentence",
+    Range,
+    lambda kw: f"Let every sentence have {said(kw)} words.",
+    summary="Every sentence is within the limits; the reason names the first that is not.",
+    version=2,
+)
 def words_per_sentence(text: Text, kw: Range) -> Verdict:
-    """Every sentence is within the limits; the reason names the first that is not."""
     return _each(text.wide_sentences, kw, "sentence")
 
 
-@checker("length:words_per_paragraph", Range, lambda kw: f"Let every paragraph have {said(kw)} words.")
+@checker(
+    "length:words_per_paragraph",
+    Range,
+    lambda kw: f"Let every paragraph have {said(kw)} words.",
+    summary="Every paragraph is within the limits; the reason names the first that is not.",
+)
 def words_per_paragraph(text: Text, kw: Range) -> Verdict:
-    """Every paragraph is within the limits; the reason names the first that is not."""
     return _each(text.paragraphs, kw, "paragraph")
 
 

@@ -21,21 +21,33 @@ _FENCE = re.compile(r"```[A-Za-z]{0,10}[^\S\n]*\n")
 _MAX_DEPTH = 64
 
 
-@checker("markup:headings", Range, lambda kw: f"Use {said(kw)} Markdown headings.")
+@checker(
+    "markup:headings",
+    Range,
+    lambda kw: f"Use {said(kw)} Markdown headings.",
+    summary="Lines that begin with one to six # and a space.",
+)
 def headings(text: Text, kw: Range) -> Verdict:
-    """Lines that begin with one to six # and a space."""
     return within(len(_HEADING.findall(text.raw)), kw, "headings")
 
 
-@checker("markup:list_items", Range, lambda kw: f"Use {said(kw)} list items, bulleted or numbered.")
+@checker(
+    "markup:list_items",
+    Range,
+    lambda kw: f"Use {said(kw)} list items, bulleted or numbered.",
+    summary="Lines that begin with *, +, - or a number, and a space.",
+)
 def list_items(text: Text, kw: Range) -> Verdict:
-    """Lines that begin with *, +, - or a number, and a space."""
     return within(len(_LIST_ITEM.findall(text.raw)), kw, "list items")
 
 
-@checker("markup:no_markdown", NoKwargs, "Write plain text, without any Markdown.")
+@checker(
+    "markup:no_markdown",
+    NoKwargs,
+    "Write plain text, without any Markdown.",
+    summary="No heading, list, emphasis, code, link or table.",
+)
 def no_markdown(text: Text, kw: NoKwargs) -> Verdict:
-    """No heading, list, emphasis, code, link or table."""
     for name, pattern in (
         ("a heading", _HEADING),
         ("a list", _LIST_ITEM),
@@ -47,9 +59,10 @@ def no_markdown(text: Text, kw: NoKwargs) -> Verdict:
     return Verdict(True, "plain text")
 
 
-@checker("markup:table", NoKwargs, "Use a Markdown table.")
+@checker(
+    "markup:table", NoKwargs, "Use a Markdown table.", summary="A line of dashes between bars, below a line with bars."
+)
 def table(text: Text, kw: NoKwargs) -> Verdict:
-    """A line of dashes between bars, below a line with bars."""
     lines = text.lines
     found = any(_TABLE_RULE.match(lines[i]) and "|" in lines[i - 1] for i in range(1, len(lines)))
     return Verdict(found, "a table found" if found else "no table")
@@ -75,9 +88,13 @@ def _missing(value: object, keys: tuple[str, ...], kind: str) -> Verdict:
     return Verdict(not missing, f"missing keys: {', '.join(missing)[:200]}" if missing else f"valid {kind}")
 
 
-@checker("markup:json_object", Json, lambda kw: _with_keys("JSON object", kw.keys))
+@checker(
+    "markup:json_object",
+    Json,
+    lambda kw: _with_keys("JSON object", kw.keys),
+    summary="The whole text, one code fence aside, is a JSON object with at least these keys.",
+)
 def json_object(text: Text, kw: Json) -> Verdict:
-    """The whole text, one code fence aside, is a JSON object with at least these keys."""
     try:
         value = json.loads(_unfenced(text))
     except RecursionError:
@@ -89,9 +106,13 @@ def json_object(text: Text, kw: Json) -> Verdict:
     return _missing(value, kw.keys, "JSON object")
 
 
-@checker("markup:yaml_mapping", Json, lambda kw: _with_keys("YAML mapping", kw.keys))
+@checker(
+    "markup:yaml_mapping",
+    Json,
+    lambda kw: _with_keys("YAML mapping", kw.keys),
+    summary="The whole text, one code fence aside, is one YAML mapping with at least these keys at its top.",
+)
 def yaml_mapping(text: Text, kw: Json) -> Verdict:
-    """The whole text, one code fence aside, is one YAML mapping with at least these keys at its top."""
     value = _unfenced(text)
     if _depth(value) > _MAX_DEPTH:
         return Verdict(False, "YAML nested too deeply to be read")
@@ -143,10 +164,12 @@ class Xml(Kwargs):
 
 
 @checker(
-    "markup:xml", Xml, lambda kw: "Answer with one XML document" + (f" with the root <{kw.root}>." if kw.root else ".")
+    "markup:xml",
+    Xml,
+    lambda kw: "Answer with one XML document" + (f" with the root <{kw.root}>." if kw.root else "."),
+    summary="The whole text, one code fence aside, is well-formed XML; a document type is not allowed.",
 )
 def xml(text: Text, kw: Xml) -> Verdict:
-    """The whole text, one code fence aside, is well-formed XML; a document type is not allowed."""
     parser = expat.ParserCreate()
     roots: list[str] = []
     types: list[str] = []

@@ -32,10 +32,15 @@ class PointOfView(Kwargs):
     person: Literal["first", "second", "third"]
 
 
-@checker("narration:point_of_view", PointOfView, "Tell it in the {person} person.")
+@checker(
+    "narration:point_of_view",
+    PointOfView,
+    "Tell it in the {person} person.",
+    summary="Pronouns outside of dialogue: first person has I or we, no less often than you; second has you more often than I or we; third has neither.",
+)
 def point_of_view(text: Text, kw: PointOfView) -> Verdict:
-    """Pronouns outside of dialogue, English and Chinese. First: I, we occur. Second: you prevails over I. Third: he, she, they
-    prevail, and neither I nor you narrates."""
+    """English and Chinese pronouns. Those of the third person are counted for the reason only: a text without any pronoun is in the
+    third person too."""
     first, second, third = _pronouns(narration_of(text))
     counts = f"{first} first, {second} second, {third} third person pronouns outside of dialogue"
     if kw.person == "first":
@@ -57,10 +62,14 @@ class Tense(Kwargs):
     tense: Literal["past", "present"]
 
 
-@checker("narration:tense", Tense, "Tell it in the {tense} tense.")
+@checker(
+    "narration:tense",
+    Tense,
+    "Tell it in the {tense} tense.",
+    summary="English verb forms outside of dialogue, four of five in the wanted tense; a text without English verbs fails.",
+)
 def tense(text: Text, kw: Tense) -> Verdict:
-    """English verb forms outside of dialogue: four of five must have the wanted tense. Chinese has no tense, and a text without
-    English verbs fails."""
+    """Chinese has no tense."""
     lower = narration_of(text).lower().replace("’", "'")
     past, present = len(_PAST.findall(lower)), len(_PRESENT.findall(lower))
     wanted = past if kw.tense == "past" else present

@@ -43,9 +43,9 @@ class Dates(Kwargs):
     "notation:dates",
     Dates,
     lambda kw: f"Write dates like {_SHOWN[kw.format]} and in no other way, at least {kw.at_least} of them.",
+    summary="Enough dates in the format, and none in another of the known formats.",
 )
 def dates(text: Text, kw: Dates) -> Verdict:
-    """Enough dates in the format, and none in another of the known formats."""
     found = len(_DATES[kw.format].findall(text.raw))
     others = (p for name, p in _DATES.items() if name != kw.format and any(n in text.raw for n in _NEEDS[name]))
     other = next((m.group() for pattern in others if (m := pattern.search(text.raw))), None)
@@ -54,9 +54,8 @@ def dates(text: Text, kw: Dates) -> Verdict:
     return Verdict(found >= kw.at_least, f"{found} dates like {_SHOWN[kw.format]}, at least {kw.at_least} wanted")
 
 
-@checker("notation:no_digits", NoKwargs, "Spell every number out: use no digits.")
+@checker("notation:no_digits", NoKwargs, "Spell every number out: use no digits.", summary="No digit of any script.")
 def no_digits(text: Text, kw: NoKwargs) -> Verdict:
-    """No digit of any script."""
     found = _DIGITS.search(text.raw)
     return Verdict(found is None, f"digits: {found.group()[:40]!r}" if found else "no digits")
 
@@ -72,9 +71,9 @@ class Thousands(Kwargs):
         "Write numbers from 10,000 on "
         + ("with commas, as in 12,500." if kw.style == "comma" else "without commas, as in 12500.")
     ),
+    summary="Numbers of five digits and more; years are left alone.",
 )
 def thousands(text: Text, kw: Thousands) -> Verdict:
-    """Numbers of five digits and more; years are left alone."""
     for match in _LARGE.finditer(text.raw):
         number = match.group()
         if len(number.replace(",", "")) >= 5 and ("," in number) != (kw.style == "comma"):

@@ -14,7 +14,7 @@ class Range(Kwargs):
     max: Count | None = Field(default=None, description="Greatest allowed number.")
 
     @model_validator(mode="after")
-    def _limits(self) -> Self:
+    def _limits_in_order(self) -> Self:
         if self.min is None and self.max is None:
             raise ValueError("give min, max or both")
         if self.min is not None and self.max is not None and self.min > self.max:
@@ -22,13 +22,13 @@ class Range(Kwargs):
         return self
 
 
-def _number(value: object) -> object:
+def _not_text_nor_boolean(value: object) -> object:
     if isinstance(value, bool | str):
         raise ValueError("a number is needed")
     return value
 
 
-Percent = Annotated[float, BeforeValidator(_number), Field(ge=0, le=100, allow_inf_nan=False)]
+Percent = Annotated[float, BeforeValidator(_not_text_nor_boolean), Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 class PercentRange(Kwargs):
@@ -38,7 +38,7 @@ class PercentRange(Kwargs):
     max: Percent | None = None
 
     @model_validator(mode="after")
-    def _limits(self) -> Self:
+    def _limits_in_order(self) -> Self:
         if self.min is None and self.max is None:
             raise ValueError("give min, max or both")
         if self.min is not None and self.max is not None and self.min > self.max:

@@ -29,10 +29,13 @@ def _limits_of(kw: Grade) -> str:
 
 
 @checker(
-    "readability:grade", Grade, lambda kw: f"Write for a reading level of {_limits_of(kw)} (Flesch-Kincaid).", version=2
+    "readability:grade",
+    Grade,
+    lambda kw: f"Write for a reading level of {_limits_of(kw)} (Flesch-Kincaid).",
+    summary="Flesch-Kincaid grade of English text: 0.39 words per sentence + 11.8 syllables per word - 15.59.",
+    version=2,
 )
 def grade(text: Text, kw: Grade) -> Verdict:
-    """Flesch-Kincaid grade of English text: 0.39 words per sentence + 11.8 syllables per word - 15.59."""
     counts = Counter(text.counted_words)
     found = {word: n for word, n in counts.items() if word[0].isalpha() and (word.isascii() or not HAN.match(word))}
     total = sum(found.values())
@@ -45,10 +48,13 @@ def grade(text: Text, kw: Grade) -> Verdict:
 
 
 @checker(
-    "readability:average_sentence", Range, lambda kw: f"Let sentences have {said(kw)} words on average.", version=2
+    "readability:average_sentence",
+    Range,
+    lambda kw: f"Let sentences have {said(kw)} words on average.",
+    summary="Words (Chinese characters) per sentence, on average, rounded.",
+    version=2,
 )
 def average_sentence(text: Text, kw: Range) -> Verdict:
-    """Words (Chinese characters) per sentence, on average, rounded."""
     sentences = text.wide_sentences
     average = sum(len(words(s)) for s in sentences) / len(sentences) if sentences else 0
     return within(round(average), kw, "words per sentence on average")

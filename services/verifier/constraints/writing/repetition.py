@@ -23,9 +23,9 @@ class WordLimit(Kwargs):
     "repetition:word_limit",
     WordLimit,
     lambda kw: f"Use no word more than {kw.max} times{', common words excepted' if kw.ignore_common else ''}.",
+    summary="Occurrences of each word, case ignored.",
 )
 def word_limit(text: Text, kw: WordLimit) -> Verdict:
-    """Occurrences of each word, case ignored."""
     counts = Counter(word.lower() for word in text.counted_words)
     for word, found in counts.most_common():
         if found <= kw.max:
@@ -40,9 +40,13 @@ class PhraseLimit(Kwargs):
     max: Positive = 1
 
 
-@checker("repetition:phrase_limit", PhraseLimit, "Repeat no phrase of {length} words more than {max} times.")
+@checker(
+    "repetition:phrase_limit",
+    PhraseLimit,
+    "Repeat no phrase of {length} words more than {max} times.",
+    summary="Occurrences of every run of words (of Chinese characters), case ignored.",
+)
 def phrase_limit(text: Text, kw: PhraseLimit) -> Verdict:
-    """Occurrences of every run of words (of Chinese characters), case ignored."""
     parts = [word.lower() for word in text.counted_words]
     counts = Counter(zip(*(parts[i:] for i in range(kw.length)), strict=False))
     if not counts:
@@ -59,17 +63,21 @@ class OpeningsInARow(Kwargs):
     "repetition:sentence_openings",
     OpeningsInARow,
     "Let at most {max} sentences in a row begin with the same word.",
+    summary="First words of neighbouring sentences, case ignored.",
     version=2,
 )
 def sentence_openings(text: Text, kw: OpeningsInARow) -> Verdict:
-    """First words of neighbouring sentences, case ignored."""
     first = [found[0].lower() for sentence in text.wide_sentences if (found := words(sentence[:200]))]
     longest, word = max(((sum(1 for _ in run), word) for word, run in groupby(first)), default=(0, ""))
     return Verdict(longest <= kw.max, f"{longest} sentences in a row begin with {word[:40]!r}, at most {kw.max}")
 
 
-@checker("repetition:variety", PercentRange, lambda kw: f"Let {said(kw)}% of the words be different words.")
+@checker(
+    "repetition:variety",
+    PercentRange,
+    lambda kw: f"Let {said(kw)}% of the words be different words.",
+    summary="Different words, of all words; case ignored.",
+)
 def variety(text: Text, kw: PercentRange) -> Verdict:
-    """Different words, of all words; case ignored."""
     found = [word.lower() for word in text.counted_words]
     return within(100 * len(set(found)) / len(found) if found else 0.0, kw, "of the words are different")

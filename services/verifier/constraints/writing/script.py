@@ -43,9 +43,13 @@ class Only(Kwargs):
     script: Script
 
 
-@checker("script:only", Only, "Write in {script} script only.")
+@checker(
+    "script:only",
+    Only,
+    "Write in {script} script only.",
+    summary="Every letter belongs to the script; a text without letters fails.",
+)
 def only(text: Text, kw: Only) -> Verdict:
-    """Every letter belongs to the script; a text without letters fails."""
     found = _share(text, kw.script)
     return Verdict(found == 100, f"{found:.1f}% of the letters are {kw.script}")
 
@@ -54,9 +58,13 @@ class ShareOf(PercentRange):
     script: Script
 
 
-@checker("script:share", ShareOf, lambda kw: f"Let {said(kw)}% of the letters be {kw.script}.")
+@checker(
+    "script:share",
+    ShareOf,
+    lambda kw: f"Let {said(kw)}% of the letters be {kw.script}.",
+    summary="Letters of the script, of all letters.",
+)
 def share(text: Text, kw: ShareOf) -> Verdict:
-    """Letters of the script, of all letters."""
     return within(_share(text, kw.script), kw, f"of the letters are {kw.script}")
 
 
@@ -70,9 +78,9 @@ class Language(Kwargs):
     "script:language",
     Language,
     lambda kw: f"Write in {NAMES.get(kw.language, 'Chinese' if kw.language == 'zh' else kw.language)}.",
+    summary="The detected language of the text, where `zh` takes simplified and traditional Chinese; a text without letters fails.",
 )
 def language(text: Text, kw: Language) -> Verdict:
-    """The detected language of the text; one without letters fails. `zh` takes simplified and traditional Chinese."""
     found = text.language
     passed = found is not None and (found == kw.language or found.split("-")[0] == kw.language)
     return Verdict(passed, f"language {found or 'cannot be told'}, {kw.language} wanted")

@@ -25,9 +25,9 @@ class ToText(PercentRange):
     "similarity:to_text",
     ToText,
     lambda kw: f"Let {said(kw)}% of the runs of {kw.run} words occur in this text too: {kw.reference}",
+    summary="Share of the response's different runs of words (Chinese characters) that the reference has too; case ignored.",
 )
 def to_text(text: Text, kw: ToText) -> Verdict:
-    """Share of the response's different runs of words (Chinese characters) that the reference has too; case ignored."""
     ours, theirs = ([w.lower() for w in found] for found in (text.counted_words, words(kw.reference)))
     return within(_shared(ours, theirs, kw.run), kw, f"of the runs of {kw.run} words are in the reference")
 
@@ -37,9 +37,13 @@ class ToPrompt(Kwargs):
     run: Positive = 4
 
 
-@checker("similarity:to_prompt", ToPrompt, "Let at most {max:g}% of the text repeat the request's own wording.")
+@checker(
+    "similarity:to_prompt",
+    ToPrompt,
+    "Let at most {max:g}% of the text repeat the request's own wording.",
+    summary="Share of the response's different runs of words that the prompt has too: guards against echoing it.",
+)
 def to_prompt(text: Text, kw: ToPrompt) -> Verdict:
-    """Share of the response's different runs of words that the prompt has too: guards against echoing it."""
     ours, theirs = ([w.lower() for w in found] for found in (text.counted_words, words(text.prompt)))
     found = _shared(ours, theirs, kw.run)
     return Verdict(

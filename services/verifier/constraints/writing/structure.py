@@ -26,9 +26,9 @@ class Sections(Kwargs):
     "structure:sections",
     Sections,
     lambda kw: f"Divide the text into sections titled {_listed(kw.titles)}{', in this order' if kw.ordered else ''}.",
+    summary="Each title stands on a line of its own; numbering, Markdown signs, brackets and a colon round it are ignored, and case.",
 )
 def sections(text: Text, kw: Sections) -> Verdict:
-    """Each title stands on a line of its own; numbering, Markdown signs, brackets and a colon round it are ignored, and case."""
     where: dict[str, int] = {}
     for i, line in enumerate(text.filled_lines):
         if len(line) <= 300:
@@ -49,9 +49,13 @@ class Order(Kwargs):
     elements: Phrases
 
 
-@checker("structure:order", Order, lambda kw: f"Mention in this order: {_listed(kw.elements)}.")
+@checker(
+    "structure:order",
+    Order,
+    lambda kw: f"Mention in this order: {_listed(kw.elements)}.",
+    summary="Each element occurs after the first place where the one before it could stand; case is ignored.",
+)
 def order(text: Text, kw: Order) -> Verdict:
-    """Each element occurs after the first place where the one before it could stand; case is ignored."""
     at = 0
     for element in kw.elements:
         found = text.lower.find(element.lower(), at)
@@ -66,16 +70,24 @@ class Beginning(Kwargs):
     phrase: Phrase
 
 
-@checker("structure:begins_with", Beginning, 'Begin with "{phrase}".')
+@checker(
+    "structure:begins_with",
+    Beginning,
+    'Begin with "{phrase}".',
+    summary="The first characters, case ignored, outer white space and Markdown signs left out.",
+)
 def begins_with(text: Text, kw: Beginning) -> Verdict:
-    """The first characters, case ignored, outer white space and Markdown signs left out."""
     start = without_markup(text.raw).lstrip()[: len(kw.phrase) + 20]
     return Verdict(start.casefold().startswith(kw.phrase.strip().casefold()), f"begins with {start[:60]!r}")
 
 
-@checker("structure:ends_with", Beginning, 'End with "{phrase}".')
+@checker(
+    "structure:ends_with",
+    Beginning,
+    'End with "{phrase}".',
+    summary="The last characters, case ignored, outer white space and Markdown emphasis left out.",
+)
 def ends_with(text: Text, kw: Beginning) -> Verdict:
-    """The last characters, case ignored, outer white space and Markdown emphasis left out."""
     end = text.stripped.rstrip("*_ ")
     return Verdict(end.casefold().endswith(kw.phrase.strip().casefold()), f"ends with {end[-60:]!r}")
 
@@ -85,9 +97,13 @@ class ParagraphContains(Kwargs):
     phrase: Phrase
 
 
-@checker("structure:paragraph_contains", ParagraphContains, 'Use "{phrase}" in paragraph {paragraph}.')
+@checker(
+    "structure:paragraph_contains",
+    ParagraphContains,
+    'Use "{phrase}" in paragraph {paragraph}.',
+    summary="The phrase occurs in one paragraph, counted from 1; case is ignored.",
+)
 def paragraph_contains(text: Text, kw: ParagraphContains) -> Verdict:
-    """The phrase occurs in one paragraph, counted from 1; case is ignored."""
     if len(text.paragraphs) < kw.paragraph:
         return Verdict(False, f"{len(text.paragraphs)} paragraphs, no paragraph {kw.paragraph}")
     passed = kw.phrase.casefold() in text.paragraphs[kw.paragraph - 1].casefold()

@@ -14,9 +14,13 @@ _PICTOGRAPH = r"(?![\d#*©®™])\p{Extended_Pictographic}[\ufe0e\ufe0f\p{Emoji_
 _EMOJI = regex.compile(rf"{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*+|\p{{Regional_Indicator}}{{2}}|[\d#*]\ufe0f?\u20e3")
 
 
-@checker("symbols:emoji", Range, lambda kw: f"Use {said(kw)} emoji.")
+@checker(
+    "symbols:emoji",
+    Range,
+    lambda kw: f"Use {said(kw)} emoji.",
+    summary="Emoji, each sequence of joined characters counted once.",
+)
 def emojis(text: Text, kw: Range) -> Verdict:
-    """Emoji, each sequence of joined characters counted once."""
     found = 0 if text.raw.isascii() else len(_EMOJI.findall(text.raw))
     return within(found, kw, "emoji")
 
@@ -30,8 +34,8 @@ class Limit(Kwargs):
     "symbols:punctuation_limit",
     Limit,
     lambda kw: f"Use {'none' if kw.max == 0 else f'at most {kw.max} in all'} of these marks: {' '.join(kw.marks)}",
+    summary="Occurrences of the given characters, all together.",
 )
 def punctuation_limit(text: Text, kw: Limit) -> Verdict:
-    """Occurrences of the given characters, all together."""
     found = sum(text.raw.count(mark) for mark in set(kw.marks))
     return Verdict(found <= kw.max, f"{found} of the marks {' '.join(kw.marks)}, at most {kw.max}")

@@ -15,15 +15,23 @@ def _stanzas(text: Text) -> list[list[str]]:
     return [[line.strip() for line in part.split("\n") if line.strip()] for part in text.paragraphs]
 
 
-@checker("verse:stanzas", Range, lambda kw: f"Write {said(kw)} stanzas, separated by blank lines.")
+@checker(
+    "verse:stanzas",
+    Range,
+    lambda kw: f"Write {said(kw)} stanzas, separated by blank lines.",
+    summary="Groups of lines between blank lines.",
+)
 def stanzas(text: Text, kw: Range) -> Verdict:
-    """Groups of lines between blank lines."""
     return within(len(text.paragraphs), kw, "stanzas")
 
 
-@checker("verse:lines_per_stanza", Range, lambda kw: f"Let every stanza have {said(kw)} lines.")
+@checker(
+    "verse:lines_per_stanza",
+    Range,
+    lambda kw: f"Let every stanza have {said(kw)} lines.",
+    summary="Every stanza is within the limits; the reason names the first that is not.",
+)
 def lines_per_stanza(text: Text, kw: Range) -> Verdict:
-    """Every stanza is within the limits; the reason names the first that is not."""
     for i, stanza in enumerate(_stanzas(text), start=1):
         if not allows(kw, len(stanza)):
             return within(len(stanza), kw, f"lines in stanza {i}")
@@ -43,10 +51,10 @@ class Syllables(Kwargs):
         + (f", {kw.tolerance} more or less" if kw.tolerance else "")
         + ("." if len(kw.pattern) == 1 else ", over and over if there are more lines.")
     ),
+    summary="Syllables per line, as in 5-7-5 for a haiku; the pattern starts over until the lines end, and must end with them.",
 )
 def syllables(text: Text, kw: Syllables) -> Verdict:
-    """Syllables per line, as in 5-7-5 for a haiku; the pattern starts over until the lines end, and must end with them.
-    English by dictionary and rule, Chinese by character."""
+    """English by dictionary and rule, Chinese by character."""
     lines = text.filled_lines
     if not lines or len(lines) % len(kw.pattern):
         return Verdict(False, f"{len(lines)} lines do not fill a pattern of {len(kw.pattern)} lines")
@@ -61,10 +69,14 @@ class RhymeScheme(Kwargs):
     scheme: Annotated[str, Field(pattern=r"^[A-Z]{2,40}$", description="One letter a line; X rhymes with nothing")]
 
 
-@checker("verse:rhyme_scheme", RhymeScheme, "Let every stanza rhyme as {scheme} (X: no rhyme asked).")
+@checker(
+    "verse:rhyme_scheme",
+    RhymeScheme,
+    "Let every stanza rhyme as {scheme} (X: no rhyme asked).",
+    summary="In every stanza lines with the same letter rhyme; different letters are not asked to differ.",
+)
 def rhyme_scheme(text: Text, kw: RhymeScheme) -> Verdict:
-    """In every stanza lines with the same letter rhyme. Different letters are not asked to differ. English rhymes are judged
-    by spelling, so a rhyme of unusual spelling may be missed."""
+    """English rhymes are judged by spelling, so a rhyme of unusual spelling may be missed."""
     for number, stanza in enumerate(_stanzas(text), start=1):
         if len(stanza) != len(kw.scheme):
             return Verdict(False, f"stanza {number} has {len(stanza)} lines, the scheme {len(kw.scheme)}")
@@ -85,9 +97,13 @@ class Acrostic(Kwargs):
     position: Annotated[str, Field(pattern="^(first|last)$")] = "first"
 
 
-@checker("verse:acrostic", Acrostic, 'Let the {position} letters of the lines spell "{word}".')
+@checker(
+    "verse:acrostic",
+    Acrostic,
+    'Let the {position} letters of the lines spell "{word}".',
+    summary="First (or last) letters or Chinese characters of the lines spell the word; case and punctuation are ignored.",
+)
 def acrostic(text: Text, kw: Acrostic) -> Verdict:
-    """First (or last) letters or Chinese characters of the lines spell the word; case and punctuation are ignored."""
     letters = []
     for line in text.filled_lines:
         inner = [c for c in (line if kw.position == "first" else reversed(line)) if c.isalnum()][:1]

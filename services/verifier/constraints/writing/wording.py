@@ -54,18 +54,21 @@ class ForbiddenOpenings(Kwargs):
         if kw.openings is _OPENINGS
         else f"Do not begin with {_listed(kw.openings)}."
     ),
+    summary="The text begins with none of the phrases (by default: worn-out English and Chinese openings); case, opening quotes and Markdown signs are left out.",
 )
 def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
-    """The text begins with none of the phrases (by default: worn-out openings in English and Chinese); case, opening quotes and
-    Markdown signs are left out."""
     start = _as_seen(without_markup(text.raw[:20_000]).lstrip(" \n\t\"'“”‘’「『«#"))
     found = next((opening for opening in kw.openings if start.startswith(_as_seen(opening))), None)
     return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
 
 
-@checker("wording:no_cliches", NoKwargs, "Avoid clichés.")
+@checker(
+    "wording:no_cliches",
+    NoKwargs,
+    "Avoid clichés.",
+    summary="None of some fifty worn-out phrases of English and Chinese fiction occurs.",
+)
 def no_cliches(text: Text, kw: NoKwargs) -> Verdict:
-    """None of some fifty worn-out phrases of English and Chinese fiction occurs."""
     lower = _as_seen(text.raw)
     found = [phrase for phrase in _CLICHES if phrase in lower]
     return Verdict(not found, f"clichés: {', '.join(found)[:200]}" if found else "no cliché of the list")
@@ -75,9 +78,13 @@ class ForbiddenPhrases(Kwargs):
     phrases: Phrases
 
 
-@checker("wording:forbidden_phrases", ForbiddenPhrases, lambda kw: f"Do not use {_listed(kw.phrases)}.")
+@checker(
+    "wording:forbidden_phrases",
+    ForbiddenPhrases,
+    lambda kw: f"Do not use {_listed(kw.phrases)}.",
+    summary="None occurs: phrases that begin and end with Latin letters as whole words, others anywhere; case is ignored.",
+)
 def forbidden_phrases(text: Text, kw: ForbiddenPhrases) -> Verdict:
-    """None occurs: phrases that begin and end with Latin letters as whole words, others anywhere; case is ignored."""
     lower = _as_seen(text.raw)
     found = [phrase for phrase in kw.phrases if _occurrences(_as_seen(phrase), lower, at_most=1)]
     return Verdict(not found, f"found: {', '.join(found)[:200]}" if found else "no forbidden phrase")
@@ -92,9 +99,9 @@ class RequiredPhrases(Kwargs):
     "wording:required_phrases",
     RequiredPhrases,
     lambda kw: f"Use {_listed(kw.phrases)}" + (f" at least {kw.times} times each." if kw.times > 1 else "."),
+    summary="Each occurs often enough: phrases that begin and end with Latin letters as whole words, others anywhere; case ignored.",
 )
 def required_phrases(text: Text, kw: RequiredPhrases) -> Verdict:
-    """Each occurs often enough: phrases that begin and end with Latin letters as whole words, others anywhere; case ignored."""
     lower = _plain(text.raw)
     for phrase in kw.phrases:
         found = _occurrences(phrase, lower, at_most=kw.times)
