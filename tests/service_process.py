@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ class ServiceProcess:
         prefix = f"RLMR_{name.replace('-', '_').upper()}_"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("RLMR_")}
         self.env = {**inherited, "OMP_NUM_THREADS": "1", f"{prefix}PORT": "0", **(env or {})}
+        self._told: Counter[str] = Counter()
         self._lines: queue.Queue[str | None] = queue.Queue()
 
     def __enter__(self) -> "ServiceProcess":
@@ -53,8 +55,13 @@ class ServiceProcess:
         self._lines.put(None)
 
     def wait_for_log(self, event: str) -> dict[str, Any]:
-        """First (further) log line with this event; fails with everything the process said."""
+        """First log line with this event that no earlier call has returned, whenever it was written; fails with everything the
+        process said."""
         while True:
+            entries = [entry for entry in self.logs if entry.get("event") == event]
+            if len(entries) > self._told[event]:
+                self._told[event] += 1
+                return entries[self._told[event] - 1]
             try:
                 line = self._lines.get(timeout=self.patience)
             except queue.Empty:
@@ -62,12 +69,9 @@ class ServiceProcess:
             if line is None:
                 raise AssertionError(f"{self.name} never logged {event!r}; it said:\n{''.join(self.raw)}")
             try:
-                entry = json.loads(line)
+                self.logs.append(json.loads(line))
             except ValueError:
                 continue
-            self.logs.append(entry)
-            if entry.get("event") == event:
-                return entry
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
