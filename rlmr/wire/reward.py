@@ -9,6 +9,10 @@ from rlmr.wire.base import Constraint, Prompt, SampleId, WireModel, unique_ids
 from rlmr.wire.score import ModelIdentity
 from rlmr.wire.verify import VerifierIdentity
 
+MAX_REWARD = 1e6
+"""Largest magnitude of a writing reward, in standard deviations. Trainers hold rewards in float32, which tells apart what lies 0.06
+apart at this size; a score beyond it comes from a broken model or wrong standardisation constants."""
+
 
 class Decision(StrEnum):
     TRAIN = "train"
@@ -29,12 +33,11 @@ class DropReason(StrEnum):
 
 
 class StrategySpec(WireModel):
-    """Name of a mixing strategy and its parameters (validated against that strategy's own settings)."""
+    """Name of a mixing strategy and its parameters, as that strategy declares them. The aggregator's OpenAPI description and its
+    GET /v1/info list the strategies it has, with every parameter's type, range and default."""
 
     model_config = ConfigDict(extra="allow")
-    name: str = Field(
-        description="quality_only, verify_only, linear, product, threshold_gate, mean_advantage, corpo or rlmr."
-    )
+    name: str = Field(description="A strategy that the aggregator has: see its GET /v1/info.")
 
     def params(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
@@ -87,7 +90,8 @@ class RewardGroupResult(WireModel):
     )
     valid: list[bool] = Field(description="Everything the strategy needs of the sample exists.")
     writing: list[float | None] = Field(
-        description="Standardised writing reward per response, before any adjustment; null where there is none."
+        description="Standardised writing reward per response, before any adjustment, between -1e6 and 1e6; null where there is "
+        "none, and where the model's score is beyond these bounds (unparseable)."
     )
     violated: list[bool | None] = Field(description="Violation flag v_i; null without a verdict.")
     delta: float | None = Field(

@@ -5,79 +5,37 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import orjson
+import structlog
 from fastapi import APIRouter, FastAPI, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from rlmr.wire import (
+    Decision,
     FieldError,
     GetRewardReply,
     GetRewardRequest,
-    RewardGroup,
     RewardGroupResult,
     RewardReply,
     RewardRequest,
     StrategySpec,
 )
-from services.aggregator.get_reward import GetReward
+from services.aggregator import describing
+from services.aggregator.asking import Asker, Question
+from services.aggregator.checking import bind_strategy, check_size, encode_groups
+from services.aggregator.deciding import decide
+from services.aggregator.get_reward import lone_groups, lone_rewards
 from services.aggregator.metrics import AggregatorMetrics
-from services.aggregator.mixing import STRATEGIES, BoundStrategy, MixingError
-from services.aggregator.reward import Rewarder, Signals, one_identity
+from services.aggregator.mixing import MixingError
 from services.aggregator.settings import AggregatorSettings
-from services.aggregator.signals import Question
+from services.aggregator.signals import Signals, one_identity
+from services.aggregator.strategies import installed
 from services.aggregator.upstream import Upstream
 from services.serving import ApiError, Readiness, create_app, serve
 from services.serving.disconnect import ClientLeft, until_disconnect
 
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
-
-
-def bind_strategy(settings: AggregatorSettings, spec: StrategySpec | None) -> BoundStrategy:
-    """The request's strategy, or the configured one. Raises ApiError 422 naming the path and what is allowed."""
-    if spec is None:
-        return settings.bound(settings.strategy, {})
-    if spec.name not in STRATEGIES:
-        message = f"unknown strategy {spec.name!r}; allowed: {', '.join(STRATEGIES)}"
-        raise ApiError(
-            422, "invalid_request", f"strategy.name: {message}", [FieldError(path="strategy.name", message=message)]
-        )
-    try:
-        return settings.bound(spec.name, spec.params())
-    except ValidationError as exc:
-        allowed = ", ".join(STRATEGIES[spec.name].params.model_fields) or "none"
-        errors = [
-            FieldError(
-                path=".".join(["strategy", *map(str, e["loc"])]),
-                message=f"{e['msg']}; parameters of {spec.name}: {allowed}",
-            )
-            for e in exc.errors(include_input=False, include_url=False)
-        ]
-        raise ApiError(422, "invalid_request", f"{errors[0].path}: {errors[0].message}", errors) from exc
-
-
-def check_size(groups: list[RewardGroup], max_samples: int) -> None:
-    """Raises ApiError 422 for more responses than one request may hold."""
-    total = 0
-    for i, group in enumerate(groups):
-        total += len(group.responses)
-        if total > max_samples:
-            message = f"more than {max_samples} responses in one request: send fewer groups or raise MAX_SAMPLES"
-            path = f"groups[{i}].responses"
-            raise ApiError(422, "too_many_samples", f"{path}: {message}", [FieldError(path=path, message=message)])
-
-
-def encode_groups(rewarder: Rewarder, groups: list[RewardGroup], name: str) -> list[Question]:
-    questions = []
-    for i, group in enumerate(groups):
-        try:
-            questions.append(rewarder.encode(group))
-        except orjson.JSONEncodeError as exc:
-            path, message = f"{name}[{i}]", f"cannot be passed on as JSON: {exc}"
-            raise ApiError(
-                422, "invalid_request", f"{path}: {message}", [FieldError(path=path, message=message)]
-            ) from exc
-    return questions
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -85,37 +43,55 @@ async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return list(await asyncio.gather(*work))
 
 
+def why_dropped(result: RewardGroupResult) -> dict[str, Any]:
+    """For the log."""
+    told = result.diagnostics
+    return {
+        "group": result.id,
+        "reason": result.reason,
+        "n": told.n,
+        "n_valid": told.n_valid,
+        "k": told.k,
+        "first_failure": next((s.reasons[0] for s in told.samples if s.reasons), None),
+    }
+
+
 def build_app(settings: AggregatorSettings) -> FastAPI:
     metrics = AggregatorMetrics.create()
     writing_rm = Upstream("writing_rm", settings.writing_rm_url, settings, metrics)
     verifier = Upstream("verifier", settings.verifier_url, settings, metrics)
-    rewarder = Rewarder(settings, writing_rm, verifier, metrics)
-    lone = GetReward(rewarder)
+    asker = Asker(settings, writing_rm, verifier, metrics)
+    group_filter = settings.filter()
     router = APIRouter()
 
     @router.post("/reward", summary="Rewards for whole groups, with the decision to train on each or drop it")
     async def reward(body: RewardRequest, request: Request) -> RewardReply:
         bound = bind_strategy(settings, body.strategy)
-        check_size(body.groups, settings.max_samples)
-        questions = encode_groups(rewarder, body.groups, "groups")
+        check_size(body.groups, settings.max_samples, "groups[{i}].responses")
+        questions = encode_groups(asker, body.groups, "groups")
         request_id = request.scope["rlmr_request_id"]
 
-        async def one(index: int, group: RewardGroup, question: Question) -> tuple[RewardGroupResult, Signals]:
+        async def one(index: int, question: Question) -> tuple[RewardGroupResult, Signals]:
+            group = question.group
+            signals = await asker.ask(question, bound.strategy, request_id)
             try:
-                return await rewarder.group(group, question, bound, request_id)
+                result = decide(group.id, len(group.responses), signals, bound, group_filter)
             except MixingError as exc:
                 path = f"groups[{index}].responses"
-                raise ApiError(
-                    422, "invalid_request", f"{path}: {exc}", [FieldError(path=path, message=str(exc))]
-                ) from exc
+                error = FieldError(path=path, message=str(exc))
+                raise ApiError(422, "invalid_request", f"{path}: {exc}", [error]) from exc
+            metrics.count_decision(result, signals, bound.name)
+            if result.decision is Decision.DROP:
+                log.info("group_dropped", **why_dropped(result), strategy=bound.name, request_id=request_id)
+            return result, signals
 
-        work = (one(i, g, q) for i, (g, q) in enumerate(zip(body.groups, questions, strict=True)))
+        work = (one(i, question) for i, question in enumerate(questions))
         try:
             answers = await until_disconnect(request, all_of(work))
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
         reply = RewardReply(
-            strategy=StrategySpec(name=bound.name, **bound.params.model_dump()),
+            strategy=StrategySpec(**bound.params.model_dump()),
             model=one_identity([signals.model for _, signals in answers]),
             verifier=one_identity([signals.verifier for _, signals in answers]),
             groups=[result for result, _ in answers],
@@ -126,15 +102,13 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     @router.post("/get_reward", summary="OpenRLHF's remote reward contract, for strategies that reward a lone sample")
     async def get_reward(body: GetRewardRequest, request: Request) -> GetRewardReply:
         bound = bind_strategy(settings, None)
-        groups = lone.check(body, bound)
-        if len(groups) > settings.max_samples:
-            message = f"more than {settings.max_samples} samples in one request"
-            raise ApiError(422, "too_many_samples", f"query: {message}", [FieldError(path="query", message=message)])
-        questions = encode_groups(rewarder, groups, "labels")
+        groups = lone_groups(body, bound, settings.strip_suffixes)
+        check_size(groups, settings.max_samples, "query")
+        questions = encode_groups(asker, groups, "labels")
         request_id = request.scope["rlmr_request_id"]
-        work = (rewarder.ask(g, q, bound, request_id) for g, q in zip(groups, questions, strict=True))
+        work = (asker.ask(question, bound.strategy, request_id) for question in questions)
         try:
-            return lone.reply(await until_disconnect(request, all_of(work)), bound)
+            return lone_rewards(await until_disconnect(request, all_of(work)), bound)
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
 
@@ -147,16 +121,8 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
 
     def details() -> dict[str, Any]:
         return {
-            "strategy": {"name": settings.strategy, **settings.bound(settings.strategy, {}).params.model_dump()},
-            "strategies": {
-                name: {
-                    "params": sorted(s.params.model_fields),
-                    "needs_writing": s.needs_writing,
-                    "needs_verdict": s.needs_verdict,
-                    "per_sample": s.per_sample,
-                }
-                for name, s in STRATEGIES.items()
-            },
+            "strategy": settings.bound(settings.strategy, {}).params.model_dump(),
+            "strategies": describing.info(installed()),
             "filter": settings.filter().model_dump(),
             "upstreams": {"writing_rm": settings.writing_rm_url, "verifier": settings.verifier_url},
             "limits": {
@@ -171,7 +137,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
         async with writing_rm, verifier:
             yield
 
-    return create_app(
+    app = create_app(
         service="aggregator",
         title="RLMR aggregator",
         settings=settings,
@@ -181,6 +147,8 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
         metrics=metrics.http,
         lifespan=lifespan,
     )
+    describing.describe_in_openapi(app, installed())
+    return app
 
 
 def main(**overrides: Any) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from rlmr.wire import Constraint, FieldError, GetRewardReply, GetRewardRequest, Prompt, RewardGroup, Status
-from services.aggregator.mixing import BoundStrategy, Samples
-from services.aggregator.reward import Rewarder, Signals
+from services.aggregator.deciding import Missing, samples_of, what_is_missing
+from services.aggregator.mixing import BoundStrategy
+from services.aggregator.signals import Signals
 from services.serving import ApiError
 
 _CHAT_MARKUP = ("<|im_start|>", "<|start_header_id|>", "[INST]", "<start_of_turn>")
@@ -88,75 +89,48 @@ def response_in(query: str, prompt: str, strip_suffixes: list[str], path: str) -
     return response
 
 
-class GetReward:
-    def __init__(self, rewarder: Rewarder) -> None:
-        self.rewarder = rewarder
-
-    def check(self, request: GetRewardRequest, bound: BoundStrategy) -> list[RewardGroup]:
-        """One group of one response per query. Raises ApiError 422."""
-        if not bound.strategy.per_sample:
-            raise ApiError(
-                422,
-                "group_strategy",
-                f"strategy {bound.name} needs the whole group, and /get_reward gets lone samples: run OpenRLHF with "
-                "`--train.agent_func_path trainer/grpo/agent.py` (one POST /reward per group), or choose a per-sample strategy",
-            )
-        n = len(request.query)
-        for name, values in (("prompts", request.prompts), ("labels", request.labels)):
-            if len(values) != n:
-                raise refuse(422, name, f"{len(values)} entries for {n} queries")
-        groups = []
-        for i in range(n):
-            label = parse_label(request.labels[i], f"labels[{i}]")
-            prompt = request.prompts[i] if label.prompt is None else label.prompt
-            if label.prompt is None and any(mark in prompt for mark in _CHAT_MARKUP):
-                raise refuse(
-                    422, f"labels[{i}]", "the prompt carries chat markup: add the plain prompt to the label as `prompt`"
-                )
-            response = response_in(
-                request.query[i], request.prompts[i], self.rewarder.settings.strip_suffixes, f"query[{i}]"
-            )
-            groups.append(RewardGroup(id=str(i), prompt=prompt, constraints=label.constraints, responses=[response]))
-        return groups
-
-    def reply(self, signals: list[Signals], bound: BoundStrategy) -> GetRewardReply:
-        """Raises ApiError 503 or 422 for the first sample without a reward."""
-        rewards, violated, writing = [], [], []
-        for i, said in enumerate(signals):
-            samples = self._samples(said, bound, f"query[{i}]")
-            rewards.append(bound(samples).rewards[0])
-            violated.append(float(samples.violated[0]) if samples.violated else None)
-            writing.append(samples.writing[0] if samples.writing else None)
-        logs: dict[str, list[float]] = {}
-        for key, column in (("violated", violated), ("writing", writing)):
-            known = [x for x in column if x is not None]
-            if len(known) == len(column):
-                logs[key] = known
-        return GetRewardReply(rewards=rewards, scores=rewards, extra_logs=logs)
-
-    @staticmethod
-    def _samples(said: Signals, bound: BoundStrategy, path: str) -> Samples:
-        need = bound.strategy
-        writing = said.writing[0] if said.writing else None
-        verdict = said.verdicts[0] if said.verdicts else None
-        score = writing.score if writing and need.needs_writing else None
-        if need.needs_writing and (writing is None or score is None):
-            raise _no_reward(path, writing.status if writing else None, [writing.reason or ""] if writing else [])
-        if need.needs_verdict and (verdict is None or verdict.passed is None):
-            raise _no_reward(path, verdict.status if verdict else None, verdict.reasons if verdict else [])
-        if need.needs_details and (verdict is None or verdict.rule_share is None):
-            raise _no_reward(path, Status.UNVERIFIABLE, verdict.reasons if verdict else [])
-        return Samples(
-            writing=[score] if score is not None else (),
-            violated=[not verdict.passed] if verdict and need.needs_verdict else (),
-            rule_share=[verdict.rule_share]
-            if verdict and need.needs_details and verdict.rule_share is not None
-            else (),
-            judge_passed=[bool(verdict.judge_passed)] if verdict and need.needs_details else (),
+def lone_groups(request: GetRewardRequest, bound: BoundStrategy, strip_suffixes: list[str]) -> list[RewardGroup]:
+    """One group of one response per query. Raises ApiError 422."""
+    if not bound.strategy.per_sample:
+        raise ApiError(
+            422,
+            "group_strategy",
+            f"strategy {bound.name} needs the whole group, and /get_reward gets lone samples: run OpenRLHF with "
+            "`--train.agent_func_path trainer/grpo/agent.py` (one POST /reward per group), or choose a per-sample strategy",
         )
+    n = len(request.query)
+    for name, values in (("prompts", request.prompts), ("labels", request.labels)):
+        if len(values) != n:
+            raise refuse(422, name, f"{len(values)} entries for {n} queries")
+    groups = []
+    for i in range(n):
+        label = parse_label(request.labels[i], f"labels[{i}]")
+        prompt = request.prompts[i] if label.prompt is None else label.prompt
+        if label.prompt is None and any(mark in prompt for mark in _CHAT_MARKUP):
+            raise refuse(
+                422, f"labels[{i}]", "the prompt carries chat markup: add the plain prompt to the label as `prompt`"
+            )
+        response = response_in(request.query[i], request.prompts[i], strip_suffixes, f"query[{i}]")
+        groups.append(RewardGroup(id=str(i), prompt=prompt, constraints=label.constraints, responses=[response]))
+    return groups
 
 
-def _no_reward(path: str, status: Status | None, reasons: list[str]) -> ApiError:
-    final = status in _FINAL
-    why = "; ".join(r for r in reasons if r) or "no answer"
-    return refuse(422 if final else 503, path, f"no reward ({status.value if status else 'not asked'}): {why}")
+def lone_rewards(answers: list[Signals], bound: BoundStrategy) -> GetRewardReply:
+    """Raises ApiError 503 or 422 for the first sample without a reward."""
+    rewards: list[float] = []
+    logs: dict[str, list[float]] = {}
+    for i, signals in enumerate(answers):
+        (missing,) = what_is_missing(signals, bound.strategy, 1)
+        if missing is not None:
+            raise _no_reward(f"query[{i}]", missing)
+        samples = samples_of(signals, bound.strategy, [0], group_size=1)
+        rewards += bound(samples).rewards
+        for key, values in (("violated", samples.violated), ("writing", samples.writing)):
+            if values:
+                logs.setdefault(key, []).append(float(values[0]))
+    return GetRewardReply(rewards=rewards, scores=rewards, extra_logs=logs)
+
+
+def _no_reward(path: str, missing: Missing) -> ApiError:
+    why = "; ".join(r for r in missing.reasons if r) or "no answer"
+    return refuse(422 if missing.status in _FINAL else 503, path, f"no reward ({missing.status.value}): {why}")

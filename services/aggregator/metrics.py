@@ -1,9 +1,14 @@
 """rlmr_aggregator_*: what the strategies did and how the upstreams behaved."""
 
+import collections
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client import Counter, Histogram
 
+from rlmr.wire import RewardGroupResult
+from services.aggregator.signals import Signals
 from services.serving.metrics import SECONDS_BUCKETS, HttpMetrics
 
 _SHARE_BUCKETS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.999, 1.0)
@@ -84,3 +89,41 @@ class AggregatorMetrics:
                 registry=r,
             ),
         )
+
+    def count_signals(self, responses: Sequence[str], signals: Signals) -> None:
+        """What the upstreams said about one group."""
+        # Counted first and looked up once per status: finding a labelled series costs more than adding to it.
+        for upstream, given in (("writing_rm", signals.writing), ("verifier", signals.verdicts)):
+            for status, count in collections.Counter(answer.status for answer in given or []).items():
+                self.samples.labels(upstream, status.value).inc(count)
+        known = (v.passed for v in signals.verdicts or [] if v.passed is not None)
+        for passed, count in collections.Counter(known).items():
+            self.verdicts.labels("true" if passed else "false").inc(count)
+        answers = zip(signals.writing, responses, strict=True) if signals.writing else ()
+        scored = [(w.score, text) for w, text in answers if w.score is not None]
+        for score, _ in scored:
+            self.writing.observe(score)
+        correlation = pearson([(score, float(len(text))) for score, text in scored])
+        if correlation is not None:
+            self.length_correlation.observe(correlation)
+
+    def count_decision(self, result: RewardGroupResult, signals: Signals, strategy: str) -> None:
+        reason = result.reason.value if result.reason else ""
+        self.groups.labels(strategy, result.decision.value, reason).inc()
+        if result.diagnostics.n_valid and signals.verdicts is not None:
+            self.violators.labels(strategy).observe(result.diagnostics.k / result.diagnostics.n_valid)
+        if result.delta is not None:
+            self.delta.observe(result.delta)
+
+
+def pearson(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Correlation of at least 3 pairs; None where it is undefined (fewer, or one side constant)."""
+    if len(pairs) < 3:
+        return None
+    mean_x = math.fsum(x for x, _ in pairs) / len(pairs)
+    mean_y = math.fsum(y for _, y in pairs) / len(pairs)
+    xx = math.fsum((x - mean_x) ** 2 for x, _ in pairs)
+    yy = math.fsum((y - mean_y) ** 2 for _, y in pairs)
+    xy = math.fsum((x - mean_x) * (y - mean_y) for x, y in pairs)
+    scale = math.sqrt(xx) * math.sqrt(yy)
+    return xy / scale if scale > 0 else None

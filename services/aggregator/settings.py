@@ -1,18 +1,30 @@
-"""Every knob of the aggregator: environment variables RLMR_AGGREGATOR_<FIELD>, plus those every service has."""
+"""Every knob of the aggregator: environment variables RLMR_AGGREGATOR_<FIELD>, plus those every service has.
 
+The parameters of strategies are not fields here: each strategy declares its own (mixing/), and parameters.py reads them.
+"""
+
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.aggregator.mixing import STRATEGIES, BoundStrategy, GroupFilter, bind
+from services.aggregator.mixing import BoundStrategy, GroupFilter
+from services.aggregator.parameters import ENV_PREFIX, read_parameters
+from services.aggregator.strategies import installed
 from services.serving import ServiceSettings
 
 
 class AggregatorSettings(ServiceSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="RLMR_AGGREGATOR_", extra="ignore", populate_by_name=True, allow_inf_nan=False
-    )
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", populate_by_name=True, allow_inf_nan=False)
+
+    _parameters: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
+    """By strategy: those of its parameters that are set."""
+
+    def __init__(self, **values: Any) -> None:
+        """Fields and parameters of strategies by name; what is not given comes from the environment."""
+        super().__init__(**values)
+        self._parameters = read_parameters(installed(), values, taken=set(type(self).model_fields))
 
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port; 0 takes a free one.")
 
@@ -23,11 +35,6 @@ class AggregatorSettings(ServiceSettings):
     )
 
     strategy: str = Field(default="rlmr", description="Mixing strategy of requests that name none.")
-    gamma: float = Field(default=1.0, description="rlmr: margin below the group mean, in standard deviations.")
-    weight: float = Field(default=1.0, description="linear: what compliance is worth, in standard deviations.")
-    alpha: float = Field(default=0.0, description="threshold_gate: writing reward that earns the bonus.")
-    r_min: float = Field(default=0.0, description="corpo: writing reward from which a sample counts as correct.")
-    reduce: Literal["mean", "sum"] = Field(default="mean", description="mean_advantage: how the z-scores are joined.")
     ask_all: bool = Field(
         default=False,
         description="Also ask the upstream that the strategy does not need, once and for the report only: quality_only then "
@@ -89,14 +96,13 @@ class AggregatorSettings(ServiceSettings):
     @field_validator("strategy")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in STRATEGIES:
-            raise ValueError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}")
+        if name not in installed():
+            raise ValueError(f"unknown strategy {name!r}; known: {', '.join(installed())}")
         return name
 
     @model_validator(mode="after")
     def _consistent(self) -> "AggregatorSettings":
         self.filter()
-        self.bound(self.strategy, {})
         return self
 
     def filter(self) -> GroupFilter:
@@ -108,10 +114,9 @@ class AggregatorSettings(ServiceSettings):
             min_valid_share=self.min_valid_share,
         )
 
-    def bound(self, name: str, given: dict[str, Any]) -> BoundStrategy:
-        """The strategy with its parameters: those given, the rest as set here. Errors as in mixing.bind."""
-        fields = STRATEGIES[name].params.model_fields
-        return bind(name, {**{f: getattr(self, f) for f in fields}, **given})
+    def bound(self, name: str, given: Mapping[str, Any]) -> BoundStrategy:
+        """The strategy with its parameters: those given, the rest as set here. Errors as in Registry.bind."""
+        return installed().bind({**self._parameters.get(name, {}), **given, "name": name})
 
     def deadline(self, chars: int) -> float:
         """Seconds for one upstream call over `chars` characters."""

@@ -35,13 +35,12 @@ def serve(
         if port is not None:
             raise typer.BadParameter("`all` starts three services: set RLMR_<SERVICE>_PORT for each instead of --port")
         raise typer.Exit(_serve_all(host))
+    overrides = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
     try:
-        module = importlib.import_module(f"services.{service.value.replace('-', '_')}.app")
+        importlib.import_module(f"services.{service.value.replace('-', '_')}.app").main(**overrides)
     except PluginError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    overrides = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
-    module.main(**overrides)
 
 
 def _serve_all(host: str | None) -> int:

@@ -24,8 +24,13 @@ def ifbench(data: Path = _DATA, responses: Path = _RESPONSES, output: Path = _OU
 
 
 def _instruction_following(data: Path, responses: Path, output: Path) -> None:
-    from trainer.evaluation.instruction_following import DataError, evaluate_files
+    from services import PluginError
 
+    try:
+        from trainer.evaluation.instruction_following import DataError, evaluate_files
+    except PluginError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
     try:
         result, missing = evaluate_files(data, responses, output)
     except DataError as error:

@@ -27,6 +27,7 @@ def train(
     # As Ctrl-C does: run every `finally`, so that no service and no Ray cluster is left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
+    from services import PluginError
     from trainer.data.prompts import PromptFileError
     from trainer.evaluation.judge import EvaluationFailed
     from trainer.grpo.flags import openrlhf_flags, to_arguments
@@ -46,7 +47,7 @@ def train(
         from trainer.run.pipeline import run_preset
 
         run = run_preset(chosen, runs, console, name=name)
-    except (PresetError, PromptFileError, ServiceFailed, TrainingFailed, EvaluationFailed) as exc:
+    except (PluginError, PresetError, PromptFileError, ServiceFailed, TrainingFailed, EvaluationFailed) as exc:
         console.print(f"[red]error:[/red] {exc}", markup=True, highlight=False)
         raise typer.Exit(1) from exc
     import json

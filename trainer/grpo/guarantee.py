@@ -6,15 +6,16 @@ scale; whatever moves rewards or advantages after the adjustment can undo it (me
 
 from typing import Any
 
-# Strategies whose promise about violators survives a trainer that subtracts the group mean. CoRPO promises it for its own baseline
-# only; for the others there is nothing to break.
-GUARANTEED = frozenset({"rlmr"})
+from services.aggregator.strategies import installed
+
 CENTRED_PER_GROUP = ("group_norm", "dr_grpo", "rloo")
 
 
 def violations(strategy: str, flags: dict[str, Any]) -> list[str]:
-    """Reasons why these OpenRLHF flags (names without dashes) would break the guarantee; empty = they keep it."""
-    if strategy not in GUARANTEED:
+    """Reasons why these OpenRLHF flags (names without dashes) would break the guarantee; empty = they keep it, or the strategy makes
+    no such promise (CoRPO promises it for its own baseline only). What is not installed here is only known to the service."""
+    known = installed().get(strategy)
+    if known is None or not known.keeps_violators_below_mean:
         return []
     reasons = []
     estimator = flags.get("algo.advantage.estimator", "gae")

@@ -37,7 +37,9 @@ class PlanError(ValueError):
 class Point(BaseModel):
     model_config = ConfigDict(extra="forbid")
     label: str = Field(min_length=1, description="The curve it belongs to, usually the strategy's name.")
-    strength: float | None = Field(default=None, description="Its place on the curve (gamma, weight); null = the only one.")
+    strength: float | None = Field(
+        default=None, description="Its place on the curve (gamma, weight); null = the only one."
+    )
     strategy: dict[str, Any] = Field(description="{name, parameters}, as in a preset.")
     set: list[str] = Field(default_factory=list, description="Further changes, e.g. another estimator.")
 

@@ -85,8 +85,17 @@ def record(
     seconds: float,
 ) -> dict[str, Any]:
     """The whole file. Signs are counted from the advantages that OpenRLHF computed (trainer/grpo/recorder.py)."""
-    counted = ("samples", "violators", "violators_with_positive_advantage", "compliant", "compliant_with_negative_advantage", "invalid")
-    spreads = [float(np.std([w for w in g["writing"] if w is not None], ddof=1)) for g in ledger.training_groups if _two(g)]
+    counted = (
+        "samples",
+        "violators",
+        "violators_with_positive_advantage",
+        "compliant",
+        "compliant_with_negative_advantage",
+        "invalid",
+    )
+    spreads = [
+        float(np.std([w for w in g["writing"] if w is not None], ddof=1)) for g in ledger.training_groups if _two(g)
+    ]
     return {
         "id": run.id,
         "part": run.part,

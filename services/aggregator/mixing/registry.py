@@ -1,61 +1,78 @@
-"""The strategies by name. To add one: a file beside this one with its parameters and function, an entry here, a test."""
+"""The strategies by name. To add one: a file beside this one, an entry in BUILT_IN, a test."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Union
 
-from services.aggregator.mixing.corpo import CorpoParams, corpo
-from services.aggregator.mixing.linear import LinearParams, linear
-from services.aggregator.mixing.mean_advantage import MeanAdvantageParams, mean_advantage
-from services.aggregator.mixing.product import ProductParams, product
-from services.aggregator.mixing.quality_only import QualityOnlyParams, quality_only
-from services.aggregator.mixing.rlmr import RlmrParams, rlmr
-from services.aggregator.mixing.samples import Mixed, Params, Samples
-from services.aggregator.mixing.threshold_gate import ThresholdGateParams, threshold_gate
-from services.aggregator.mixing.verify_only import VerifyOnlyParams, verify_only
+from pydantic import Field, TypeAdapter
 
+from services.aggregator.mixing.corpo import corpo
+from services.aggregator.mixing.declaration import Params, Strategy
+from services.aggregator.mixing.linear import linear
+from services.aggregator.mixing.mean_advantage import mean_advantage
+from services.aggregator.mixing.product import product
+from services.aggregator.mixing.quality_only import quality_only
+from services.aggregator.mixing.rlmr import rlmr
+from services.aggregator.mixing.samples import Mixed, Samples
+from services.aggregator.mixing.threshold_gate import threshold_gate
+from services.aggregator.mixing.verify_only import verify_only
 
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    params: type[Params]
-    mix: Callable[[Samples, Any], Mixed]
-    needs_writing: bool
-    """Asks the writing reward model; a sample without a writing reward is invalid."""
-    needs_verdict: bool
-    """Asks the verifier; a sample without a verdict is invalid."""
-    per_sample: bool
-    """A sample's reward does not depend on its siblings, so that a lone sample can be rewarded (/get_reward)."""
-    needs_details: bool = False
-    """Uses the verdict of each constraint; a sample in which one is missing is invalid, even if it certainly failed."""
-    drops_all_violate: bool = False
-    """Undefined when every sample violates: such a group is dropped whatever the settings say."""
-
-
-STRATEGIES: Mapping[str, Strategy] = {
-    "quality_only": Strategy(QualityOnlyParams, quality_only, True, False, per_sample=True),
-    "verify_only": Strategy(VerifyOnlyParams, verify_only, False, True, per_sample=True),
-    "linear": Strategy(LinearParams, linear, True, True, per_sample=True),
-    "product": Strategy(ProductParams, product, False, True, per_sample=True, needs_details=True),
-    "threshold_gate": Strategy(ThresholdGateParams, threshold_gate, True, True, per_sample=True),
-    "mean_advantage": Strategy(MeanAdvantageParams, mean_advantage, True, True, per_sample=False),
-    "corpo": Strategy(CorpoParams, corpo, True, True, per_sample=False),
-    "rlmr": Strategy(RlmrParams, rlmr, True, True, per_sample=False, drops_all_violate=True),
-}
+BUILT_IN = (quality_only, verify_only, linear, product, threshold_gate, mean_advantage, corpo, rlmr)
 
 
 @dataclass(frozen=True, slots=True)
 class BoundStrategy:
     """A strategy with its parameters: call it with samples."""
 
-    name: str
     strategy: Strategy
     params: Params
 
+    @property
+    def name(self) -> str:
+        return self.strategy.name
+
     def __call__(self, samples: Samples) -> Mixed:
-        return self.strategy.mix(samples, self.params)
+        """Raises MixingError where there is no reward, and RuntimeError for a strategy that does not give one finite reward per
+        sample (one from outside: a bug must not become a reward)."""
+        mixed = self.strategy.mix(samples, self.params)
+        if len(mixed.rewards) != samples.n or not all(map(math.isfinite, mixed.rewards)):
+            raise RuntimeError(f"strategy {self.name} gave {mixed.rewards} for {samples.n} samples")
+        return mixed
+
+
+class Registry(Mapping[str, Strategy]):
+    """Strategies by name, and the union of their parameters, told apart by `name`. Raises ValueError for a name given twice."""
+
+    def __init__(self, strategies: Iterable[Strategy]) -> None:
+        self._by_name: dict[str, Strategy] = {}
+        for strategy in strategies:
+            if strategy.name in self._by_name:
+                raise ValueError(f"two strategies are named {strategy.name}")
+            self._by_name[strategy.name] = strategy
+        union: Any = Union[tuple(s.params for s in self._by_name.values())]  # noqa: UP007 - made of a tuple
+        self.params: TypeAdapter[Any] = TypeAdapter(Annotated[union, Field(discriminator="name")])
+
+    def __getitem__(self, name: str) -> Strategy:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def bind(self, spec: Mapping[str, Any]) -> BoundStrategy:
+        """`{"name": ..., parameters}`. Raises pydantic.ValidationError: of type union_tag_invalid for an unknown name, else with
+        (name, parameter) as location."""
+        params = self.params.validate_python(dict(spec))
+        return BoundStrategy(self._by_name[params.name], params)
+
+
+STRATEGIES = Registry(BUILT_IN)
+"""Those of this repository. What a service knows is services.aggregator.strategies.installed()."""
 
 
 def bind(name: str, params: Mapping[str, Any]) -> BoundStrategy:
-    """Raises KeyError for an unknown name and pydantic.ValidationError for unknown or wrong parameters."""
-    strategy = STRATEGIES[name]
-    return BoundStrategy(name, strategy, strategy.params.model_validate(dict(params)))
+    """One of STRATEGIES; errors as in Registry.bind."""
+    return STRATEGIES.bind({"name": name, **params})

@@ -4,11 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from rlmr.wire.reward import MAX_REWARD
 
-MAX_REWARD = 1e15
-"""Largest magnitude of a reward, in writing-reward units. Trainers hold rewards in float32 and square them for the standard
-deviation; beyond this (times 1,024 samples) the squares overflow and every advantage becomes 0 or NaN."""
+__all__ = ["MAX_REWARD", "AllViolate", "Mixed", "MixingError", "Samples"]
 
 
 class MixingError(ValueError):
@@ -17,12 +15,6 @@ class MixingError(ValueError):
 
 class AllViolate(MixingError):
     """Every sample violates: centred advantages sum to zero, so no penalty can make all of them negative."""
-
-
-class Params(BaseModel):
-    """Base of a strategy's parameters: an unknown one is an error that names it, and NaN or infinity is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +50,7 @@ class Samples:
             if not math.isfinite(r):
                 raise MixingError(f"writing[{i}] is {r}: a reward must be finite (a failure must not become a reward)")
             if abs(r) > MAX_REWARD:
-                raise MixingError(f"writing[{i}] is {r}: larger than {MAX_REWARD:g} overflows a float32 trainer")
+                raise MixingError(f"writing[{i}] is {r}: larger than {MAX_REWARD:g}, the bound of the wire")
         for i, share in enumerate(self.rule_share):
             if not 0 <= share <= 1:
                 raise MixingError(f"rule_share[{i}] is {share}: must be between 0 and 1")

@@ -23,7 +23,7 @@ def test_rlmr_puts_the_best_violator_gamma_below_the_mean() -> None:
 
 def test_rlmr_at_gamma_zero_is_the_equation_and_still_strictly_below_the_mean() -> None:
     mixed = bind("rlmr", {"gamma": 0})(PAPER)
-    assert mixed.delta == pytest.approx(3, rel=1e-6)
+    assert mixed.delta == pytest.approx(3, rel=1e-5)  # and what a float32 trainer needs to see the sign
     assert mixed.rewards[0] < math.fsum(mixed.rewards) / 4
 
 
@@ -136,11 +136,11 @@ def test_unequal_lengths_empty_groups_and_shares_outside_0_to_1_are_refused() ->
 def test_wrong_parameters_are_refused_by_name(name: str, params: dict[str, object], wrong: str) -> None:
     with pytest.raises(ValidationError) as caught:
         bind(name, params)
-    assert caught.value.errors()[0]["loc"] == (wrong,)
+    assert caught.value.errors()[0]["loc"] == (name, wrong)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_cites_its_source(name: str) -> None:
-    doc = STRATEGIES[name].mix.__doc__ or ""
-    assert "arXiv" in doc or "AllenAI" in doc
-    assert "r'_i =" in doc
+    summary = STRATEGIES[name].summary
+    assert "arXiv" in summary or "AllenAI" in summary
+    assert summary.startswith("r'_i = ")

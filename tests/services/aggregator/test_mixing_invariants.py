@@ -99,13 +99,20 @@ def check_rlmr(samples: Samples, mixed: Mixed, params: dict) -> None:
         if violates:
             assert Fraction(reward) <= mean - Fraction(gamma)
             assert reward <= as_floats
-    # No larger than the equation says, but for what float32 cannot resolve and the last place of delta itself.
+    # The equation's delta: to float64's resolution where a float32 trainer resolves gamma, else with the least margin that it does
+    # resolve. Restated when the rewards were bounded: resolutions are those of the worst group of this size and scale, no longer of
+    # this group, and rewards below one standard deviation count as one.
     best = max(Fraction(r) for r, v in zip(samples.writing, samples.violated, strict=True) if v)
-    exact = max(Fraction(0), (n * best + n * Fraction(gamma) - sum(map(Fraction, samples.writing))) / (n - k))
-    magnitude = max(map(abs, mixed.rewards))
-    resolution = Fraction(2.0**-24 * (4 * n + 20) * magnitude + 2.0**-99) * n / (n - k)
-    resolution += 4 * Fraction(math.ulp(mixed.delta))
-    assert exact <= Fraction(mixed.delta) <= exact + resolution
+    size = max(n, samples.group_size)
+    scale = max(1.0, gamma, max(map(abs, samples.writing)))
+    float32 = Fraction(2.0**-22 * (size + 8) * scale) * n / (n - k)
+    float64 = float32 / 2**29
+
+    def equation(margin: Fraction) -> Fraction:
+        return max(Fraction(0), (n * best + n * margin - sum(map(Fraction, samples.writing))) / (n - k))
+
+    assert equation(Fraction(gamma)) <= Fraction(mixed.delta)
+    assert Fraction(mixed.delta) <= equation(max(Fraction(gamma), float32) + 2 * float64)
 
 
 CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.aggregator.mixing import Samples, bind
+from services.aggregator.mixing import MAX_REWARD, Samples, bind
 from tests.services.aggregator.groups import one_writing, violations
 
 pytest.importorskip("openrlhf", reason="openrlhf is not installed (make test installs it)")
@@ -115,6 +115,21 @@ def test_nor_in_a_group_with_invalid_samples(estimator: str, gamma: float) -> No
         assert all(advantage < 0 for advantage, violates in zip(advantages, violated, strict=True) if violates)
 
 
+@pytest.mark.parametrize("estimator", ["group_norm", "dr_grpo", "rloo"])
+@pytest.mark.parametrize("gamma", [0.0, 1e-6, 1.0, MAX_REWARD])
+@pytest.mark.parametrize("largest", [1e-3, 1.0, MAX_REWARD])
+def test_nor_in_the_largest_group_with_one_compliant_sample(estimator: str, gamma: float, largest: float) -> None:
+    """Where rounding is worst: delta grows to a thousand times the rewards, and with it the error of a float32 mean."""
+    n, rng = 1024, random.Random(3)
+    bound = bind("rlmr", {"gamma": gamma})
+    rows = []
+    for compliant in (0, n // 2):
+        writing = [largest * rng.choice((-1.0, 1.0, rng.uniform(-1, 1))) for _ in range(n)]
+        rows.append(bound(Samples(writing=writing, violated=[i != compliant for i in range(n)])).rewards)
+    for advantages, compliant in zip(openrlhf_advantages(rows, estimator), (0, n // 2), strict=True):
+        assert all(advantage < 0 for i, advantage in enumerate(advantages) if i != compliant)
+
+
 def test_the_test_would_notice_a_fixed_weight_lets_violators_through() -> None:
     found = mixed_groups(seed=8, n=8, count=GROUPS)
     rows = [bind("linear", {"weight": 1.0})(Samples(writing=w, violated=v)).rewards for w, v in found]
@@ -128,11 +143,11 @@ def test_the_test_would_notice_a_fixed_weight_lets_violators_through() -> None:
 
 
 def test_the_test_would_notice_the_bare_equation_loses_the_sign_in_float32() -> None:
-    """Rewards of 1e9 and gamma 1: in float32 the violator and the mean are the same number."""
-    writing, violated = [1e9, 1e9, 1e9, 1e9], [True, False, False, False]
-    delta = (4 * 1e9 + 4 * 1 - 4e9) / 3
+    """Rewards of 1e6 and gamma 0.01: in float32 the violator and the mean are the same number."""
+    writing, violated = [1e6, 1e6, 1e6, 1e6], [True, False, False, False]
+    delta = (4 * 1e6 + 4 * 0.01 - 4e6) / 3
     bare = [r - delta if v else r for r, v in zip(writing, violated, strict=True)]
-    mixed = bind("rlmr", {"gamma": 1.0})(Samples(writing=writing, violated=violated)).rewards
+    mixed = bind("rlmr", {"gamma": 0.01})(Samples(writing=writing, violated=violated)).rewards
     lost, held = openrlhf_advantages([bare, mixed], "dr_grpo")
     assert lost[0] == 0
     assert held[0] < 0

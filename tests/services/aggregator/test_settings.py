@@ -14,7 +14,8 @@ from tests.service_process import ROOT
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RLMR_API_KEY", raising=False)
     settings = AggregatorSettings()
-    assert (settings.strategy, settings.gamma, settings.port) == ("rlmr", 1.0, 8000)
+    assert (settings.strategy, settings.port) == ("rlmr", 8000)
+    assert settings.bound("rlmr", {}).params.model_dump() == {"name": "rlmr", "gamma": 1.0}
     assert settings.bearer() is None
 
 
@@ -29,7 +30,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     settings = AggregatorSettings()
     assert settings.writing_rm_url == "http://rm:8001"
-    assert settings.bound("linear", {}).params.model_dump() == {"weight": 2.5}
+    assert settings.bound("linear", {}).params.model_dump() == {"name": "linear", "weight": 2.5}
     assert settings.filter().all_high == 1.5
     assert settings.bearer() == "one"
     monkeypatch.setenv("RLMR_AGGREGATOR_UPSTREAM_API_KEY", "two")

@@ -46,6 +46,10 @@ def test_a_strategy_without_guarantee_may_use_any_setting() -> None:
     assert violations("linear", {"algo.advantage.estimator": "reinforce"}) == []
 
 
+def test_a_strategy_that_is_installed_only_at_the_service_promises_nothing_here() -> None:
+    assert violations("from_a_package", {"algo.advantage.estimator": "reinforce"}) == []
+
+
 @pytest.mark.parametrize("name", preset_names())
 def test_the_shipped_presets_keep_the_guarantee(name: str, tmp_path: Path) -> None:
     preset = load_preset(name)

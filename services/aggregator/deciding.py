@@ -1,0 +1,130 @@
+"""Decides what the signals of a group mean: which samples count, whether the group is kept, and its rewards. Pure: no I/O."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlmr.wire import (
+    Decision,
+    DropReason,
+    GroupDiagnostics,
+    RewardGroupResult,
+    SampleDiagnostics,
+    Status,
+)
+from services.aggregator.mixing import BoundStrategy, GroupFilter, Samples, Strategy
+from services.aggregator.signals import Signals, Verdict, Writing
+
+NOT_ASKED = "not_asked"
+_NO_ANSWER = frozenset({Status.UNAVAILABLE, Status.TIMEOUT, Status.UNPARSEABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a sample does not count: the status of the first thing that the strategy needs and that is not there."""
+
+    status: Status
+    reasons: list[str]
+
+
+def what_is_missing(signals: Signals, need: Strategy, n: int) -> list[Missing | None]:
+    """One per response; None = the sample counts, i.e. everything the strategy needs of it exists. The one place where this is
+    decided. Raises ValueError if the strategy needs an upstream that was not asked."""
+    if need.needs_writing and signals.writing is None:
+        raise ValueError(f"strategy {need.name} needs writing rewards, and the writing reward model was not asked")
+    if need.needs_verdict and signals.verdicts is None:
+        raise ValueError(f"strategy {need.name} needs verdicts, and the verifier was not asked")
+    missing: list[Missing | None] = [None] * n
+    if need.needs_verdict:
+        for i, v in enumerate(signals.verdicts or ()):
+            if v.passed is None:
+                missing[i] = Missing(v.status, v.reasons)
+            elif need.needs_details and v.rule_share is None:
+                missing[i] = Missing(Status.UNVERIFIABLE, v.reasons or ["a constraint has no verdict of its own"])
+    if need.needs_writing:
+        for i, w in enumerate(signals.writing or ()):
+            if w.score is None:
+                missing[i] = Missing(w.status, [w.reason] if w.reason else [])
+    return missing
+
+
+def samples_of(signals: Signals, need: Strategy, chosen: Sequence[int], group_size: int) -> Samples:
+    """The chosen samples, which must count, with what the strategy needs of them and nothing else."""
+    said, judged = signals.writing or [], signals.verdicts or []
+    writing = [said[i] for i in chosen] if need.needs_writing else []
+    verdicts = [judged[i] for i in chosen] if need.needs_verdict else []
+    detailed = verdicts if need.needs_details else []
+    return Samples(
+        writing=[w.score for w in writing if w.score is not None],
+        violated=[not v.passed for v in verdicts],
+        rule_share=[v.rule_share for v in detailed if v.rule_share is not None],
+        judge_passed=[v.judge_passed for v in detailed if v.judge_passed is not None],
+        group_size=group_size,
+    )
+
+
+def decide(group_id: str, n: int, signals: Signals, bound: BoundStrategy, rule: GroupFilter) -> RewardGroupResult:
+    """Rewards of one group of n responses, or why it is dropped. Raises MixingError where the strategy has no answer."""
+    need = bound.strategy
+    missing = what_is_missing(signals, need, n)
+    chosen = [i for i in range(n) if missing[i] is None]
+    reason = _why_too_few(signals, need) if len(chosen) < rule.required(n) else None
+    rewards: list[float | None] = [None] * n
+    delta = None
+    if reason is None:
+        samples = samples_of(signals, need, chosen, group_size=n)
+        reason = rule.reason_to_drop(samples.writing, samples.violated, must_mix=need.drops_all_violate)
+        if reason is None:
+            mixed = bound(samples)
+            delta = mixed.delta
+            for i, reward in zip(chosen, mixed.rewards, strict=True):
+                rewards[i] = reward
+    writing: Sequence[Writing | None] = signals.writing or [None] * n
+    verdicts: Sequence[Verdict | None] = signals.verdicts or [None] * n
+    return RewardGroupResult(
+        id=group_id,
+        decision=Decision.TRAIN if reason is None else Decision.DROP,
+        reason=reason,
+        rewards=rewards,
+        valid=[m is None for m in missing],
+        writing=[w.score if w else None for w in writing],
+        violated=[None if v is None or v.passed is None else not v.passed for v in verdicts],
+        delta=delta,
+        diagnostics=_diagnose(writing, verdicts, rewards, chosen),
+    )
+
+
+def _why_too_few(signals: Signals, need: Strategy) -> DropReason:
+    """`unavailable` if a needed upstream gave no answer for any sample, `too_few_valid` if it answered for some."""
+    silent_writing = need.needs_writing and all(w.status in _NO_ANSWER for w in signals.writing or [])
+    silent_verdicts = need.needs_verdict and all(v.status in _NO_ANSWER for v in signals.verdicts or [])
+    return DropReason.UNAVAILABLE if silent_writing or silent_verdicts else DropReason.TOO_FEW_VALID
+
+
+def _diagnose(
+    writing: Sequence[Writing | None],
+    verdicts: Sequence[Verdict | None],
+    rewards: list[float | None],
+    chosen: list[int],
+) -> GroupDiagnostics:
+    given = [x for x in rewards if x is not None]
+    group_mean = math.fsum(given) / len(given) if given else None
+    violates = [i for i in chosen if (v := verdicts[i]) and v.passed is False]
+    compliant = [x for i in chosen if (v := verdicts[i]) and v.passed and (x := rewards[i]) is not None]
+    best_violator = max((x for i in violates if (x := rewards[i]) is not None), default=None)
+    return GroupDiagnostics(
+        n=len(rewards),
+        n_valid=len(chosen),
+        k=len(violates),
+        group_mean=group_mean,
+        compliant_below_mean=sum(x < group_mean for x in compliant) if group_mean is not None else 0,
+        best_violator_above_compliant=sum(x < best_violator for x in compliant) if best_violator is not None else 0,
+        samples=[
+            SampleDiagnostics(
+                score_status=w.status.value if w else NOT_ASKED,
+                verify_status=v.status.value if v else NOT_ASKED,
+                reasons=[*([w.reason] if w and w.reason else []), *(v.reasons if v else [])],
+            )
+            for w, v in zip(writing, verdicts, strict=True)
+        ],
+    )
