@@ -1,4 +1,4 @@
-"""Invariants of every strategy over random groups: 13,000 groups each, 104,000 in all, and counted."""
+"""Invariants of every strategy over random groups: 13,000 groups each, more than 100,000 in all, and counted."""
 
 import math
 import random
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.mixing import MAX_REWARD, STRATEGIES, AllViolate, Mixed, Samples, bind
+from services.aggregator.mixing.spread import std
 from tests.services.aggregator.groups import groups
 
 EXAMPLES, BATCH = 260, 50
@@ -20,7 +21,8 @@ def params_of(name: str, seed: int) -> dict[str, object]:
     magnitude = rng.choice((0.0, 1e-12, 1e-3, 0.5, 1.0, 1.0, 7.0, 1e6))
     known: dict[str, dict[str, object]] = {
         "linear": {"weight": magnitude},
-        "rlmr": {"gamma": magnitude},
+        "rlmr": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
+        "rlmr_decoupled": {"gamma": magnitude},
         "threshold_gate": {"alpha": magnitude - 0.5},
         "corpo": {"r_min": magnitude - 0.5},
         "mean_advantage": {"reduce": rng.choice(("mean", "sum"))},
@@ -86,7 +88,9 @@ def check_corpo(samples: Samples, mixed: Mixed, params: dict) -> None:
 
 
 def check_rlmr(samples: Samples, mixed: Mixed, params: dict) -> None:
-    gamma, n, k = params["gamma"], samples.n, samples.k
+    n, k = samples.n, samples.k
+    in_group = params.get("gamma_unit") == "group"
+    gamma = params["gamma"] * (max(std(samples.writing), 0.01) if in_group else 1.0)
     assert mixed.delta is not None and mixed.delta >= 0
     for reward, r, violates in zip(mixed.rewards, samples.writing, samples.violated, strict=True):
         assert reward == (r - mixed.delta if violates else r)  # one penalty, for violators only
@@ -115,6 +119,24 @@ def check_rlmr(samples: Samples, mixed: Mixed, params: dict) -> None:
     assert Fraction(mixed.delta) <= equation(max(Fraction(gamma), float32) + 2 * float64)
 
 
+def check_rlmr_decoupled(samples: Samples, mixed: Mixed, params: dict) -> None:
+    n, k = samples.n, samples.k
+    pairs = list(zip(mixed.rewards, samples.writing, samples.violated, strict=True))
+    assert all(reward == r for reward, r, violates in pairs if not violates)
+    if k == 0:
+        return
+    violators = {reward for reward, _, violates in pairs if violates}
+    assert len(violators) == 1
+    compliant = [r for _, r, violates in pairs if not violates]
+    s = max(std(compliant if len(compliant) > 1 else samples.writing), 0.01)
+    gamma, mean = params["gamma"] * s, mean_of(mixed.rewards)
+    (low,) = violators
+    assert Fraction(low) <= mean - Fraction(gamma)
+    scale = max(1.0, gamma, max(map(abs, samples.writing)))
+    float32 = 2.0**-22 * (max(n, samples.group_size) + 8) * scale * n / (n - k)
+    assert mean - Fraction(low) <= Fraction(max(gamma, float32)) + Fraction(float32) / 2**27
+
+
 CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
     "quality_only": check_quality_only,
     "verify_only": check_verify_only,
@@ -124,6 +146,7 @@ CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
     "mean_advantage": check_mean_advantage,
     "corpo": check_corpo,
     "rlmr": check_rlmr,
+    "rlmr_decoupled": check_rlmr_decoupled,
 }
 
 

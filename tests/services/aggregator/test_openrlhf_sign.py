@@ -80,11 +80,18 @@ def as_the_agent_sends(rewards: list[float], valid: list[bool]) -> list[float]:
     return [next(given) if ok else mean for ok in valid]
 
 
-@pytest.mark.parametrize("estimator", ["group_norm", "dr_grpo"])
+KEEPERS = [("rlmr", {}), ("rlmr", {"gamma_unit": "group"}), ("rlmr_decoupled", {})]
+"""Every way of the strategies that promise it."""
+
+
+@pytest.mark.parametrize("estimator", ["group_norm", "dr_grpo", "rloo"])
 @pytest.mark.parametrize("n", [2, 4, 8, 16])
 @pytest.mark.parametrize("gamma", [0.0, 1.0])
-def test_no_violator_of_a_kept_group_is_at_or_above_zero(estimator: str, n: int, gamma: float) -> None:
-    bound = bind("rlmr", {"gamma": gamma})
+@pytest.mark.parametrize(("name", "more"), KEEPERS)
+def test_no_violator_of_a_kept_group_is_at_or_above_zero(
+    estimator: str, n: int, gamma: float, name: str, more: dict[str, object]
+) -> None:
+    bound = bind(name, {"gamma": gamma, **more})
     found = mixed_groups(seed=n, n=n, count=GROUPS)
     rows = [bound(Samples(writing=w, violated=v)).rewards for w, v in found]
     checked = 0
@@ -99,9 +106,10 @@ def test_no_violator_of_a_kept_group_is_at_or_above_zero(estimator: str, n: int,
 
 @pytest.mark.parametrize("estimator", ["group_norm", "dr_grpo"])
 @pytest.mark.parametrize("gamma", [0.0, 1.0])
-def test_nor_in_a_group_with_invalid_samples(estimator: str, gamma: float) -> None:
+@pytest.mark.parametrize(("name", "more"), KEEPERS)
+def test_nor_in_a_group_with_invalid_samples(estimator: str, gamma: float, name: str, more: dict[str, object]) -> None:
     n, rng = 8, random.Random(11)
-    bound = bind("rlmr", {"gamma": gamma})
+    bound = bind(name, {"gamma": gamma, **more})
     rows, flags = [], []
     for n_valid in (2, 4, 7):
         for writing, violated in mixed_groups(seed=n_valid, n=n_valid, count=GROUPS // 3):
@@ -118,10 +126,13 @@ def test_nor_in_a_group_with_invalid_samples(estimator: str, gamma: float) -> No
 @pytest.mark.parametrize("estimator", ["group_norm", "dr_grpo", "rloo"])
 @pytest.mark.parametrize("gamma", [0.0, 1e-6, 1.0, MAX_REWARD])
 @pytest.mark.parametrize("largest", [1e-3, 1.0, MAX_REWARD])
-def test_nor_in_the_largest_group_with_one_compliant_sample(estimator: str, gamma: float, largest: float) -> None:
+@pytest.mark.parametrize(("name", "more"), KEEPERS)
+def test_nor_in_the_largest_group_with_one_compliant_sample(
+    estimator: str, gamma: float, largest: float, name: str, more: dict[str, object]
+) -> None:
     """Where rounding is worst: delta grows to a thousand times the rewards, and with it the error of a float32 mean."""
     n, rng = 1024, random.Random(3)
-    bound = bind("rlmr", {"gamma": gamma})
+    bound = bind(name, {"gamma": gamma, **more})
     rows = []
     for compliant in (0, n // 2):
         writing = [largest * rng.choice((-1.0, 1.0, rng.uniform(-1, 1))) for _ in range(n)]
