@@ -34,6 +34,9 @@ GROUPS = {
     "train": CommandGroup(
         "trainer.commands.train:train", "trainer", "Run a preset: evaluate, train, evaluate, report."
     ),
+    "study": CommandGroup(
+        "trainer.commands.study:study", "trainer", "Many runs by a plan, and the page that compares them."
+    ),
     "compare": CommandGroup("trainer.commands.compare:compare", "trainer", "Finished runs side by side."),
     "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: export, check, calibrate."),
     "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),

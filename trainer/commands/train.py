@@ -46,7 +46,7 @@ def train(
             return
         from trainer.run.pipeline import run_preset
 
-        run = run_preset(chosen, runs, console, name=name)
+        run = run_preset(chosen, runs, console, name=name).folder
     except (PluginError, PresetError, PromptFileError, ServiceFailed, TrainingFailed, EvaluationFailed) as exc:
         console.print(f"[red]error:[/red] {exc}", markup=True, highlight=False)
         raise typer.Exit(1) from exc

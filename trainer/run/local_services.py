@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from rlmr.client import NoAnswer, RlmrClient
@@ -20,21 +20,39 @@ class ServiceFailed(RuntimeError):
 
 @contextmanager
 def local_services(
-    writing_rm_dir: Path, logs: Path, *, environment: dict[str, str] | None = None, patience: float = 180.0
+    writing_rm_dir: Path,
+    logs: Path,
+    *,
+    environment: dict[str, str] | None = None,
+    patience: float = 180.0,
+    between: Callable[[str], AbstractContextManager[str]] = nullcontext,
 ) -> Iterator[str]:
-    """Yields the aggregator's base URL once it is ready. Logs go to `logs`/<service>.log."""
+    """Yields the aggregator's base URL once it is ready. Logs go to `logs`/<service>.log. `between`: what stands between the
+    aggregator and the writing reward model (distortion.py), from the latter's base URL to its own."""
     logs.mkdir(parents=True, exist_ok=True)
     ports = dict(zip(SERVICES, _free_ports(len(SERVICES)), strict=True))
+    with between(f"http://127.0.0.1:{ports['writing-rm']}") as writing_rm_url:
+        yield from _serving(writing_rm_dir, logs, ports, writing_rm_url, environment or {}, patience)
+
+
+def _serving(
+    writing_rm_dir: Path,
+    logs: Path,
+    ports: dict[str, int],
+    writing_rm_url: str,
+    environment: dict[str, str],
+    patience: float,
+) -> Iterator[str]:
     env = {
         **os.environ,
         "RLMR_WRITING_RM_MODEL_DIR": str(writing_rm_dir),
         # The trainer and its engine share these cores: threads that wait for each other there cost seconds a call.
         "RLMR_WRITING_RM_TORCH_THREADS": os.environ.get("RLMR_WRITING_RM_TORCH_THREADS", "1"),
-        "RLMR_AGGREGATOR_WRITING_RM_URL": f"http://127.0.0.1:{ports['writing-rm']}",
+        "RLMR_AGGREGATOR_WRITING_RM_URL": writing_rm_url,
         "RLMR_AGGREGATOR_VERIFIER_URL": f"http://127.0.0.1:{ports['verifier']}",
         # The report shows both signals even for a strategy that uses one of them.
         "RLMR_AGGREGATOR_ASK_ALL": "true",
-        **(environment or {}),
+        **environment,
     }
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:

@@ -2,8 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from trainer.grpo.guarantee import violations
 from trainer.reports.page import write_report
 from trainer.reports.plots import draw_all
 from trainer.reports.summary import summarise_run, write_json, write_metrics
+from trainer.run.distortion import DistortingProxy
+from trainer.run.ledger import Ledger
 from trainer.run.local_services import local_services
 from trainer.run.presets import Preset, PresetError
 from trainer.run.training import train
@@ -35,13 +37,30 @@ class Material:
     in_world: bool
 
 
-def run_preset(preset: Preset, runs: Path, console: Console, *, name: str | None = None) -> Path:
-    """Runs the preset and returns the run's folder. Raises PresetError before anything is started if the preset cannot work."""
+@dataclass(frozen=True)
+class FinishedRun:
+    folder: Path
+    ledger: Ledger
+    before: Judged | None
+    after: Judged | None
+    quality: Callable[[str], float] | None
+    """True quality of a response, where the world can compute it."""
+    seconds: dict[str, float]
+    """By stage."""
+
+
+def run_preset(
+    preset: Preset, runs: Path, console: Console, *, name: str | None = None, before: Judged | None = None
+) -> FinishedRun:
+    """Runs the preset in its folder. `before`: the evaluation of the untrained policy, if another run has made it.
+
+    Raises PresetError before anything is started if the preset cannot work."""
     run = runs / (name or f"{preset.name}-{preset.strategy['name']}-seed{preset.seed}")
     _check(preset, run)
     stages = Stages(console)
     with stages("prepare"):
         material = _material(preset, console)
+        quality = _quality(material)
         _clear(run)
         prompts_file, eval_file = run / "prompts_train.jsonl", run / "prompts_eval.jsonl"
         drawn = prepare(
@@ -56,21 +75,39 @@ def run_preset(preset: Preset, runs: Path, console: Console, *, name: str | None
             output=run / "policy",
             eval_prompts=eval_file if held_out else None,
         )
+    proxies: list[DistortingProxy] = []
+
+    def distorting(writing_rm_url: str) -> AbstractContextManager[str]:
+        if preset.distortion is None:
+            return nullcontext(writing_rm_url)
+        proxies.append(DistortingProxy(preset.distortion, writing_rm_url, quality))
+        return proxies[0].running()
+
+    @contextmanager
+    def undistorted() -> Iterator[None]:
+        for proxy in proxies:
+            proxy.active = False
+        yield
+        for proxy in proxies:
+            proxy.active = True
+
     with ExitStack() as stack:
         with stages("services"):
-            url = preset.reward_url or stack.enter_context(local_services(_writing_rm(preset, material), run / "logs"))
+            url = preset.reward_url or stack.enter_context(
+                local_services(_writing_rm(preset, material), run / "logs", between=distorting)
+            )
         # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
         settings = RewardSettings.from_environment(url=url, strategy={"name": "rlmr"})
-        with stages("evaluate before"):
-            before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
+        with stages("evaluate before"), undistorted():
+            if before is None:
+                before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
         with stages("train"):
             ledger = train(
                 flags, run, reward_url=url, strategy=preset.strategy, prompts=drawn, batch=preset.batch, console=console
             )
-        with stages("evaluate after"):
+        with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")
     with stages("report"):
-        quality = _quality(material)
         means = [summarise(j, quality) if j else None for j in (before, after)]
         summary = summarise_run(preset, ledger, wall_seconds=stages.seconds, before=means[0], after=means[1])
         write_json(run / "summary.json", summary)
@@ -78,7 +115,7 @@ def run_preset(preset: Preset, runs: Path, console: Console, *, name: str | None
         plots = draw_all(ledger, means[0], means[1], run / "plots")
         settings_shown = {"preset": preset.model_dump(mode="json"), "openrlhf": flags}
         write_report(run / "report.html", summary, plots, _examples(before, after), settings_shown)
-    return run
+    return FinishedRun(run, ledger, before, after, quality, stages.seconds)
 
 
 def _check(preset: Preset, run: Path) -> None:
@@ -88,6 +125,10 @@ def _check(preset: Preset, run: Path) -> None:
         raise PresetError(
             f"these settings break the guarantee of strategy {preset.strategy['name']} that no violator has a positive advantage:\n- "
             + "\n- ".join(broken)
+        )
+    if preset.distortion is not None and preset.services == "external":
+        raise PresetError(
+            "distortion is for local services: it stands in front of the reward model that this run starts"
         )
     if (preset.services == "external") != bool(preset.reward_url):
         raise PresetError(

@@ -9,7 +9,10 @@ from services.aggregator.mixing import Samples, bind
 from services.aggregator.mixing.spread import std
 from tests.services.aggregator.test_openrlhf_sign import mixed_groups, openrlhf_advantages
 
-FREE_OF_SCALE = [("rlmr", {"gamma": 0.5, "gamma_unit": "group"}), ("rlmr_decoupled", {"gamma": 0.5})]
+FREE_OF_SCALE: list[tuple[str, dict[str, object]]] = [
+    ("rlmr", {"gamma": 0.5, "gamma_unit": "group"}),
+    ("rlmr_decoupled", {"gamma": 0.5}),
+]
 
 
 def groups() -> list[tuple[list[float], list[bool]]]:

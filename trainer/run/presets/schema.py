@@ -7,6 +7,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from trainer.run.distortion import Distortion
+
 FOLDER = Path(__file__).parent
 
 
@@ -39,6 +41,9 @@ class Preset(BaseModel):
     )
     writing_rm_dir: str | None = Field(
         default=None, description="Reward model folder for local services; null = the world's."
+    )
+    distortion: Distortion | None = Field(
+        default=None, description="Local services only: a reward model with a wrong scale, for studies."
     )
     strategy: dict[str, Any] = Field(description="Mixing strategy: {name, parameters}.")
     seed: int = Field(default=0, ge=0)
@@ -99,6 +104,8 @@ def _set(data: dict[str, Any], change: str) -> None:
         # OpenRLHF's own names contain dots: everything after the first is one key.
         data.setdefault("openrlhf", {})[rest] = value
     elif rest:
+        if head == "distortion" and data.get(head) is None:
+            data[head] = {}
         if not isinstance(data.get(head), dict):
             raise PresetError(f"--set {change!r}: {head} has no parts")
         data[head][rest] = value
