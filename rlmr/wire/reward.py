@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from rlmr.wire.base import Constraint, Prompt, SampleId, WireModel, unique_ids
 from rlmr.wire.score import ModelIdentity
@@ -32,6 +32,19 @@ class DropReason(StrEnum):
     """An upstream gave no answer for the whole group."""
 
 
+class PolicyFault(StrEnum):
+    """What is wrong with a response through the policy's own doing: it counts as a violation."""
+
+    EMPTY = "empty"
+    """Nothing but white space."""
+    TOO_LONG = "too_long"
+    """Over a limit in characters or tokens, which a sibling is not."""
+    CUT_OFF = "cut_off"
+    """Ended by the limit of new tokens, not by the policy (`finished` is false)."""
+    UNPARSEABLE = "unparseable"
+    """The judge's answer on it cannot be read, and on a sibling it could."""
+
+
 class StrategySpec(WireModel):
     """Name of a mixing strategy and its parameters, as that strategy declares them. The aggregator's OpenAPI description and its
     GET /v1/info list the strategies it has, with every parameter's type, range and default."""
@@ -52,6 +65,16 @@ class RewardGroup(WireModel):
         description="What must hold, as in POST /verify: null = the judge reads it out of the prompt, [] = nothing."
     )
     responses: list[str] = Field(min_length=1, description="The group: n responses to the same prompt.")
+    finished: list[bool] | None = Field(
+        default=None,
+        description="Per response: whether the policy ended it itself, or it ran into the limit of new tokens (false). null = unknown.",
+    )
+
+    @model_validator(mode="after")
+    def _one_per_response(self) -> "RewardGroup":
+        if self.finished is not None and len(self.finished) != len(self.responses):
+            raise ValueError(f"finished has {len(self.finished)} entries for {len(self.responses)} responses")
+        return self
 
 
 class RewardRequest(WireModel):
@@ -67,6 +90,12 @@ class SampleDiagnostics(WireModel):
     score_status: str = Field(description="Status of the writing reward, or not_asked.")
     verify_status: str = Field(description="Status of the verdict, or not_asked.")
     reasons: list[str] = Field(default_factory=list, description="Failed constraints and failures, one line each.")
+    fault: PolicyFault | None = Field(
+        default=None, description="The policy's own fault, counted as a violation; null = none, or not counted."
+    )
+    cut_chars: int = Field(
+        default=0, ge=0, description="Characters of the response that were cut off its beginning as thinking."
+    )
 
 
 class GroupDiagnostics(WireModel):

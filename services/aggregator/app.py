@@ -61,7 +61,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     writing_rm = Upstream("writing_rm", settings.writing_rm_url, settings, metrics)
     verifier = Upstream("verifier", settings.verifier_url, settings, metrics)
     asker = Asker(settings, writing_rm, verifier, metrics)
-    group_filter = settings.filter()
+    group_filter, fault_kinds = settings.filter(), frozenset(settings.policy_faults)
     router = APIRouter()
 
     @router.post("/reward", summary="Rewards for whole groups, with the decision to train on each or drop it")
@@ -75,7 +75,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
             group = question.group
             signals = await asker.ask(question, bound.strategy, request_id)
             try:
-                result = decide(group.id, len(group.responses), signals, bound, group_filter)
+                result = decide(group, question.cut_chars, signals, bound, group_filter, fault_kinds)
             except MixingError as exc:
                 path = f"groups[{index}].responses"
                 error = FieldError(path=path, message=str(exc))

@@ -13,6 +13,7 @@ from services.aggregator.metrics import AggregatorMetrics
 from services.aggregator.mixing import Strategy
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.signals import Signals, Verdict, Writing, verdict_of, writing_of
+from services.aggregator.thinking import without_thinking
 from services.aggregator.upstream import Upstream, UpstreamFailure
 
 Answer = TypeVar("Answer", Writing, Verdict)
@@ -33,6 +34,9 @@ class Question:
     """One group as request bodies for both upstreams, encoded before anything is sent."""
 
     group: RewardGroup
+    """As it is scored and verified: without what was cut."""
+    cut_chars: list[int]
+    """Per response, characters of thinking that were cut."""
     positions: list[int]
     """Responses that are sent."""
     held_back: dict[int, tuple[Status, str]]
@@ -50,7 +54,12 @@ class Asker:
 
     def encode(self, group: RewardGroup) -> Question:
         """Raises orjson.JSONEncodeError for a prompt that is not valid Unicode."""
-        return encode(group, self.settings.verify_mode, self.settings.max_chars)
+        cut_chars = [0] * len(group.responses)
+        if self.settings.thinking == "cut":
+            answers = [without_thinking(text) for text in group.responses]
+            cut_chars = [len(text) - len(answer) for text, answer in zip(group.responses, answers, strict=True)]
+            group = group.model_copy(update={"responses": answers})
+        return encode(group, cut_chars, self.settings.verify_mode, self.settings.max_chars)
 
     async def ask(self, question: Question, need: Strategy, request_id: str) -> Signals:
         """One call to each upstream for the whole group. An upstream that the strategy does not need is asked only with `ask_all`,
@@ -76,7 +85,7 @@ class Asker:
         return signals
 
 
-def encode(group: RewardGroup, mode: Literal["strict", "loose"], max_chars: int) -> Question:
+def encode(group: RewardGroup, cut_chars: list[int], mode: Literal["strict", "loose"], max_chars: int) -> Question:
     """Sample ids are positions in the group. Raises orjson.JSONEncodeError for a prompt that is not valid Unicode."""
     constraints = None if group.constraints is None else [c.model_dump(exclude_none=True) for c in group.constraints]
     if isinstance(group.prompt, str):
@@ -95,6 +104,7 @@ def encode(group: RewardGroup, mode: Literal["strict", "loose"], max_chars: int)
     samples = [{"id": str(i), "prompt": prompt, "response": group.responses[i]} for i in positions]
     return Question(
         group=group,
+        cut_chars=cut_chars,
         positions=positions,
         held_back=held_back,
         score=orjson.dumps({"samples": samples}),

@@ -1,17 +1,20 @@
 """Decides what the signals of a group mean: which samples count, whether the group is kept, and its rewards. Pure: no I/O."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rlmr.wire import (
     Decision,
     DropReason,
     GroupDiagnostics,
+    PolicyFault,
+    RewardGroup,
     RewardGroupResult,
     SampleDiagnostics,
     Status,
 )
+from services.aggregator.faults import as_violations, policy_faults
 from services.aggregator.mixing import BoundStrategy, GroupFilter, Samples, Strategy
 from services.aggregator.signals import Signals, Verdict, Writing
 
@@ -63,9 +66,19 @@ def samples_of(signals: Signals, need: Strategy, chosen: Sequence[int], group_si
     )
 
 
-def decide(group_id: str, n: int, signals: Signals, bound: BoundStrategy, rule: GroupFilter) -> RewardGroupResult:
-    """Rewards of one group of n responses, or why it is dropped. Raises MixingError where the strategy has no answer."""
-    need = bound.strategy
+def decide(
+    group: RewardGroup,
+    cut_chars: Sequence[int],
+    given: Signals,
+    bound: BoundStrategy,
+    rule: GroupFilter,
+    fault_kinds: Collection[PolicyFault] = frozenset(PolicyFault),
+) -> RewardGroupResult:
+    """Rewards of one group of n responses, or why it is dropped. `given`: what the upstreams said. Raises MixingError where the
+    strategy has no answer."""
+    need, n = bound.strategy, len(group.responses)
+    faults = policy_faults(group, given, fault_kinds)
+    signals = as_violations(given, faults)
     missing = what_is_missing(signals, need, n)
     chosen = [i for i in range(n) if missing[i] is None]
     reason = _why_too_few(signals, need) if len(chosen) < rule.required(n) else None
@@ -79,10 +92,15 @@ def decide(group_id: str, n: int, signals: Signals, bound: BoundStrategy, rule: 
             delta = mixed.delta
             for i, reward in zip(chosen, mixed.rewards, strict=True):
                 rewards[i] = reward
-    writing: Sequence[Writing | None] = signals.writing or [None] * n
+    writing: Sequence[Writing | None] = given.writing or [None] * n
     verdicts: Sequence[Verdict | None] = signals.verdicts or [None] * n
+    diagnostics = _diagnose(writing, verdicts, rewards, chosen)
+    for i, sample in enumerate(diagnostics.samples):
+        sample.fault, sample.cut_chars = faults[i], cut_chars[i]
+        if given.verdicts:
+            sample.verify_status = given.verdicts[i].status.value
     return RewardGroupResult(
-        id=group_id,
+        id=group.id,
         decision=Decision.TRAIN if reason is None else Decision.DROP,
         reason=reason,
         rewards=rewards,
@@ -90,7 +108,7 @@ def decide(group_id: str, n: int, signals: Signals, bound: BoundStrategy, rule: 
         writing=[w.score if w else None for w in writing],
         violated=[None if v is None or v.passed is None else not v.passed for v in verdicts],
         delta=delta,
-        diagnostics=_diagnose(writing, verdicts, rewards, chosen),
+        diagnostics=diagnostics,
     )
 
 

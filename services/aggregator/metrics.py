@@ -24,6 +24,7 @@ class AggregatorMetrics:
     verdicts: Counter
     violators: Histogram
     delta: Histogram
+    policy_faults: Counter
     writing: Histogram
     length_correlation: Histogram
     upstream_seconds: Histogram
@@ -55,6 +56,12 @@ class AggregatorMetrics:
                 "k/n: violators among the valid samples of a group.",
                 ["strategy"],
                 buckets=_SHARE_BUCKETS,
+                registry=r,
+            ),
+            policy_faults=Counter(
+                "rlmr_aggregator_policy_faults",
+                "Samples that count as violations through the policy's own fault: empty, too_long, cut_off, unparseable.",
+                ["fault"],
                 registry=r,
             ),
             delta=Histogram(
@@ -114,6 +121,9 @@ class AggregatorMetrics:
             self.violators.labels(strategy).observe(result.diagnostics.k / result.diagnostics.n_valid)
         if result.delta is not None:
             self.delta.observe(result.delta)
+        for sample in result.diagnostics.samples:
+            if sample.fault is not None:
+                self.policy_faults.labels(sample.fault.value).inc()
 
 
 def pearson(pairs: Sequence[tuple[float, float]]) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from rlmr.wire import PolicyFault
 from services.aggregator.mixing import BoundStrategy, GroupFilter
 from services.aggregator.parameters import ENV_PREFIX, read_parameters
 from services.aggregator.strategies import installed
@@ -49,6 +50,14 @@ class AggregatorSettings(ServiceSettings):
     )
     min_valid: int = Field(default=2, ge=1, description="Fewest valid samples of a group (at most its size).")
     min_valid_share: float = Field(default=0.5, ge=0, le=1, description="Smallest valid share of a group.")
+    policy_faults: list[PolicyFault] = Field(
+        default=list(PolicyFault),
+        description="What counts as a violation through the policy's own doing (JSON list): empty, too_long, cut_off, unparseable.",
+    )
+    thinking: Literal["keep", "cut"] = Field(
+        default="keep",
+        description="cut, for reasoning policies: what stands before the first `</think>` of a response is neither scored nor verified.",
+    )
 
     timeout_seconds: float = Field(
         default=120.0,

@@ -1,5 +1,6 @@
 """`pip install .` alone, in an empty environment: the client and the command line, no torch and no server."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +21,13 @@ NO_INDEX = (
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of its programs."""
-    home = tmp_path_factory.mktemp("base")
+    home, sources = tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("sources")
+    for name in ("rlmr", "services", "trainer"):  # a copy: a build leaves files beside its sources
+        shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources)
     subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, timeout=120)
-    pip = [str(home / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check", "-q", str(ROOT)]
+    pip = [str(home / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check", "-q", str(sources)]
     run = subprocess.run(pip, capture_output=True, text=True, timeout=500)
     if run.returncode and any(sign in run.stderr for sign in NO_INDEX):
         pytest.skip("no package index within reach: pip cannot install the base dependencies")

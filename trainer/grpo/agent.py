@@ -11,7 +11,9 @@ and its siblings' baseline does not move.
 
 import asyncio
 import json
+import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from openrlhf.utils.agent import SingleTurnAgentExecutor
@@ -30,6 +32,7 @@ class _Group:
         self.n = 0
         self.responses: dict[int, str] = {}
         self.tokens: dict[int, int] = {}
+        self.finished: dict[int, bool] = {}
         self.reward: asyncio.Future[GroupReward] = asyncio.get_running_loop().create_future()
 
 
@@ -65,6 +68,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 output["observation_tokens"][start:end], skip_special_tokens=True
             )
             group.tokens[index] = end - start
+            group.finished[index] = not output["truncated"]
             if len(group.responses) == group.n:
                 self.groups.pop(id(sampling_params), None)
                 group.reward.set_result(await self._ask(group, label))
@@ -76,7 +80,8 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 group.reward.set_exception(RuntimeError(f"a sample of the group failed: {type(exc).__name__}: {exc}"))
                 group.reward.exception()  # marks it retrieved: this raise already reports it
             raise
-        output.update(sample_fields(reward, index))
+        fields = evaluation_fields if split_of(label) == "eval" else sample_fields
+        output.update(fields(reward, index))
         return output
 
     async def _ask(self, group: _Group, label: str) -> GroupReward:
@@ -89,7 +94,12 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 f"{type(exc).__name__}: {exc}; label: {str(label)[:200]}"
             ) from exc
         responses = [group.responses[i] for i in range(group.n)]
-        reward = await self.client.reward(group_id, prompt, constraints, responses)
+        finished = [group.finished[i] for i in range(group.n)]
+        # Evaluation wants both signals as they are, whatever strategy trains.
+        strategy = {"name": "linear", "weight": 0.0} if split_of(label) == "eval" else None
+        reward = await self.client.reward(
+            group_id, prompt, constraints, responses, finished=finished, strategy=strategy
+        )
         append(
             "groups.jsonl",
             {
@@ -115,20 +125,45 @@ class AgentExecutor(SingleTurnAgentExecutor):
         return reward
 
 
+def split_of(label: str) -> str:
+    """train or eval; `rlmr train` writes it into every label."""
+    try:
+        return str(json.loads(label).get("split", "train"))
+    except (ValueError, AttributeError):
+        return "train"
+
+
 def sample_fields(group: GroupReward, index: int) -> dict[str, Any]:
-    """What OpenRLHF wants of one sample: reward, scores (the keep/drop channel) and a constant set of numeric logs."""
+    """What OpenRLHF wants of one training sample: reward, scores (the keep/drop channel) and numeric logs.
+
+    OpenRLHF averages a log over samples and wants the same keys of all: where a sample's signal is not known its known siblings'
+    mean stands in, so that the average is one of what is known, never of a 0 that nobody measured; where no sibling's is known
+    it is not a number. `delta` is there for strategies that have one. Logs of dropped groups go nowhere, as OpenRLHF discards
+    the samples."""
     valid_rewards = [r for r, ok in zip(group.rewards, group.valid, strict=True) if ok and r is not None]
     own = group.rewards[index]
     if own is None:
         own = sum(valid_rewards) / len(valid_rewards) if valid_rewards else 0.0
-    writing, violated = group.writing[index], group.violated[index]
-    return {
-        "reward": float(own),
-        "scores": KEEP if group.kept else DROP,
-        "extra_logs": {
-            "valid": float(group.valid[index]),
-            "violated": float(bool(violated)),
-            "writing": float(writing) if writing is not None else 0.0,
-            "delta": float(group.delta or 0.0),
-        },
+    logs = {
+        "valid": float(group.valid[index]),
+        "violated": _or_siblings(group.violated, index),
+        "writing": _or_siblings(group.writing, index),
     }
+    if group.delta is not None:
+        logs["delta"] = group.delta
+    return {"reward": float(own), "scores": KEEP if group.kept else DROP, "extra_logs": logs}
+
+
+def evaluation_fields(group: GroupReward, index: int) -> dict[str, Any]:
+    """What OpenRLHF's own evaluation averages into `eval_*_pass1` (and takes the best checkpoint by) is compliance: 1 if the
+    response obeys, 0 if it violates, its known siblings' share where it has no verdict. Where no sibling has one the share is
+    not a number, and so is the average: an evaluation that lost a prompt must not look like one that failed it."""
+    return {"reward": 1.0 - _or_siblings(group.violated, index), "scores": KEEP, "extra_logs": {}}
+
+
+def _or_siblings(values: Sequence[float | bool | None], index: int) -> float:
+    known = [float(value) for value in values if value is not None]
+    own = values[index]
+    if own is not None:
+        return float(own)
+    return sum(known) / len(known) if known else math.nan

@@ -93,13 +93,23 @@ class GroupRewardClient:
     async def close(self) -> None:
         await self._http.close()
 
-    async def reward(self, group_id: str, prompt: Any, constraints: Any, responses: list[str]) -> GroupReward:
-        """Rewards of n responses to one prompt. Never raises for a failed call: a failed group says so in `reason`."""
-        body: dict[str, Any] = {
-            "groups": [{"id": group_id, "prompt": prompt, "constraints": constraints, "responses": responses}]
-        }
-        if self.settings.strategy is not None:
-            body["strategy"] = self.settings.strategy
+    async def reward(
+        self,
+        group_id: str,
+        prompt: Any,
+        constraints: Any,
+        responses: list[str],
+        *,
+        finished: list[bool] | None = None,
+        strategy: dict[str, Any] | None = None,
+    ) -> GroupReward:
+        """Rewards of n responses to one prompt. Never raises for a failed call: a failed group says so in `reason`.
+
+        finished: per response, whether the policy ended it itself. strategy: in place of the settings'."""
+        group = {"id": group_id, "prompt": prompt, "constraints": constraints, "responses": responses}
+        body: dict[str, Any] = {"groups": [group if finished is None else {**group, "finished": finished}]}
+        if chosen := strategy or self.settings.strategy:
+            body["strategy"] = chosen
         payload = json.dumps(body).encode()
         headers = {"X-Request-ID": _UNSAFE.sub("_", group_id)[:128]}
         started, attempts = time.monotonic(), 0

@@ -28,7 +28,7 @@ def summarise_advantages(experiences: Sequence[Any]) -> dict[str, Any]:
     """Counts signs of the per-sample advantage over OpenRLHF Experiences that carry our `violated` and `valid` logs.
 
     An experience holds advantages and action_mask of shape (batch, response tokens) and info["violated"] of shape (batch,).
-    With gamma = 1 the advantage of a sample is the same at each of its action tokens; the largest is taken.
+    A `violated` that is not a number counts as unknown. With gamma = 1 the advantage of a sample is the same at each of its action tokens; the largest is taken.
     """
     counts = {
         "samples": 0,
@@ -37,6 +37,7 @@ def summarise_advantages(experiences: Sequence[Any]) -> dict[str, Any]:
         "compliant": 0,
         "compliant_with_negative_advantage": 0,
         "invalid": 0,
+        "unknown": 0,
     }
     sums = {"violators": 0.0, "compliant": 0.0}
     worst = -math.inf
@@ -48,6 +49,8 @@ def summarise_advantages(experiences: Sequence[Any]) -> dict[str, Any]:
             counts["samples"] += 1
             if not is_valid:
                 counts["invalid"] += 1
+            elif math.isnan(is_violator):
+                counts["unknown"] += 1
             elif is_violator:
                 counts["violators"] += 1
                 counts["violators_with_positive_advantage"] += advantage > POSITIVE

@@ -73,7 +73,7 @@ def test_an_invalid_sample_has_no_reward_and_its_siblings_are_mixed_without_it(b
 
 
 def test_too_few_valid_samples_drop_the_group(bench: Bench) -> None:
-    group = bench.group("w=1", "w=invalid_input", "w=too_long", "w=too_long")
+    group = bench.group("w=1", "w=invalid_input", "w=invalid_input", "w=timeout")
     assert (group["decision"], group["reason"]) == ("drop", "too_few_valid")
     assert group["rewards"] == [None] * 4
     assert group["writing"] == [1, None, None, None]
@@ -144,7 +144,8 @@ def test_the_request_id_reaches_the_upstreams_and_the_caller(bench: Bench) -> No
 def test_a_response_over_the_limit_is_too_long_and_is_not_sent(bench: Bench) -> None:
     group = bench.group("w=1", "w=2 bad", "x" * 200_001)
     assert group["decision"] == "train"
-    assert group["valid"] == [True, True, False]
+    # The policy's own doing, so a violation (it was left out, at advantage 0: better than any other violation).
+    assert (group["valid"], group["violated"]) == ([True] * 3, [False, True, True])
     assert group["diagnostics"]["samples"][2]["score_status"] == "too_long"
     assert [s["id"] for s in bench.writing.requests[0]["samples"]] == ["0", "1"]
 

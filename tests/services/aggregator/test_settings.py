@@ -15,7 +15,12 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RLMR_API_KEY", raising=False)
     settings = AggregatorSettings()
     assert (settings.strategy, settings.port) == ("rlmr", 8000)
-    assert settings.bound("rlmr", {}).params.model_dump() == {"name": "rlmr", "gamma": 1.0}
+    assert settings.bound("rlmr", {}).params.model_dump() == {
+        "name": "rlmr",
+        "gamma": 1.0,
+        "gamma_unit": "reference",
+        "gamma_floor": 0.01,
+    }
     assert settings.bearer() is None
 
 

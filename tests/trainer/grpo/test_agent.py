@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 pytest.importorskip("openrlhf", reason="the trainer's environment is not installed")
 
 from tests.trainer.grpo.faulty_aggregator import FaultyAggregator, serving
-from trainer.grpo.agent import DROP, KEEP, AgentExecutor, sample_fields
+from trainer.grpo.agent import DROP, KEEP, AgentExecutor, evaluation_fields, sample_fields
 from trainer.grpo.group_reward import GroupReward
 
 LABEL = json.dumps({"prompt_id": "p1", "prompt": [{"role": "user", "content": "hi"}], "constraints": []})
@@ -30,8 +31,8 @@ class Tokenizer:
 class Engine:
     """Answers `r<i>` to the i-th call, slower the earlier it was asked, so that the first sibling finishes last."""
 
-    def __init__(self, fail_on: int | None = None) -> None:
-        self.calls, self.fail_on = 0, fail_on
+    def __init__(self, fail_on: int | None = None, cut_off: int | None = None) -> None:
+        self.calls, self.fail_on, self.cut_off = 0, fail_on, cut_off
 
     async def generate(self, tokens: list[int], params: Any, multi_modal_data: Any = None) -> Any:
         call = self.calls
@@ -40,7 +41,9 @@ class Engine:
         if call == self.fail_on:
             raise RuntimeError("engine died")
         text = f"r{call}"
-        output = SimpleNamespace(token_ids=[ord(c) for c in text], finish_reason="stop", logprobs=None)
+        output = SimpleNamespace(
+            token_ids=[ord(c) for c in text], finish_reason="length" if call == self.cut_off else "stop", logprobs=None
+        )
         return SimpleNamespace(outputs=[output])
 
 
@@ -86,6 +89,39 @@ async def test_groups_of_the_same_prompt_do_not_mix(environment: pytest.MonkeyPa
         await asyncio.gather(*(run_group(agent, 3, Engine()) for _ in range(5)))
         await agent.client.close()
     assert [len(c["body"]["groups"][0]["responses"]) for c in faulty.calls] == [3] * 5
+
+
+async def test_a_response_that_ran_into_the_token_limit_is_said_to_be_unfinished(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        agent = AgentExecutor()
+        await run_group(agent, 3, Engine(cut_off=1))
+        await agent.client.close()
+    assert faulty.calls[0]["body"]["groups"][0]["finished"] == [True, False, True]
+
+
+async def test_evaluation_asks_for_plain_signals_and_averages_compliance(environment: pytest.MonkeyPatch) -> None:
+    """OpenRLHF's eval_*_pass1 was the mean of adjusted rewards, and 0 for dropped groups: above a compliant negative score."""
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        environment.setenv("RLMR_STRATEGY", '{"name": "rlmr"}')
+        agent = AgentExecutor()
+        label = json.dumps({**json.loads(LABEL), "split": "eval"})
+        outputs = await run_group(agent, 3, Engine(), label=label)
+        await agent.client.close()
+    assert faulty.calls[0]["body"]["strategy"] == {"name": "linear", "weight": 0.0}
+    assert [o["reward"] for o in outputs] == [0.0, 1.0, 1.0]  # the faulty aggregator's sample 0 violates
+    assert [o["scores"] for o in outputs] == [KEEP] * 3
+
+
+def test_an_evaluation_without_any_verdict_is_not_a_number() -> None:
+    nothing = group(violated=[None] * 3, valid=[False] * 3, decision="drop", reason="unavailable")
+    assert math.isnan(evaluation_fields(nothing, 0)["reward"])
+    assert evaluation_fields(group(), 1)["reward"] == 0.5  # its siblings: one obeys, one does not
 
 
 async def test_a_failed_reward_drops_the_group_and_raises_nothing(environment: pytest.MonkeyPatch) -> None:
@@ -146,6 +182,14 @@ def test_an_invalid_sample_gets_the_mean_of_its_valid_siblings() -> None:
 def test_every_sample_logs_the_same_keys() -> None:
     keys = {frozenset(sample_fields(group(), i)["extra_logs"]) for i in range(3)}
     assert len(keys) == 1
+
+
+def test_what_is_not_known_is_logged_as_what_is_known_of_its_siblings_never_as_0() -> None:
+    logs = sample_fields(group(), 1)["extra_logs"]
+    assert (logs["writing"], logs["violated"]) == (1.5, 0.5)
+    nobody = sample_fields(group(violated=[None] * 3), 0)["extra_logs"]
+    assert math.isnan(nobody["violated"])
+    assert "delta" not in sample_fields(group(delta=None), 0)["extra_logs"]
 
 
 def test_the_peers_vector_keeps_its_baseline() -> None:
