@@ -16,6 +16,7 @@ from rlmr.wire import (
 )
 from services.aggregator.faults import as_violations, policy_faults
 from services.aggregator.mixing import BoundStrategy, GroupFilter, Samples, Strategy
+from services.aggregator.mixing.likeness import likeness
 from services.aggregator.signals import Signals, Verdict, Writing
 
 NOT_ASKED = "not_asked"
@@ -51,8 +52,8 @@ def what_is_missing(signals: Signals, need: Strategy, n: int) -> list[Missing | 
     return missing
 
 
-def samples_of(signals: Signals, need: Strategy, chosen: Sequence[int], group_size: int) -> Samples:
-    """The chosen samples, which must count, with what the strategy needs of them and nothing else."""
+def samples_of(signals: Signals, need: Strategy, chosen: Sequence[int], texts: Sequence[str]) -> Samples:
+    """The chosen samples, which must count, with what the strategy needs of them and nothing else. `texts`: of the whole group."""
     said, judged = signals.writing or [], signals.verdicts or []
     writing = [said[i] for i in chosen] if need.needs_writing else []
     verdicts = [judged[i] for i in chosen] if need.needs_verdict else []
@@ -62,7 +63,8 @@ def samples_of(signals: Signals, need: Strategy, chosen: Sequence[int], group_si
         violated=[not v.passed for v in verdicts],
         rule_share=[v.rule_share for v in detailed if v.rule_share is not None],
         judge_passed=[v.judge_passed for v in detailed if v.judge_passed is not None],
-        group_size=group_size,
+        likeness=likeness([texts[i] for i in chosen]) if need.needs_likeness else (),
+        group_size=len(texts),
     )
 
 
@@ -85,7 +87,7 @@ def decide(
     rewards: list[float | None] = [None] * n
     delta = None
     if reason is None:
-        samples = samples_of(signals, need, chosen, group_size=n)
+        samples = samples_of(signals, need, chosen, group.responses)
         reason = rule.reason_to_drop(samples.writing, samples.violated, must_mix=need.drops_all_violate)
         if reason is None:
             mixed = bound(samples)

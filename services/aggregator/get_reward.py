@@ -123,7 +123,7 @@ def lone_rewards(answers: list[Signals], bound: BoundStrategy) -> GetRewardReply
         (missing,) = what_is_missing(signals, bound.strategy, 1)
         if missing is not None:
             raise _no_reward(f"query[{i}]", missing)
-        samples = samples_of(signals, bound.strategy, [0], group_size=1)
+        samples = samples_of(signals, bound.strategy, [0], [""])
         rewards += bound(samples).rewards
         for key, values in (("violated", samples.violated), ("writing", samples.writing)):
             if values:

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+
+from services.aggregator.mixing.likeness import likeness
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
@@ -24,12 +25,10 @@ def distinct_n(texts: Sequence[str], n: int = 2) -> float:
     return len(set(found)) / len(found) if found else 0.0
 
 
-def overlap(texts: Sequence[str], n: int = 2) -> float:
-    """Mean Jaccard overlap of the n-gram sets of two texts, over all pairs, 0 (nothing in common) to 1 (alike). 0 for fewer than
-    two texts. The measure of a collapse inside a group: it looks at siblings, so the prompt's own words count for all alike."""
-    sets = [set(ngrams(text, n)) for text in texts]
-    pairs = [len(a & b) / len(a | b) if a | b else 1.0 for a, b in combinations(sets, 2)]
-    return sum(pairs) / len(pairs) if pairs else 0.0
+def sibling_overlap(texts: Sequence[str]) -> float:
+    """Mean overlap in word pairs of two texts of a group, 0 (nothing in common) to 1 (alike): what rlmr_diverse lowers rewards by.
+    It looks at siblings, so that the prompt's own words count for all alike."""
+    return sum(likeness(texts)) / len(texts)
 
 
 def commonest_phrase(texts: Sequence[str], n: int = 3) -> tuple[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from trainer.evaluation.judge import Judged
 from trainer.run.ledger import Ledger
-from trainer.study.measures import commonest_phrase, distinct_n, overlap
+from trainer.study.measures import commonest_phrase, distinct_n, sibling_overlap
 from trainer.study.plan import PlannedRun
 
 BINS = 20
@@ -36,7 +36,7 @@ def evaluation(judged: Judged, quality: Quality | None) -> dict[str, Any]:
         "distinct_2": round(distinct_n(texts), 5),
         "commonest_phrase": phrase,
         "commonest_phrase_share": round(share, 5),
-        "sibling_overlap": round(float(np.mean([overlap([texts[i] for i in place]) for place in places])), 5),
+        "sibling_overlap": round(float(np.mean([sibling_overlap([texts[i] for i in place]) for place in places])), 5),
         "responses": len(rows),
         "failures": judged.failures,
         "per_prompt": {
@@ -54,7 +54,7 @@ def curves(ledger: Ledger, quality: Quality | None) -> dict[str, list[float | No
         "compliance": [_mean([1.0 - v for v in g["violated"] if v is not None]) for g in groups],
         "writing_score": [_mean([w for w in g["writing"] if w is not None]) for g in groups],
         "response_tokens": [_mean(g["tokens"]) for g in groups],
-        "sibling_overlap": [overlap(g["responses"]) for g in groups],
+        "sibling_overlap": [sibling_overlap(g["responses"]) for g in groups],
         "dropped": [float(g["decision"] != "train") for g in groups],
     }
     if quality is not None:

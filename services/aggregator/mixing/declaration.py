@@ -37,6 +37,8 @@ class Strategy:
     """Asks the verifier; a sample without a verdict is invalid."""
     per_sample: bool
     """A sample's reward does not depend on its siblings, so that a lone sample can be rewarded (/get_reward)."""
+    needs_likeness: bool = False
+    """Uses how alike the texts of the group are (likeness.py)."""
     needs_details: bool = False
     """Uses the verdict of each constraint; a sample in which one is missing is invalid, even if it certainly failed."""
     drops_all_violate: bool = False
@@ -62,6 +64,7 @@ def strategy(
     needs_writing: bool,
     needs_verdict: bool,
     per_sample: bool,
+    needs_likeness: bool = False,
     needs_details: bool = False,
     drops_all_violate: bool = False,
     keeps_violators_below_mean: bool = False,
@@ -77,6 +80,7 @@ def strategy(
             needs_writing=needs_writing,
             needs_verdict=needs_verdict,
             per_sample=per_sample,
+            needs_likeness=needs_likeness,
             needs_details=needs_details,
             drops_all_violate=drops_all_violate,
             keeps_violators_below_mean=keeps_violators_below_mean,

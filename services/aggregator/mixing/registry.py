@@ -15,11 +15,23 @@ from services.aggregator.mixing.product import product
 from services.aggregator.mixing.quality_only import quality_only
 from services.aggregator.mixing.rlmr import rlmr
 from services.aggregator.mixing.rlmr_decoupled import rlmr_decoupled
+from services.aggregator.mixing.rlmr_diverse import rlmr_diverse
 from services.aggregator.mixing.samples import Mixed, Samples
 from services.aggregator.mixing.threshold_gate import threshold_gate
 from services.aggregator.mixing.verify_only import verify_only
 
-BUILT_IN = (quality_only, verify_only, linear, product, threshold_gate, mean_advantage, corpo, rlmr, rlmr_decoupled)
+BUILT_IN = (
+    quality_only,
+    verify_only,
+    linear,
+    product,
+    threshold_gate,
+    mean_advantage,
+    corpo,
+    rlmr,
+    rlmr_decoupled,
+    rlmr_diverse,
+)
 
 
 @dataclass(frozen=True, slots=True)

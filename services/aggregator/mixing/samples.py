@@ -33,13 +33,15 @@ class Samples:
     """Share (0..1) of the sample's rule-checked constraints that passed; 1 where there are none."""
     judge_passed: Sequence[bool] = ()
     """True if every judged constraint of the sample passed; True where there are none."""
+    likeness: Sequence[float] = ()
+    """Mean overlap (0..1) of the sample's text with its siblings' (likeness.py)."""
     group_size: int = 0
     """Samples that the trainer will average over, the invalid ones included; 0 = only these."""
 
     def __post_init__(self) -> None:
         given = {
             name: len(values)
-            for name in ("writing", "violated", "rule_share", "judge_passed")
+            for name in ("writing", "violated", "rule_share", "judge_passed", "likeness")
             if (values := getattr(self, name))
         }
         if not given:
@@ -51,9 +53,10 @@ class Samples:
                 raise MixingError(f"writing[{i}] is {r}: a reward must be finite (a failure must not become a reward)")
             if abs(r) > MAX_REWARD:
                 raise MixingError(f"writing[{i}] is {r}: larger than {MAX_REWARD:g}, the bound of the wire")
-        for i, share in enumerate(self.rule_share):
-            if not 0 <= share <= 1:
-                raise MixingError(f"rule_share[{i}] is {share}: must be between 0 and 1")
+        for name in ("rule_share", "likeness"):
+            for i, share in enumerate(getattr(self, name)):
+                if not 0 <= share <= 1:
+                    raise MixingError(f"{name}[{i}] is {share}: must be between 0 and 1")
 
     @property
     def n(self) -> int:

@@ -46,6 +46,7 @@ def group(rng: random.Random) -> Samples:
         violated=violated,
         rule_share=rule_share,
         judge_passed=judge_passed,
+        likeness=[rng.random() for _ in range(n)],
         group_size=n + rng.choice((0, 0, n)),
     )
 

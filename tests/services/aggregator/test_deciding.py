@@ -42,8 +42,8 @@ def test_an_upstream_that_is_needed_and_was_not_asked_is_a_bug_and_not_a_verdict
 
 def test_a_strategy_gets_what_it_needs_and_nothing_else() -> None:
     signals = Signals([SCORED, UNSCORED, SCORED], [PASSED] * 3)
-    assert samples_of(signals, STRATEGIES["quality_only"], [0, 2], 3).violated == []
-    samples = samples_of(signals, STRATEGIES["product"], [0, 1, 2], 3)
+    assert samples_of(signals, STRATEGIES["quality_only"], [0, 2], ["a", "b", "c"]).violated == []
+    samples = samples_of(signals, STRATEGIES["product"], [0, 1, 2], ["a", "b", "c"])
     assert (samples.writing, samples.violated, samples.rule_share) == ([], [False] * 3, [1.0] * 3)
 
 

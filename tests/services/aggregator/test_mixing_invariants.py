@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -23,6 +24,7 @@ def params_of(name: str, seed: int) -> dict[str, object]:
         "linear": {"weight": magnitude},
         "rlmr": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
         "rlmr_decoupled": {"gamma": magnitude},
+        "rlmr_diverse": {"gamma": magnitude, "diversity": rng.choice((0.0, 0.5, 3.0))},
         "threshold_gate": {"alpha": magnitude - 0.5},
         "corpo": {"r_min": magnitude - 0.5},
         "mean_advantage": {"reduce": rng.choice(("mean", "sum"))},
@@ -137,6 +139,15 @@ def check_rlmr_decoupled(samples: Samples, mixed: Mixed, params: dict) -> None:
     assert mean - Fraction(low) <= Fraction(max(gamma, float32)) + Fraction(float32) / 2**27
 
 
+def check_rlmr_diverse(samples: Samples, mixed: Mixed, params: dict) -> None:
+    """rlmr's invariants on the lowered rewards."""
+    beta, largest = params["diversity"], MAX_REWARD
+    lowered = [
+        min(largest, max(-largest, r - beta * x)) for r, x in zip(samples.writing, samples.likeness, strict=True)
+    ]
+    check_rlmr(replace(samples, writing=lowered), mixed, params)
+
+
 CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
     "quality_only": check_quality_only,
     "verify_only": check_verify_only,
@@ -147,6 +158,7 @@ CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
     "corpo": check_corpo,
     "rlmr": check_rlmr,
     "rlmr_decoupled": check_rlmr_decoupled,
+    "rlmr_diverse": check_rlmr_diverse,
 }
 
 
@@ -174,7 +186,7 @@ def test_invariants(name: str) -> None:
             mixed = bound(samples)
             assert len(mixed.rewards) == samples.n
             assert all(math.isfinite(reward) for reward in mixed.rewards)
-            assert (mixed.delta is not None) == (name == "rlmr")
+            assert (mixed.delta is not None) == (name in ("rlmr", "rlmr_diverse"))
             CHECKS[name](samples, mixed, params)
 
     over_random_groups()
@@ -216,6 +228,7 @@ def test_order_of_samples_does_not_matter(name: str, seed: int) -> None:
             violated=[samples.violated[i] for i in order],
             rule_share=[samples.rule_share[i] for i in order],
             judge_passed=[samples.judge_passed[i] for i in order],
+            likeness=[samples.likeness[i] for i in order],
             group_size=samples.group_size,
         )
         assert bound(shuffled).rewards == [bound(samples).rewards[i] for i in order]
