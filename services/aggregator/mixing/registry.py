@@ -7,18 +7,40 @@ from typing import Annotated, Any, Union
 
 from pydantic import Field, TypeAdapter
 
+from services.aggregator.mixing.conditioned import conditioned
 from services.aggregator.mixing.corpo import corpo
+from services.aggregator.mixing.corrgrpo import corrgrpo
 from services.aggregator.mixing.declaration import Params, Strategy
+from services.aggregator.mixing.gd2po import gd2po
+from services.aggregator.mixing.gdpo import gdpo
+from services.aggregator.mixing.lagrangian import lagrangian
 from services.aggregator.mixing.linear import linear
 from services.aggregator.mixing.mean_advantage import mean_advantage
 from services.aggregator.mixing.product import product
 from services.aggregator.mixing.quality_only import quality_only
+from services.aggregator.mixing.rdpo import rdpo
 from services.aggregator.mixing.rlmr import rlmr
 from services.aggregator.mixing.samples import Mixed, Samples
 from services.aggregator.mixing.threshold_gate import threshold_gate
 from services.aggregator.mixing.verify_only import verify_only
 
-BUILT_IN = (quality_only, verify_only, linear, product, threshold_gate, mean_advantage, corpo, rlmr)
+BUILT_IN = (
+    quality_only,
+    verify_only,
+    linear,
+    product,
+    threshold_gate,
+    mean_advantage,
+    corpo,
+    rlmr,
+    # of other papers on several rewards
+    gdpo,
+    conditioned,
+    gd2po,
+    corrgrpo,
+    rdpo,
+    lagrangian,
+)
 
 
 @dataclass(frozen=True, slots=True)

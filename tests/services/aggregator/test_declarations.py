@@ -32,7 +32,7 @@ def test_the_readmes_tables_are_those_of_the_declarations() -> None:
 
 
 def test_only_a_strategy_that_promises_it_is_held_to_it_by_the_trainer() -> None:
-    assert [s.name for s in STRATEGIES.values() if s.keeps_violators_below_mean] == ["rlmr"]
+    assert [s.name for s in STRATEGIES.values() if s.keeps_violators_below_mean] == ["rlmr", "conditioned"]
 
 
 def test_a_new_strategys_parameter_gets_its_variable_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
