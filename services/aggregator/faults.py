@@ -25,7 +25,8 @@ def policy_faults(group: RewardGroup, signals: Signals, kinds: Collection[Policy
     of a group is the prompt's doing or the machinery's."""
     n = len(group.responses)
     too_long = _unlike_siblings(n, Status.TOO_LONG, signals.writing, signals.verdicts)
-    unparseable = _unlike_siblings(n, Status.UNPARSEABLE, signals.verdicts)
+    unread = {i for i, v in enumerate(signals.verdicts or ()) if v.judge_could_not_read}
+    unparseable = unread & _unlike_siblings(n, Status.UNPARSEABLE, signals.verdicts)
 
     def fault(i: int) -> PolicyFault | None:
         if not group.responses[i].strip():

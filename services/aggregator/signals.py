@@ -29,6 +29,9 @@ class Verdict:
     rule_share: float | None = None
     judge_passed: bool | None = None
     reasons: list[str] = field(default_factory=list)
+    judge_could_not_read: bool = False
+    """The verifier itself says unparseable: the judge's answer on this response is none. (A broken reply of the verifier's own has
+    the same status, and is the machinery's.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ def verdict_of(result: VerifyResult) -> Verdict:
     if result.status is not Status.OK:
         lines = [f"{c.type}: {c.status}: {c.reason or 'no verdict'}" for c in result.constraints if c.passed is None]
         return Verdict(
-            result.status, reasons=[result.reason] if result.reason else lines or [f"verdict: {result.status}"]
+            result.status,
+            reasons=[result.reason] if result.reason else lines or [f"verdict: {result.status}"],
+            judge_could_not_read=result.status is Status.UNPARSEABLE,
         )
     if result.passed is None:
         return Verdict(Status.UNPARSEABLE, reasons=["verdict has status ok and no value"])

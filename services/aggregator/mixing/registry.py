@@ -7,12 +7,18 @@ from typing import Annotated, Any, Union
 
 from pydantic import Field, TypeAdapter
 
+from services.aggregator.mixing.conditioned import conditioned
 from services.aggregator.mixing.corpo import corpo
+from services.aggregator.mixing.corrgrpo import corrgrpo
 from services.aggregator.mixing.declaration import Params, Strategy
+from services.aggregator.mixing.gd2po import gd2po
+from services.aggregator.mixing.gdpo import gdpo
+from services.aggregator.mixing.lagrangian import lagrangian
 from services.aggregator.mixing.linear import linear
 from services.aggregator.mixing.mean_advantage import mean_advantage
 from services.aggregator.mixing.product import product
 from services.aggregator.mixing.quality_only import quality_only
+from services.aggregator.mixing.rdpo import rdpo
 from services.aggregator.mixing.rlmr import rlmr
 from services.aggregator.mixing.rlmr_decoupled import rlmr_decoupled
 from services.aggregator.mixing.rlmr_diverse import rlmr_diverse
@@ -31,6 +37,13 @@ BUILT_IN = (
     rlmr,
     rlmr_decoupled,
     rlmr_diverse,
+    # of other papers on several rewards
+    gdpo,
+    conditioned,
+    gd2po,
+    corrgrpo,
+    rdpo,
+    lagrangian,
 )
 
 

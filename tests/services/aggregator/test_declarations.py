@@ -36,6 +36,7 @@ def test_only_a_strategy_that_promises_it_is_held_to_it_by_the_trainer() -> None
         "rlmr",
         "rlmr_decoupled",
         "rlmr_diverse",
+        "conditioned",
     ]
 
 

@@ -1,6 +1,7 @@
 """Each strategy on numbers worked out by hand, and what the functions refuse."""
 
 import math
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -144,3 +145,154 @@ def test_every_strategy_cites_its_source(name: str) -> None:
     summary = STRATEGIES[name].summary
     assert "arXiv" in summary or "AllenAI" in summary
     assert summary.startswith("r'_i = ")
+
+
+# Strategies of other papers on several rewards.
+
+# PAPER by hand: mean r 2.75, deviations 2.25, -1.75, -0.75, 0.25, squares sum to 8.75; c: mean 0.75, -0.75 and three times 0.25.
+STD_R, STD_C = math.sqrt(8.75 / 3), 0.5
+
+
+def test_gdpo_adds_z_scores_with_an_epsilon() -> None:
+    r, c = STD_R + 1e-4, STD_C + 1e-4
+    expected = [2.25 / r - 0.75 / c, -1.75 / r + 0.25 / c, -0.75 / r + 0.25 / c, 0.25 / r + 0.25 / c]
+    assert rewards("gdpo", PAPER) == pytest.approx(expected)
+    assert rewards("gdpo", PAPER, compliance_weight=2)[0] == pytest.approx(2.25 / r - 1.5 / c)
+
+
+def test_gdpo_lets_differences_fade_that_are_small_beside_its_epsilon() -> None:
+    tiny = Samples(writing=[0.0, 2e-8], violated=[False, False])
+    assert rewards("gdpo", tiny) == pytest.approx([-1e-4, 1e-4], rel=1e-3)
+    assert rewards("mean_advantage", tiny)[1] == pytest.approx(math.sqrt(0.5) / 2)  # has none: full size
+
+
+def test_gdpo_does_not_keep_a_pretty_violator_below_the_mean() -> None:
+    samples = Samples(writing=[9] + 7 * [0], violated=4 * [True] + 4 * [False])
+    assert rewards("gdpo", samples)[0] > 1.5
+
+
+def test_conditioned_gives_violators_the_lowest_writing_reward_of_compliant_siblings() -> None:
+    # q = 1, 1, 2, 3: mean 1.75, deviations -0.75, -0.75, 0.25, 1.25, squares sum to 2.75.
+    r, c = math.sqrt(2.75 / 3) + 1e-4, STD_C + 1e-4
+    expected = [-0.75 / r - 0.75 / c, -0.75 / r + 0.25 / c, 0.25 / r + 0.25 / c, 1.25 / r + 0.25 / c]
+    assert rewards("conditioned", PAPER) == pytest.approx(expected)
+
+
+def test_conditioned_refuses_a_group_of_violators_only() -> None:
+    with pytest.raises(AllViolate, match="all 2 samples violate"):
+        rewards("conditioned", Samples(writing=[1, 2], violated=[True, True]))
+
+
+def test_gd2po_masks_what_the_two_rewards_disagree_about() -> None:
+    # Signs: writing + - - +, compliance - + + +: only the last agrees, and alone it says nothing.
+    assert rewards("gd2po", PAPER) == [0, 0, 0, 0]
+    # writing + - - + +, compliance - - + + +: the last two and the second are kept.
+    samples = Samples(writing=[4, 0, 1, 5, 5], violated=[True, True, False, False, False])
+    r, c = math.sqrt(22 / 4) + 1e-4, math.sqrt(1.2 / 4) + 1e-4
+    low, high = -3 / r - 0.6 / c, 2 / r + 0.4 / c
+    kept = (low + 2 * high) / 3
+    assert rewards("gd2po", samples) == pytest.approx([0, low - kept, 0, high - kept, high - kept])
+
+
+def test_gd2po_with_a_threshold_masks_only_what_nearly_cancels() -> None:
+    # |a + b| / (|a| + |b|) on PAPER: violator 0.065, then 0.344 and 0.065: at 0.2 the second and the last are kept.
+    second, last = rewards("gdpo", PAPER)[1], rewards("gdpo", PAPER)[3]
+    half = (last - second) / 2
+    assert rewards("gd2po", PAPER, snr_threshold=0.2) == pytest.approx([0, -half, 0, half])
+
+
+def test_corrgrpo_divides_the_centred_sum_by_the_correlations() -> None:
+    # Deviations of r + c: 1.5, -1.5, -0.5, 0.5. Cov(r, c) = (2.25 x -0.75 + (-1.75 - 0.75 + 0.25) x 0.25) / 3 = -0.75.
+    rho = -0.75 / (STD_R * STD_C)
+    divisor = math.sqrt(2 + 2 * rho + 1e-6)
+    assert rewards("corrgrpo", PAPER) == pytest.approx([1.5 / divisor, -1.5 / divisor, -0.5 / divisor, 0.5 / divisor])
+
+
+def test_corrgrpo_ignores_a_constant_reward_and_bears_perfect_opposites() -> None:
+    assert rewards("corrgrpo", Samples(writing=[0, 2], violated=[False, False])) == pytest.approx([-1, 1], rel=1e-6)
+    assert rewards("corrgrpo", Samples(writing=[3, 0], violated=[True, False])) == pytest.approx([1000, -1000])
+    assert rewards("corrgrpo", Samples(writing=[0, 2], violated=[True, False])) == pytest.approx(
+        [0.75, -0.75], abs=1.51
+    )
+
+
+def test_rdpo_with_equal_weights_is_the_sum_over_the_root_of_one_plus_rho() -> None:
+    # Ranks only. Two samples: q(r) = -z, z with z = sqrt(1/2), q(c) = z, -z: rho is -1, believed -0.9, and the sum is 0.
+    assert rewards("rdpo", Samples(writing=[0, 2], violated=[False, True]), magnitude_share=0) == [0, 0]
+    z = math.sqrt(0.5)
+    both = rewards("rdpo", Samples(writing=[0, 2], violated=[True, False]))
+    assert both == pytest.approx([-2 * z / math.sqrt(1.9), 2 * z / math.sqrt(1.9)])
+
+
+def test_rdpo_ranks_and_magnitudes() -> None:
+    ranked = rewards("rdpo", Samples(writing=[1, 2, 1000], violated=3 * [False]), magnitude_share=0)
+    assert ranked == pytest.approx([-1, 0, 1])  # normal scores of 1/6, 1/2, 5/6, in unbiased standard deviations
+    as_they_are = rewards("rdpo", Samples(writing=[1, 2, 6], violated=3 * [False]), magnitude_share=1)
+    assert as_they_are == pytest.approx([-2 / math.sqrt(7), -1 / math.sqrt(7), 3 / math.sqrt(7)])
+    tied = rewards("rdpo", Samples(writing=[4, 4, 4, 4], violated=[True, False, False, False]), compliance_weight=2)
+    assert tied == pytest.approx([-3, 1, 1, 1])  # writing takes no part: twice -0.75 / 0.5 and 0.25 / 0.5
+
+
+def test_lagrangian_takes_the_multiplier_from_violators() -> None:
+    assert rewards("lagrangian", PAPER, multiplier=2.5) == [2.5, 1, 2, 3]
+    of_advantages = rewards("lagrangian", PAPER, multiplier=2, scalarize="advantages")
+    assert of_advantages == pytest.approx(rewards("gdpo", PAPER, compliance_weight=2))
+
+
+PUBLISHED = ("gdpo", "conditioned", "gd2po", "corrgrpo", "rdpo", "lagrangian")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("writing", [[0.3], [0.3] * 3, [1e6, -1e6, 1e6], [0.0, 5e-324, 0.0], [1e6, 1e6, 1e6 - 1e-9]])
+def test_degenerate_groups_give_finite_rewards(name: str, writing: list[float]) -> None:
+    n = len(writing)
+    for k in range(n + 1):
+        if k == n and STRATEGIES[name].drops_all_violate:
+            continue
+        mixed = rewards(name, Samples(writing=writing, violated=[i < k for i in range(n)]))
+        assert all(math.isfinite(reward) for reward in mixed)
+        if k in (0, n) and len(set(writing)) == 1:
+            assert len(set(mixed)) == 1
+
+
+def test_all_strategies_on_the_papers_group() -> None:
+    """Advantages under dr_grpo of r = (5, a violator; 1, 2, 3): the reward less the group mean, defaults throughout."""
+    table = {
+        #                 violator   1        2        3
+        "quality_only": [+2.2500, -1.7500, -0.7500, +0.2500],
+        "verify_only": [-0.7500, +0.2500, +0.2500, +0.2500],
+        "linear": [+1.5000, -1.5000, -0.5000, +0.5000],
+        "product": [-0.7500, +0.2500, +0.2500, +0.2500],
+        "threshold_gate": [-1.5000, +0.5000, +0.5000, +0.5000],
+        "mean_advantage": [-0.0913, -0.2623, +0.0304, +0.3232],
+        "corpo": [-1.5000, -0.5000, +0.5000, +1.5000],
+        "rlmr": [-1.0000, -0.6667, +0.3333, +1.3333],
+        "rlmr_decoupled": [-0.5000, -0.8333, +0.1667, +1.1667],
+        "rlmr_diverse": [-1.0000, -0.6667, +0.3333, +1.3333],  # of texts that have nothing in common
+        "gdpo": [-0.1823, -0.5247, +0.0608, +0.6463],
+        "conditioned": [-2.2830, -0.2834, +0.7610, +1.8053],
+        "gd2po": [+0.0000, +0.0000, +0.0000, +0.0000],
+        "corrgrpo": [+3.0405, -3.0405, -1.0135, +1.0135],
+        "rdpo": [-0.4951, -1.2183, +0.2321, +1.4813],
+        "lagrangian": [+1.5000, -1.5000, -0.5000, +0.5000],
+    }
+    assert set(table) == set(STRATEGIES)
+    samples = Samples(
+        writing=[5, 1, 2, 3],
+        violated=[True, False, False, False],
+        rule_share=[0, 1, 1, 1],
+        judge_passed=[True] * 4,
+        likeness=[0.0] * 4,
+    )
+    for name, expected in table.items():
+        mixed = rewards(name, samples)
+        mean = math.fsum(mixed) / 4
+        assert [reward - mean for reward in mixed] == pytest.approx(expected, abs=5e-5), name
+    above = {name for name, (violator, *_) in table.items() if violator > 0}
+    assert above == {"quality_only", "linear", "corrgrpo", "lagrangian"}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_comparison_in_the_docs_has_every_strategy(name: str) -> None:
+    rows = (Path(__file__).parents[3] / "docs" / "strategies.md").read_text().splitlines()
+    assert any(row.startswith(f"| `{name}` |") for row in rows)

@@ -1,16 +1,18 @@
-"""Invariants of every strategy over random groups: 13,000 groups each, more than 100,000 in all, and counted."""
+"""Invariants of every strategy over random groups: 13,000 groups each, and counted."""
 
 import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.mixing import MAX_REWARD, STRATEGIES, AllViolate, Mixed, Samples, bind
+from services.aggregator.mixing.group_statistics import normalised
 from services.aggregator.mixing.spread import std
 from tests.services.aggregator.groups import groups
 
@@ -29,6 +31,7 @@ def params_of(name: str, seed: int) -> dict[str, object]:
         "corpo": {"r_min": magnitude - 0.5},
         "mean_advantage": {"reduce": rng.choice(("mean", "sum"))},
     }
+    known.update(published_params(rng, magnitude))
     return known.get(name, {})
 
 
@@ -263,3 +266,177 @@ def test_rlmr_does_not_depend_on_the_rewards_origin(pairs: list[tuple[int, bool]
     here = bind("rlmr", {})(Samples(writing=[float(r) for r, _ in pairs], violated=violated))
     there = bind("rlmr", {})(Samples(writing=[float(r + shift) for r, _ in pairs], violated=violated))
     assert there.delta == pytest.approx(here.delta, rel=1e-9, abs=1e-9)
+
+
+# Strategies of other papers on several rewards.
+
+
+def published_params(rng: random.Random, magnitude: float) -> dict[str, dict[str, object]]:
+    weight: dict[str, object] = {"compliance_weight": min(1e3, max(1e-3, magnitude))}
+    return {
+        "gdpo": weight,
+        "conditioned": weight,
+        "gd2po": {**weight, "snr_threshold": rng.choice((1.0, 1.0, 0.5, 0.2, 0.0))},
+        "corrgrpo": weight,
+        "rdpo": {**weight, "magnitude_share": rng.choice((0.0, 0.5, 1.0))},
+        "lagrangian": {"multiplier": magnitude, "scalarize": rng.choice(("rewards", "advantages"))},
+    }
+
+
+def check_centred(samples: Samples, mixed: Mixed, bound: float) -> None:
+    """Mean 0, so that dr_grpo leaves the rewards as they are; none larger than `bound`."""
+    assert abs(math.fsum(mixed.rewards)) <= 1e-9 * samples.n * bound
+    assert all(abs(reward) <= bound for reward in mixed.rewards)
+    if len(set(samples.writing)) == 1 and len(set(samples.violated)) == 1:
+        assert mixed.rewards == [0.0] * samples.n
+
+
+def check_monotone(samples: Samples, mixed: Mixed, bound: float) -> None:
+    """Better writing and no more violations never pays less, up to rounding."""
+    by_writing = sorted(zip(samples.writing, samples.violated, mixed.rewards, strict=True))
+    for (_, violates, reward), (_, next_violates, next_reward) in pairwise(by_writing):
+        if next_violates <= violates:
+            assert next_reward >= reward - 1e-12 * bound
+
+
+def check_gdpo(samples: Samples, mixed: Mixed, params: dict) -> None:
+    n, k, w = samples.n, samples.k, params["compliance_weight"]
+    bound = (1 + w) * math.sqrt(n)
+    check_centred(samples, mixed, bound)
+    check_monotone(samples, mixed, bound)
+    if 0 < k < n:
+        std = math.sqrt(k * (n - k) / n / (n - 1))
+        if w > math.sqrt((n - 1) * k / (n - k)) * (1 + 1e-4 / std) * (
+            1 + 1e-9
+        ):  # the weight that is enough for any writing
+            assert all(reward < 0 for reward, violates in zip(mixed.rewards, samples.violated, strict=True) if violates)
+
+
+def check_conditioned(samples: Samples, mixed: Mixed, params: dict) -> None:
+    check_centred(samples, mixed, (1 + params["compliance_weight"]) * math.sqrt(samples.n))
+    if samples.k == 0:
+        assert mixed.rewards == bind("gdpo", params)(samples).rewards
+        return
+    mean = mean_of(mixed.rewards)
+    below = {reward for reward, violates in zip(mixed.rewards, samples.violated, strict=True) if violates}
+    assert len(below) == 1 and Fraction(max(below)) < mean
+    assert min(mixed.rewards) in below
+    # A violator's text counts for nothing.
+    pairs = list(zip(samples.writing, samples.violated, strict=True))
+    other = Samples(writing=[7.0 if v else r for r, v in pairs], violated=samples.violated)
+    assert bind("conditioned", params)(other).rewards == mixed.rewards
+
+
+def check_gd2po(samples: Samples, mixed: Mixed, params: dict) -> None:
+    n, w, threshold = samples.n, params["compliance_weight"], params["snr_threshold"]
+    check_centred(samples, mixed, 2 * (1 + w) * math.sqrt(n))
+    a = normalised(samples.writing)
+    b = [w * z for z in normalised([1.0 - v for v in samples.violated])]
+    kept = []
+    for a_i, b_i, reward in zip(a, b, mixed.rewards, strict=True):
+        conflict = min(abs(a_i), abs(b_i)) > 1e-8 and (a_i < 0) != (b_i < 0)
+        if conflict and abs(a_i + b_i) < threshold * (abs(a_i) + abs(b_i)) * (1 - 1e-12):
+            assert reward == 0.0
+        elif not conflict or threshold == 0 or abs(a_i + b_i) > threshold * (abs(a_i) + abs(b_i)) * (1 + 1e-12):
+            kept.append((a_i + b_i, reward))
+    # The kept ones differ from each other as in gdpo: one number was subtracted from all of them.
+    for (s, reward), (next_s, next_reward) in pairwise(kept):
+        assert abs((s - next_s) - (reward - next_reward)) <= 1e-9 * (1 + w) * n
+
+
+def check_corrgrpo(samples: Samples, mixed: Mixed, params: dict) -> None:
+    n, w = samples.n, params["compliance_weight"]
+    mean = mean_of([float(r) for r in samples.writing]) + Fraction(w) * (n - samples.k) / n
+    total = [
+        float(Fraction(r) + (0 if v else Fraction(w)) - mean)
+        for r, v in zip(samples.writing, samples.violated, strict=True)
+    ]
+    largest = max(map(abs, total))
+    spread = max(samples.writing) - min(samples.writing) + w
+    rounding = 1e-12 * n * spread
+    if largest <= rounding:
+        assert all(abs(reward) <= 2e3 * rounding for reward in mixed.rewards)
+        return
+    at = max(range(n), key=lambda i: abs(total[i]))
+    factor = mixed.rewards[at] / total[at]  # one positive factor per group: signs and order are those of linear
+    assert 0.4999 <= factor <= 1000.001
+    for reward, x in zip(mixed.rewards, total, strict=True):
+        assert abs(reward - factor * x) <= 2e3 * rounding
+
+
+def check_rdpo(samples: Samples, mixed: Mixed, params: dict) -> None:
+    w = params["compliance_weight"]
+    bound = 4 * (1 + w) * math.sqrt(samples.n)  # no direction is stretched by more than sqrt(10)
+    check_centred(samples, mixed, bound)
+    constant = len(set(samples.writing)) == 1 or len(set(samples.violated)) == 1
+    if constant or 0.63 <= w <= 1.58:
+        check_monotone(samples, mixed, bound)
+
+
+def check_lagrangian(samples: Samples, mixed: Mixed, params: dict) -> None:
+    price = params["multiplier"]
+    if params["scalarize"] == "rewards":
+        for reward, r, violates in zip(mixed.rewards, samples.writing, samples.violated, strict=True):
+            assert reward == (r - price if violates else r)
+        return
+    bound = (1 + price) * math.sqrt(samples.n)
+    check_centred(samples, mixed, bound)
+    check_monotone(samples, mixed, bound)
+
+
+CHECKS.update(
+    gdpo=check_gdpo,
+    conditioned=check_conditioned,
+    gd2po=check_gd2po,
+    corrgrpo=check_corrgrpo,
+    rdpo=check_rdpo,
+    lagrangian=check_lagrangian,
+)
+
+whole_groups = st.lists(st.tuples(st.integers(-50, 50), st.booleans()), min_size=2, max_size=10)
+"""Of whole numbers, so that times 4 and plus a whole number are exact."""
+SCALED = ("gdpo", "conditioned", "gd2po", "corrgrpo", "rdpo", "lagrangian")
+
+
+@pytest.mark.parametrize("name", SCALED)
+@settings(max_examples=300, deadline=None)
+@given(whole_groups, st.integers(0, 2**63), st.integers(-1000, 1000))
+def test_what_a_change_of_scale_or_origin_does(name: str, pairs: list[tuple[int, bool]], seed: int, shift: int) -> None:
+    params, violated = params_of(name, seed), [v for _, v in pairs]
+    if name == "gd2po":
+        params["snr_threshold"] = 1.0  # another ratio may lie between what the epsilon makes of the two scales
+    if all(violated) and STRATEGIES[name].drops_all_violate:
+        return
+    bound = bind(name, params)
+    here, scaled, shifted = (
+        bound(Samples(writing=[float(r * times + plus) for r, _ in pairs], violated=violated)).rewards
+        for times, plus in ((1, 0), (4, 0), (1, shift))
+    )
+    size = 1e-9 * max(1.0, max(map(abs, here + scaled)))
+    moved = float(shift) if params.get("scalarize") == "rewards" else 0.0
+    assert shifted == pytest.approx([reward + moved for reward in here], abs=max(size, 1e-9 * abs(shift)))
+    if name == "rdpo":
+        assert scaled == here
+    elif name == "corrgrpo" or params.get("scalarize") == "rewards":
+        # The writing part, and nothing else, is four times as large: three times the writing differences come on top.
+        writing = [r for r, _ in pairs]
+        grown = [3 * (r - sum(writing) / len(writing)) for r in writing]
+        mean, old_mean = math.fsum(scaled) / len(scaled), math.fsum(here) / len(here)
+        differences = [(s - mean) - (h - old_mean) for s, h in zip(scaled, here, strict=True)]
+        at = max(range(len(grown)), key=lambda i: abs(grown[i]))
+        factor = differences[at] / grown[at] if grown[at] else 1.0
+        assert 0.4999 <= factor <= 1000.001
+        assert name == "corrgrpo" or factor == pytest.approx(1.0)
+        assert differences == pytest.approx([factor * g for g in grown], abs=1e3 * size)
+    else:
+        # Whole numbers have a std of at least 1 / 4 where they have one at all: the epsilon moves a z-score by less than 3e-4 of it.
+        assert scaled == pytest.approx(here, abs=2e-3 * math.sqrt(len(pairs)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(finite, min_size=2, max_size=12))
+def test_an_epsilon_lets_four_times_the_reward_be_worth_one_to_four_times(writing: list[float]) -> None:
+    small = [r / 4 for r in writing]
+    for z, z_of_four in zip(normalised(small), normalised([4 * r for r in small]), strict=True):
+        assert abs(z) * (1 - 1e-12) <= abs(z_of_four) <= 4 * abs(z) * (1 + 1e-12)
+        assert z * z_of_four >= 0

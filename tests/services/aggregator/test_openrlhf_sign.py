@@ -162,3 +162,18 @@ def test_the_test_would_notice_the_bare_equation_loses_the_sign_in_float32() -> 
     lost, held = openrlhf_advantages([bare, mixed], "dr_grpo")
     assert lost[0] == 0
     assert held[0] < 0
+
+
+@pytest.mark.parametrize("estimator", ["group_norm", "dr_grpo", "rloo"])
+@pytest.mark.parametrize("n", [2, 8, 64, 1024])
+@pytest.mark.parametrize("weight", [1e-3, 1.0, 1e3])
+def test_conditioned_keeps_its_promise_too(estimator: str, n: int, weight: float) -> None:
+    bound = bind("conditioned", {"compliance_weight": weight})
+    rng = random.Random(n)
+    found = mixed_groups(seed=n, n=n, count=max(4, 400 // n))
+    for k in (1, n - 1):  # the extremes, with writing in which nearly everyone is the lowest
+        writing = [-MAX_REWARD if i < n - 1 else MAX_REWARD * rng.random() for i in range(n)]
+        found.append((writing, [i < k for i in range(n)]))
+    rows = [bound(Samples(writing=w, violated=v)).rewards for w, v in found]
+    for advantages, (_, violated) in zip(openrlhf_advantages(rows, estimator), found, strict=True):
+        assert all(advantage < 0 for advantage, violates in zip(advantages, violated, strict=True) if violates)
