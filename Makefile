@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.rlmr-$(shell cat $(LOCK) pyproject.toml | sha256sum | cut 
 CHART_INSTALLED := $(VENV)/.chart-$(shell sha256sum < requirements/chart.txt | cut -c1-16)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help install install-chart run test test-chart test-cluster lint picture format serve manifests images story-world-image clean
+.PHONY: help install install-chart run study test test-chart test-cluster lint picture format serve manifests images story-world-image clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,6 +38,9 @@ $(INSTALLED): $(LOCK) pyproject.toml
 
 run: install ## train the story world with RLMR and write runs/<name>/report.html (about 10 minutes)
 	@rlmr train --preset embedded $(RUN)
+
+study: install ## the runs of docs/results/plan.yaml that are missing (minutes each, resumable), then their page
+	@rlmr study docs/results/plan.yaml && rlmr study report docs/results/plan.yaml
 
 test: install ## the whole test suite
 	@python -m pytest $(TESTS)

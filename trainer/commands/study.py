@@ -32,6 +32,7 @@ def study(
     from trainer.run.local_services import ServiceFailed
     from trainer.run.presets import PresetError
     from trainer.run.training import TrainingFailed
+    from trainer.study.page import NothingFinished, write_page
     from trainer.study.plan import PlanError, planned_runs, read_plan
     from trainer.study.runner import make_missing, missing, path_of
 
@@ -40,6 +41,10 @@ def study(
     console, path = Console(), of if plan == "report" else Path(plan)
     folder = results or path.parent
     try:
+        if plan == "report":
+            page, found = write_page(read_plan(path), folder)
+            console.print(f"{found['finished']} of {found['planned']} runs: {page}", highlight=False, soft_wrap=True)
+            return
         runs = planned_runs(read_plan(path))
         if only is not None:
             runs = [r for r in runs if r.id == only]
@@ -54,6 +59,14 @@ def study(
                 subprocess.run([*shlex.split(submit), *own], check=True)
         else:
             make_missing(runs, folder, work, console)
-    except (PlanError, PluginError, PresetError, ServiceFailed, TrainingFailed, EvaluationFailed) as exc:
+    except (
+        NothingFinished,
+        PlanError,
+        PluginError,
+        PresetError,
+        ServiceFailed,
+        TrainingFailed,
+        EvaluationFailed,
+    ) as exc:
         console.print(f"[red]error:[/red] {exc}", markup=True, highlight=False)
         raise typer.Exit(1) from exc

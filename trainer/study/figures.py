@@ -1,0 +1,148 @@
+"""The plots of a study, as SVG whose ink follows the page's light or dark mode."""
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from trainer.study.intervals import band
+from trainer.study.results import Record, by_point, over_runs
+
+# Two inks that no plot uses otherwise; the page sets what they stand for.
+INK, QUIET = "#010203", "#040506"
+# Okabe and Ito's colours, told apart by colour-blind readers too, then dashes.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#b8a800")
+STYLE = {
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "font.family": ["sans-serif"],
+    "font.size": 10,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rlmr",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+def _svg(figure: Any) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    body = text.getvalue()
+    body = body[body.index("<svg") :]
+    body = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", body, count=1)
+    return body.replace(INK, "var(--ink)").replace(QUIET, "var(--quiet)")
+
+
+def _colours(labels: Sequence[str]) -> dict[str, str]:
+    return {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(sorted(set(labels)))}
+
+
+def plane(records: Sequence[Record], second: str, title: str) -> str:
+    """Compliance against another quality: a point for each strength with its intervals over seeds, a line for each label."""
+    points = by_point(records)
+    colours = _colours([r["label"] for r in records])
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.2, 4.4))
+        for label, colour in colours.items():
+            own = [runs for runs in points.values() if runs[0]["label"] == label]
+            own.sort(key=lambda runs: runs[0]["strength"] or 0.0)
+            xs, ys = zip(*[(over_runs(runs, "compliance"), over_runs(runs, second)) for runs in own], strict=True)
+            if any(i is None for i in (*xs, *ys)):
+                continue
+            axis.errorbar(
+                [x.mean for x in xs],
+                [y.mean for y in ys],
+                xerr=[[x.mean - x.low for x in xs], [x.high - x.mean for x in xs]],
+                yerr=[[y.mean - y.low for y in ys], [y.high - y.mean for y in ys]],
+                fmt="o-", color=colour, label=label, markersize=5, linewidth=1.4, elinewidth=0.7, capsize=2,
+            )  # fmt: skip
+            for runs, x, y in zip(own, xs, ys, strict=True):
+                if runs[0]["strength"] is not None:
+                    axis.annotate(
+                        f"{runs[0]['strength']:g}",
+                        (x.mean, y.mean),
+                        xytext=(5, 4),
+                        textcoords="offset points",
+                        fontsize=8,
+                    )
+        axis.set_xlabel("compliance")
+        axis.set_ylabel(second.replace("_", " "))
+        axis.set_title(title)
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return _svg(figure)
+
+
+def learning(records: Sequence[Record], names: Sequence[tuple[str, str]]) -> str:
+    """Learning curves: the mean over seeds, and its interval as a band where there are three seeds or more."""
+    points = by_point(records)
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(points)}
+    with plt.rc_context(STYLE):
+        columns = 2
+        rows = math.ceil(len(names) / columns)
+        figure, axes = plt.subplots(rows, columns, figsize=(10.0, 3.0 * rows), squeeze=False)
+        for place, (name, title) in enumerate(names):
+            axis = axes[place // columns][place % columns]
+            for i, (point, runs) in enumerate(points.items()):
+                curves = [
+                    [math.nan if v is None else v for v in run["curves"][name]] for run in runs if name in run["curves"]
+                ]
+                if not curves:
+                    continue
+                intervals = band(curves)
+                xs = [(i + 0.5) / len(intervals) for i in range(len(intervals))]
+                style = ("-", "--", ":")[i // len(COLOURS) % 3]
+                axis.plot(xs, [v.mean for v in intervals], style, color=colours[point], label=point, linewidth=1.5)
+                if len(curves) >= 3:
+                    lows, highs = [v.low for v in intervals], [v.high for v in intervals]
+                    axis.fill_between(xs, lows, highs, color=colours[point], alpha=0.12, linewidth=0)
+            axis.set_title(title)
+            axis.set_xlim(0, 1)
+        for axis in axes[-1]:
+            axis.set_xlabel("share of training done")
+        for place in range(len(names), rows * columns):
+            axes[place // columns][place % columns].axis("off")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3)
+        figure.tight_layout()
+        return _svg(figure)
+
+
+def across(conditions: dict[str, list[Record]], name: str, title: str) -> str:
+    """One metric of each point over conditions: a flat line is a strategy that the condition does not touch."""
+    order = sorted(conditions, key=lambda c: (c != "base", c))
+    labels = [p for p in by_point(conditions.get("base", [])) if all(p in by_point(conditions[c]) for c in order)]
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.2, 3.6))
+        for i, label in enumerate(labels):
+            found = [over_runs(by_point(conditions[c])[label], name) for c in order]
+            if any(v is None for v in found):
+                continue
+            known = [v for v in found if v is not None]
+            xs = [x + 0.06 * (i - len(labels) / 2) for x in range(len(order))]
+            errors = [[v.mean - v.low for v in known], [v.high - v.mean for v in known]]
+            axis.errorbar(
+                xs, [v.mean for v in known], yerr=errors, fmt="o-", color=COLOURS[i % len(COLOURS)], label=label,
+                markersize=5, linewidth=1.2, elinewidth=0.7, capsize=2,
+            )  # fmt: skip
+        axis.set_xticks(range(len(order)), order, rotation=20, ha="right")
+        axis.set_title(title)
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return _svg(figure)

@@ -1,0 +1,111 @@
+"""`rlmr study report`: results.json and index.html beside a plan's runs. The page needs no network and no script."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from trainer.study import figures
+from trainer.study.intervals import Interval, over_prompts
+from trainer.study.plan import Plan, planned_runs
+from trainer.study.results import METRICS, Record, by_condition, by_point, read_records, results
+
+FORMS = {
+    "compliance": "{:.1%}",
+    "writing_score": "{:+.2f}",
+    "true_quality": "{:.3f}",
+    "response_tokens": "{:.0f}",
+    "sibling_overlap": "{:.3f}",
+    "distinct_2": "{:.3f}",
+    "commonest_phrase_share": "{:.1%}",
+    "rewarded_violators": "{:.1%}",
+    "dropped": "{:.1%}",
+}
+CURVES = (
+    ("compliance", "Compliance in training"),
+    ("writing_score", "Writing score"),
+    ("true_quality", "True quality"),
+    ("sibling_overlap", "Overlap of siblings"),
+    ("response_tokens", "Length (tokens)"),
+    ("dropped", "Groups dropped (share)"),
+)
+
+
+class NothingFinished(ValueError):
+    """There is no run to report on; the message says what to do."""
+
+
+def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Writes `folder`/results.json and `folder`/index.html. Raises NothingFinished."""
+    runs = planned_runs(plan)
+    records = read_records(runs, folder)
+    if not records:
+        raise NothingFinished(
+            f"{folder / 'runs'} holds no finished run of the plan: make some with `rlmr study PLAN.yaml`"
+        )
+    found = results(plan.name, runs, records)
+    (folder / "results.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    environment = Environment(
+        loader=PackageLoader("trainer.study"), autoescape=select_autoescape(["html", "jinja"]), trim_blocks=True
+    )
+    environment.filters["interval"] = _shown
+    page = environment.get_template("study.html.jinja").render(
+        found=found,
+        metrics=METRICS,
+        parts=[_part(name, of, found["conditions"][name]) for name, of in by_condition(records).items()],
+        across=_across(by_condition(records)),
+        samples=_samples(records),
+    )
+    path = folder / "index.html"
+    path.write_text(page, encoding="utf-8")
+    return path, found
+
+
+def _shown(value: dict[str, Any] | None, name: str) -> str:
+    if value is None:
+        return "-"
+    return Interval(**value).shown(FORMS[name])
+
+
+def _part(name: str, records: Sequence[Record], found: dict[str, Any]) -> dict[str, Any]:
+    planes = [figures.plane(records, "writing_score", "Compliance and writing score")]
+    if any(r["after"].get("true_quality") is not None for r in records):
+        planes.append(figures.plane(records, "true_quality", "Compliance and true quality"))
+    within = {
+        point: [over_prompts(run["after"]["per_prompt"]["compliance"]).shown("{:.1%}") for run in runs]
+        for point, runs in by_point(records).items()
+    }
+    return {
+        "name": name,
+        "planes": planes,
+        "learning": figures.learning(records, CURVES),
+        "within": within,
+        **found,
+    }
+
+
+def _across(conditions: dict[str, list[Record]]) -> list[str]:
+    if len(conditions) < 2 or "base" not in conditions:
+        return []
+    return [
+        figures.across(conditions, "compliance", "Compliance, by condition"),
+        figures.across(conditions, "writing_score", "Writing score (undistorted), by condition"),
+        figures.across(conditions, "true_quality", "True quality, by condition"),
+    ]
+
+
+def _samples(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """The same prompts through every point of the base condition, first seed."""
+    base = [r for r in records if r["condition"] == "base"] or list(records)
+    first = min(r["seed"] for r in base)
+    runs = [r for r in base if r["seed"] == first]
+    return [
+        {
+            "prompt": shown["prompt"],
+            "before": shown["before"],
+            "after": [(name, group[0]["samples"][i]["after"]) for name, group in by_point(runs).items()],
+        }
+        for i, shown in enumerate(runs[0]["samples"])
+    ]
