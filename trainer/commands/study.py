@@ -28,6 +28,7 @@ def study(
     from rich.console import Console
 
     from services import PluginError
+    from trainer.commands.quiet import quiet_libraries
     from trainer.evaluation.judge import EvaluationFailed
     from trainer.run.local_services import ServiceFailed
     from trainer.run.presets import PresetError
@@ -36,6 +37,7 @@ def study(
     from trainer.study.plan import PlanError, planned_runs, read_plan
     from trainer.study.runner import make_missing, missing, path_of
 
+    quiet_libraries()
     # As Ctrl-C does: run every `finally`, so that no service and no Ray cluster is left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console, path = Console(), of if plan == "report" else Path(plan)

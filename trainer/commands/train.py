@@ -15,15 +15,14 @@ def train(
     show: bool = typer.Option(False, "--show", help="Print the OpenRLHF command of the preset and stop."),
 ) -> None:
     """Train a policy with OpenRLHF's GRPO against the reward services, evaluate it before and after, and write a report."""
-    import os
     import signal
     import sys
 
     from rich.console import Console
 
-    # transformers' bars and notes would drown ours; warnings and errors stay.
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from trainer.commands.quiet import quiet_libraries
+
+    quiet_libraries()
     # As Ctrl-C does: run every `finally`, so that no service and no Ray cluster is left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 

@@ -17,8 +17,10 @@ def build(seed: int = _SEED) -> None:
     """Build the world of a seed, unless it is cached, and print what it measures (about three minutes on two cores)."""
     from rich.console import Console
 
+    from trainer.commands.quiet import quiet_libraries
     from trainer.world.build import build_world
 
+    quiet_libraries()
     console = Console()
     world = build_world(seed=seed, console=console)
     console.print(_table(world.stats))
@@ -30,8 +32,10 @@ def path(seed: int = _SEED) -> None:
     """Print the folder of a world, building it first if it is not cached (progress goes to standard error)."""
     from rich.console import Console
 
+    from trainer.commands.quiet import quiet_libraries
     from trainer.world.build import build_world
 
+    quiet_libraries()
     typer.echo(build_world(seed=seed, console=Console(stderr=True)).root)
 
 

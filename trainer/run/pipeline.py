@@ -201,7 +201,8 @@ def _evaluate(
     means = summarise(judged)
     console.print(
         f"{what}: compliance {means['compliance']:.1%}, writing score {means['writing_score']:+.3f}, "
-        f"{means['response_tokens']:.0f} tokens ({means['responses']} responses)"
+        f"{means['response_tokens']:.0f} tokens ({means['responses']} responses)",
+        soft_wrap=True,  # whole lines in a log
     )
     return judged
 

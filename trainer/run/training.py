@@ -100,7 +100,7 @@ def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, prompts: int, bat
                 progress.update(task, description="training", completed=len(ledger.training_groups), state=state)
                 if not console.is_terminal and len(ledger.steps) >= told + 10:  # logs and CI: a line every ten steps
                     told = len(ledger.steps)
-                    console.print(state)
+                    console.print(state, soft_wrap=True)
             if ended:
                 return
             time.sleep(0.5)
