@@ -34,6 +34,7 @@ KEPT = [name for name, group in GROUPS.items() if group["decision"] == "train"]
 WHOLE = [name for name in KEPT if all(GROUPS[name]["valid"])]
 DROPPED = [name for name in GROUPS if name not in KEPT]
 ByGroup = dict[str, list[float]]
+Trl = Callable[..., dict[str, Any]]
 
 
 def by_group(flat: list[float]) -> ByGroup:
@@ -61,24 +62,20 @@ def verl(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def trl(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+def trl(tmp_path_factory: pytest.TempPathFactory) -> Trl:
+    """One step of a GRPOTrainer with all groups, by its arguments."""
     seen: dict[str, dict[str, Any]] = {}
 
-    def step(scale_rewards: str) -> dict[str, Any]:
-        if scale_rewards not in seen:
+    def step(**args: str) -> dict[str, Any]:
+        key = str(sorted(args.items()))
+        if key not in seen:
             rows = [{"prompt": name, "constraints": "[]"} for name in GROUPS]
             with ScriptedAggregator() as aggregator:
-                spec = {
-                    "url": aggregator.url,
-                    "rows": rows,
-                    "n": N,
-                    "steps": 1,
-                    "args": {"scale_rewards": scale_rewards},
-                }
+                spec = {"url": aggregator.url, "rows": rows, "n": N, "steps": 1, "args": args}
                 run = run_in("trl", spec, tmp_path_factory.mktemp("trl"))
-            (seen[scale_rewards],) = run["steps"]
-            assert seen[scale_rewards]["prompts"] == [name for name in GROUPS for _ in range(N)]
-        return seen[scale_rewards]
+            (seen[key],) = run["steps"]
+            assert seen[key]["prompts"] == [name for name in GROUPS for _ in range(N)]
+        return seen[key]
 
     return step
 
@@ -100,10 +97,8 @@ def test_verl_gets_the_rewards_that_openrlhf_gets(verl: dict[str, Any], openrlhf
     assert [r["reward_score"] for r in verl["results"]] == pytest.approx([f["reward"] for f in openrlhf])
 
 
-def test_trl_gets_them_too_and_null_where_they_were_filled(
-    trl: Callable[[str], dict[str, Any]], openrlhf: list[dict[str, Any]]
-) -> None:
-    given = by_group(trl("group")["rewards"])
+def test_trl_gets_them_too_and_null_where_they_were_filled(trl: Trl, openrlhf: list[dict[str, Any]]) -> None:
+    given = by_group(trl(scale_rewards="group")["rewards"])
     for name, ours in by_group([f["reward"] for f in openrlhf]).items():
         for reward, other, ok in zip(given[name], ours, GROUPS[name]["valid"], strict=True):
             if name in KEPT and ok:
@@ -112,14 +107,12 @@ def test_trl_gets_them_too_and_null_where_they_were_filled(
                 assert reward != reward  # NaN
 
 
-def test_each_trainer_drops_the_same_groups(
-    verl: dict[str, Any], trl: Callable[[str], dict[str, Any]], openrlhf: list[dict[str, Any]]
-) -> None:
+def test_each_trainer_drops_the_same_groups(verl: dict[str, Any], trl: Trl, openrlhf: list[dict[str, Any]]) -> None:
     names = list(GROUPS)
     assert verl["filtered"] == sorted(f"uid{names.index(name)}" for name in DROPPED)
     scores = by_group([f["scores"] for f in openrlhf])
     assert all(scores[name] == [DROP if name in DROPPED else KEEP] * N for name in GROUPS)
-    advantages = by_group(trl("group")["advantages"])
+    advantages = by_group(trl(scale_rewards="group")["advantages"])
     assert all(advantages[name] == [0.0] * N for name in DROPPED)
 
 
@@ -136,22 +129,18 @@ def centred(rewards: list[float]) -> list[float]:
     return [r - mean for r in rewards]
 
 
-def advantages_of(
-    verl: dict[str, Any], trl: Callable[[str], dict[str, Any]], openrlhf: list[dict[str, Any]], std: bool
-) -> dict[str, ByGroup]:
+def advantages_of(verl: dict[str, Any], trl: Trl, openrlhf: list[dict[str, Any]], std: bool) -> dict[str, ByGroup]:
     rows = list(by_group([f["reward"] for f in openrlhf]).values())
     computed = openrlhf_advantages(rows, "group_norm" if std else "dr_grpo")
     return {
         "openrlhf": dict(zip(GROUPS, computed, strict=True)),
         "verl": by_group(verl["advantages"]["grpo" if std else "grpo without std"]),
-        "trl": by_group(trl("group" if std else "none")["advantages"]),
+        "trl": by_group(trl(scale_rewards="group" if std else "none")["advantages"]),
     }
 
 
 @pytest.mark.parametrize("std", [True, False], ids=["divided by std", "mean only"])
-def test_advantages(
-    verl: dict[str, Any], trl: Callable[[str], dict[str, Any]], openrlhf: list[dict[str, Any]], std: bool
-) -> None:
+def test_advantages(verl: dict[str, Any], trl: Trl, openrlhf: list[dict[str, Any]], std: bool) -> None:
     found = advantages_of(verl, trl, openrlhf, std)
     for name in KEPT:
         group = GROUPS[name]
@@ -171,7 +160,7 @@ def test_advantages(
 
 @pytest.mark.parametrize("std", [True, False], ids=["divided by std", "mean only"])
 def test_violators_are_below_zero_and_invalid_samples_at_zero_everywhere(
-    verl: dict[str, Any], trl: Callable[[str], dict[str, Any]], openrlhf: list[dict[str, Any]], std: bool
+    verl: dict[str, Any], trl: Trl, openrlhf: list[dict[str, Any]], std: bool
 ) -> None:
     checked = 0
     for trainer, found in advantages_of(verl, trl, openrlhf, std).items():
@@ -187,7 +176,18 @@ def test_violators_are_below_zero_and_invalid_samples_at_zero_everywhere(
     assert checked == 9
 
 
-def test_verls_leave_one_out_baseline_keeps_the_signs(verl: dict[str, Any]) -> None:
-    rloo = by_group(verl["advantages"]["rloo"])
+@pytest.mark.parametrize("estimator", ["grpo_vectorized", "rloo", "rloo_vectorized"])
+def test_the_other_estimators_of_verl_that_are_allowed_keep_the_signs(verl: dict[str, Any], estimator: str) -> None:
+    assert_violators_below_zero(by_group(verl["advantages"][estimator]))
+
+
+@pytest.mark.parametrize("args", [{"scale_rewards": "batch"}, {"multi_objective_aggregation": "normalize_then_sum"}])
+def test_trls_other_ways_to_scale_keep_the_signs(trl: Trl, args: dict[str, str]) -> None:
+    advantages = by_group(trl(**args)["advantages"])
+    assert_violators_below_zero(advantages)
+    assert all(advantages[name] == [0.0] * N for name in DROPPED)
+
+
+def assert_violators_below_zero(advantages: ByGroup) -> None:
     for name in KEPT:
-        assert all(a < 0 for a, v in zip(rloo[name], GROUPS[name]["violated"], strict=True) if v)
+        assert all(a < 0 for a, v in zip(advantages[name], GROUPS[name]["violated"], strict=True) if v), name

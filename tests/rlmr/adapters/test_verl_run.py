@@ -4,6 +4,7 @@ estimators and the group filter are compared with OpenRLHF's and TRL's in test_t
 from typing import Any
 
 from tests.rlmr.adapters.conftest import Run
+from tests.rlmr.adapters.environments import ROOT
 from tests.rlmr.adapters.scripted_aggregator import GROUPS, N, ScriptedAggregator
 from tests.rlmr.adapters.test_three_trainers import OVERRIDES
 
@@ -29,3 +30,8 @@ def test_a_refused_group_and_one_without_all_siblings_fail_with_the_reason_and_t
     (body,) = [r for r in aggregator.requests if r["groups"][0]["id"] == "kept#a"]
     assert body["strategy"] == {"name": "rlmr", "gamma": 2.0}
     assert body["groups"][0]["responses"] == ["ka 0", "ka 1", "ka 2", "ka 3"]
+
+
+def test_the_flags_of_the_documentation_are_those_that_run() -> None:
+    page = (ROOT / "docs" / "adapters.md").read_text()
+    assert [flag for flag in OVERRIDES if "rollout" not in flag and flag not in page] == []

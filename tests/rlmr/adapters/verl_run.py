@@ -53,10 +53,11 @@ def data_of(sample: dict[str, Any], tokenizer: Any) -> DataProto:
     )
 
 
-async def arrive(worker: Any, datas: list[DataProto], seed: int) -> list[Any]:
+async def arrive(worker: Any, datas: list[DataProto], seed: int | None) -> list[Any]:
     """Every sample by itself, in a random order, as rollouts end: `worker` is verl's Ray actor."""
     order = list(range(len(datas)))
-    random.Random(seed).shuffle(order)
+    if seed is not None:
+        random.Random(seed).shuffle(order)
     calls: list[Any] = [None] * len(datas)
     for i in order:
         calls[i] = worker.compute_score.remote(datas[i])
@@ -119,7 +120,9 @@ def main(spec: dict[str, Any]) -> dict[str, Any]:
     samples = spec["samples"]
     datas = [data_of(sample, tokenizer) for sample in samples]
     started = time.monotonic()
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    # A small worker must not end because a neighbour fills the machine.
+    quiet = {"memory_monitor_refresh_ms": 0}
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _system_config=quiet)
     manager = RewardLoopManager(configuration(spec["overrides"], tokenizer_dir))
     (worker,) = manager.reward_loop_worker_handles
     results = asyncio.run(arrive(worker, datas, spec.get("seed", 0)))
@@ -134,11 +137,13 @@ def main(spec: dict[str, Any]) -> dict[str, Any]:
         out["lengths"] = mask.sum(dim=1).tolist()
         index = batch.non_tensor_batch["uid"]
         out["advantages"] = {
-            "grpo": core_algos.compute_grpo_outcome_advantage(rm_scores.clone(), mask, index)[0][:, 0].tolist(),
-            "grpo without std": core_algos.compute_grpo_outcome_advantage(
-                rm_scores.clone(), mask, index, norm_adv_by_std_in_grpo=False
-            )[0][:, 0].tolist(),
-            "rloo": core_algos.compute_rloo_outcome_advantage(rm_scores.clone(), mask, index)[0][:, 0].tolist(),
+            name: core_algos.get_adv_estimator_fn(name.split()[0])(
+                token_level_rewards=rm_scores.clone(),
+                response_mask=mask,
+                index=index,
+                **({"norm_adv_by_std_in_grpo": False} if "without" in name else {}),
+            )[0][:, 0].tolist()
+            for name in ("grpo", "grpo without std", "grpo_vectorized", "rloo", "rloo_vectorized")
         }
         out["filtered"] = filtered(samples, rm_scores)
     ray.shutdown()
