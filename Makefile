@@ -79,7 +79,7 @@ test-engines: install-chart ## the service on real sglang and vLLM servers on th
 	@RLMR_TEST_ENGINES=1 python -m pytest tests/engines --durations=10
 
 .PHONY: test-adapters
-test-adapters: install ## RLMR inside a real TRL run and verl's own classes (builds their environments once, 3.3 GB, 2 minutes; then about 2 minutes)
+test-adapters: install ## RLMR inside a real TRL run and verl's own classes (builds their environments once, 3.3 GB, 2 minutes; then 3)
 	@TORCH_INDEX_URL=$(TORCH_INDEX_URL) python -m tests.rlmr.adapters.environments
 	@python -m pytest tests/rlmr/adapters --durations=5
 
