@@ -81,6 +81,11 @@ test-engines: install-chart ## the service on real sglang and vLLM servers on th
 	@TORCH_INDEX_URL=$(TORCH_INDEX_URL) python -m tests.engines.environments
 	@RLMR_TEST_ENGINES=1 python -m pytest tests/engines --durations=10
 
+.PHONY: test-adapters
+test-adapters: install ## RLMR inside a real TRL run and verl's own classes (builds their environments once, 3.3 GB, 2 minutes; then 3)
+	@TORCH_INDEX_URL=$(TORCH_INDEX_URL) python -m tests.rlmr.adapters.environments
+	@python -m pytest tests/rlmr/adapters --durations=5
+
 manifests: install-chart ## render deploy/k8s from helm/rlmr
 	@python deploy/render.py
 

@@ -18,7 +18,7 @@ FLOORS = {
     "benchmarks": [],
     "trainer": ["commands", "run", "world", "reports", "evaluation", "data", "grpo", "reward_model"],
     "services": ["commands", "aggregator", "verifier", "writing_rm", "serving"],
-    "rlmr": ["cli", "client", "calls", "wire"],
+    "rlmr": ["cli", "client", "adapters", "calls", "wire"],
 }
 """From the roof to the ground, rooms from left to right; benchmarks are one room."""
 JOBS = {
@@ -38,6 +38,7 @@ JOBS = {
     "services.serving": "app, limits, metrics, drain",
     "rlmr.cli": "names every command, loads it late",
     "rlmr.client": "RlmrClient, AsyncRlmrClient",
+    "rlmr.adapters": "for TRL and verl",
     "rlmr.calls": "every HTTP call: policy, transports",
     "rlmr.wire": "the JSON that everyone speaks",
 }

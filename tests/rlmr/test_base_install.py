@@ -61,6 +61,12 @@ def test_the_client_can_be_imported(base: Path) -> None:
     assert (code, text.strip()) == (0, "here")
 
 
+def test_the_adapters_can_be_imported(base: Path) -> None:
+    wanted = "from rlmr.adapters.trl import RlmrReward; from rlmr.adapters.verl import RlmrRewardManager"
+    code, text = said(base / "python", "-c", f"{wanted}; print(RlmrReward('http://127.0.0.1:8000').settings.url)")
+    assert (code, text.strip()) == (0, "http://127.0.0.1:8000")
+
+
 def test_help_lists_every_command_with_its_extra(base: Path) -> None:
     code, text = said(base / "rlmr", "--help")
     assert code == 0

@@ -52,6 +52,7 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("services/aggregator/mixing/linear.py", "import asyncio\n", "Mixing is pure"),
         ("services/aggregator/mixing/linear.py", "import services.serving.logs\n", "Mixing is pure"),
         ("services/verifier/app.py", "import services.serving.gpu\n", "never reach torch"),
+        ("rlmr/adapters/groups.py", "def late() -> None:\n    import numpy\n", "The adapters"),
     ],
 )
 def test_a_broken_contract_is_caught(copy: Path, file: str, line: str, contract: str) -> None:

@@ -34,6 +34,13 @@ def test_importing_rlmr_is_light_and_the_client_comes_on_first_use() -> None:
     assert not with_client & (HEAVY | SERVERS)
 
 
+def test_the_adapters_need_no_trainer_and_the_package_nothing_at_all() -> None:
+    assert not loaded_by("import rlmr.adapters") & (HEAVY | SERVERS | {"pydantic", "httpx"})
+    loaded = loaded_by("import rlmr.adapters.trl, rlmr.adapters.verl")
+    assert "httpx" in loaded
+    assert not loaded & (HEAVY | SERVERS | {"trl", "verl", "numpy", "services", "trainer"})
+
+
 @pytest.mark.parametrize("service", ["aggregator", "verifier"])
 def test_the_aggregator_and_the_verifier_never_load_torch(service: str) -> None:
     loaded = loaded_by(f"import services.{service}.app")

@@ -5,8 +5,8 @@ OpenRLHF (0.11.2, trainer/ray/vllm_engine.py, RolloutRayActor.generate_responses
 from the siblings: training and evaluation may use different n. The last sibling to finish generating sends ONE /reward request.
 
 Keep or drop goes to OpenRLHF through `scores` and dynamic filtering (`--algo.dynamic_filtering_range 0 1`): 0.5 keeps a group, 1.0
-drops it and draws a new prompt. An invalid sample of a kept group gets the mean of its valid siblings' rewards: its advantage is 0
-and its siblings' baseline does not move.
+drops it and draws a new prompt. An invalid sample of a kept group is filled (rlmr/adapters/filling.py): its advantage is 0 and its
+siblings' baseline does not move.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import Any
 
 from openrlhf.utils.agent import SingleTurnAgentExecutor
 
+from rlmr.adapters.filling import fill
 from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
 from trainer.grpo.recorder import append
 
@@ -140,10 +141,6 @@ def sample_fields(group: GroupReward, index: int) -> dict[str, Any]:
     mean stands in, so that the average is one of what is known, never of a 0 that nobody measured; where no sibling's is known
     it is not a number. `delta` is there for strategies that have one. Logs of dropped groups go nowhere, as OpenRLHF discards
     the samples."""
-    valid_rewards = [r for r, ok in zip(group.rewards, group.valid, strict=True) if ok and r is not None]
-    own = group.rewards[index]
-    if own is None:
-        own = sum(valid_rewards) / len(valid_rewards) if valid_rewards else 0.0
     logs = {
         "valid": float(group.valid[index]),
         "violated": _or_siblings(group.violated, index),
@@ -151,7 +148,8 @@ def sample_fields(group: GroupReward, index: int) -> dict[str, Any]:
     }
     if group.delta is not None:
         logs["delta"] = group.delta
-    return {"reward": float(own), "scores": KEEP if group.kept else DROP, "extra_logs": logs}
+    reward = fill(group.rewards, group.valid)[index]
+    return {"reward": reward, "scores": KEEP if group.kept else DROP, "extra_logs": logs}
 
 
 def evaluation_fields(group: GroupReward, index: int) -> dict[str, Any]:
