@@ -1,21 +1,30 @@
-"""Merges the texts of all callers into engine calls capped by tokens; a bounded queue, and room made when a caller leaves."""
+"""Merges the texts of all callers into engine calls capped by tokens; a bounded queue that outlives the engine's absence."""
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from rlmr.wire import Status
-from services.serving import Overloaded
+from services.serving import ApiError, Overloaded
 from services.writing_rm.cache import ScoreCache
-from services.writing_rm.engines.base import Engine, Failure, Outcome, Text
+from services.writing_rm.engines.base import Engine, Failure, Lost, Outcome, Text
 from services.writing_rm.metrics import WritingRmMetrics
 from services.writing_rm.prefix import SiblingCost
 
 log = structlog.get_logger(__name__)
+
+ALONE_AFTER = 2
+"""A text that was lost this often is asked alone: if it is what breaks the engine, it takes no neighbour along again."""
+MOST_LOSSES = 5
+"""Then it is given up: it would break every engine there is, again and again, until its deadline."""
+PAUSE_SECONDS = 0.2
+"""Rest of a worker whose call was lost: an engine that fails at once must not be asked as fast as it fails."""
+RETRY_AFTER_SECONDS = 5
+"""What callers are told while the engine is away: the time of a few health checks."""
 
 
 @dataclass(eq=False)
@@ -28,15 +37,30 @@ class Job:
     since: float = field(default_factory=time.perf_counter)
     waiters: int = 0
     running: bool = False
+    losses: int = 0
+    """Calls lost while the engine had this text."""
 
 
 class Scheduler:
-    """First come, first served, except that waiting texts of one prompt go together."""
+    """Prompts take turns in the order they came: a turn is one call's worth of texts of a prompt, siblings together.
 
-    def __init__(self, engine: Engine, cache: ScoreCache, metrics: WritingRmMetrics, queue_tokens: int) -> None:
+    Nothing is sent while the engine cannot be asked; what waits goes on waiting, each text until its last caller leaves or
+    runs out of time. Texts of a lost call are put back at the head of the queue.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        cache: ScoreCache,
+        metrics: WritingRmMetrics,
+        queue_tokens: int,
+        grace_seconds: float = 5.0,
+    ) -> None:
+        """grace_seconds: how long after the engine went away new texts are still queued for it."""
         self.engine, self.cache, self.metrics, self.capacity = engine, cache, metrics, queue_tokens
+        self.grace_seconds = grace_seconds
         self._jobs: dict[bytes, Job] = {}
-        self._waiting: dict[Hashable, list[Job]] = {}
+        self._waiting: OrderedDict[Hashable, list[Job]] = OrderedDict()
         self._waiting_tokens = self._running_tokens = 0
         self._tokens_per_second = 0.0
         self._sent_away: deque[tuple[float, int, int]] = deque()
@@ -56,6 +80,7 @@ class Scheduler:
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        self._fail_waiting("the service is shutting down")
 
     def demand_tokens(self) -> int:
         """Waiting, running, and rejected work whose Retry-After has not passed: all that exists now, bounded by no queue."""
@@ -73,12 +98,15 @@ class Scheduler:
         return self._sent_away
 
     async def score(self, texts: Sequence[Text], timeout: float) -> list[Outcome]:
-        """One outcome per text, in order. Raises Overloaded if they do not fit in the queue; then none is queued.
+        """One outcome per text, in order, within `timeout` seconds.
 
-        Cancelling this call (the client left) takes texts nobody else waits for out of the queue.
+        Raises Overloaded (429) if they do not fit in the queue, and ApiError 503 if the engine has been away for longer than the
+        grace or for good; then none is queued. Cancelling this call (the client left) takes texts nobody else waits for out of the queue.
         """
         keys = [self.cache.key(text.ids) for text in texts]
         known = {key: raw for key in keys if (raw := self.cache.get(key)) is not None}
+        if len(known) < len(set(keys)):
+            self._refuse_if_away(self.grace_seconds)
         fresh = {k: t for k, t in zip(keys, texts, strict=True) if k not in known and k not in self._jobs}
         self._admit(sum(len(text.ids) for text in fresh.values()), len(fresh))
         jobs = {key: self._join(key, fresh.get(key)) for key in dict.fromkeys(keys) if key not in known}
@@ -93,13 +121,26 @@ class Scheduler:
                     self._wake.notify(self.engine.slots)
             if jobs:
                 await asyncio.wait([job.future for job in jobs.values()], timeout=timeout)
-            late = Failure(Status.TIMEOUT, f"no score within {timeout:g} s")
+            if self.engine.usable.beyond_help:
+                self._refuse_if_away(0.0)  # another replica can score all of it
+            why = f" ({self.engine.usable.problem})" if self.engine.usable.problem else ""
+            late = Failure(Status.TIMEOUT, f"no score within {timeout:.3g} s{why}")
             return [
                 known[k] if k in known else jobs[k].future.result() if jobs[k].future.done() else late for k in keys
             ]
         finally:
             for job in jobs.values():
                 self._leave(job)
+
+    def _refuse_if_away(self, grace: float) -> None:
+        usable = self.engine.usable
+        if usable.beyond_help or usable.down_seconds() > grace:
+            raise ApiError(
+                503,
+                "engine_away",
+                f"no engine can be asked: {usable.problem}; try again later or elsewhere",
+                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
 
     def _admit(self, tokens: int, texts: int) -> None:
         if not tokens or self._waiting_tokens + tokens <= self.capacity:
@@ -141,7 +182,11 @@ class Scheduler:
             del self._waiting[job.text.group]
 
     def _take(self) -> tuple[list[Job], int]:
-        """The oldest text, its siblings, and (if the engine mixes prompts) the next ones, up to max_batch_tokens."""
+        """The next prompt's texts and (if the engine mixes prompts) those of the ones after it, up to max_batch_tokens.
+
+        A prompt whose texts do not all fit goes to the end of the line with the rest of them: a short text of another prompt
+        waits for one call of each prompt before it, however many texts they have.
+        """
         taken: list[Job] = []
         total = 0
         for group in list(self._waiting):
@@ -151,16 +196,19 @@ class Scheduler:
             cost = SiblingCost(self.engine.share_prefixes)
             fitting = 0
             for job in jobs:
-                if taken and total + cost.with_text(job.text.ids) > self.engine.max_batch_tokens:
+                alone = job.losses >= ALONE_AFTER or (bool(taken) and taken[0].losses >= ALONE_AFTER)
+                if taken and (alone or total + cost.with_text(job.text.ids) > self.engine.max_batch_tokens):
                     break
                 cost.add(job.text.ids)
                 taken.append(job)
                 fitting += 1
             total += cost.tokens
+            del self._waiting[group]
             if fitting < len(jobs):
                 self._waiting[group] = jobs[fitting:]
+                if not fitting:
+                    self._waiting.move_to_end(group, last=False)  # it has had no turn yet
                 break
-            del self._waiting[group]
         now = time.perf_counter()
         for job in taken:
             job.running = True
@@ -173,11 +221,37 @@ class Scheduler:
         while True:
             async with self._wake:
                 await self._wake.wait_for(lambda: self._waiting)
+            if not await self.engine.usable.wait():
+                self._fail_waiting(self.engine.usable.problem or "the engine is lost")
+                continue
             jobs, cost = self._take()
-            if jobs:
-                await self._run(jobs, cost)
+            if jobs and await self._run(jobs, cost):
+                await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _run(self, jobs: list[Job], cost: int) -> None:
+    def _fail_waiting(self, reason: str) -> None:
+        failure = Failure(Status.UNAVAILABLE, reason)
+        for jobs in self._waiting.values():
+            for job in jobs:
+                del self._jobs[job.key]
+                job.future.set_result(failure)
+        self._waiting.clear()
+        self._waiting_tokens = 0
+
+    def _put_back(self, jobs: Sequence[Job]) -> None:
+        """At the head of the queue, in their order: they were the oldest."""
+        for job in reversed(jobs):
+            job.running = False
+            self._waiting.setdefault(job.text.group, []).insert(0, job)
+            self._waiting.move_to_end(job.text.group, last=False)
+            self._waiting_tokens += len(job.text.ids)
+        self.metrics.put_back.inc(len(jobs))
+
+    def _may_repeat(self, job: Job, lost: Lost) -> bool:
+        job.losses += lost.suspect
+        return job.waiters > 0 and job.losses < MOST_LOSSES
+
+    async def _run(self, jobs: list[Job], cost: int) -> bool:
+        """One call. Whether any text was put back."""
         started = time.perf_counter()
         nominal = sum(len(job.text.ids) for job in jobs)
         outcomes: Sequence[Outcome]
@@ -185,17 +259,30 @@ class Scheduler:
             outcomes = await self.engine.score([job.text for job in jobs])
         except Exception as exc:
             log.exception("engine_raised", texts=len(jobs), tokens=nominal)
-            outcomes = [Failure(Status.UNAVAILABLE, f"the engine failed: {type(exc).__name__}: {exc}")] * len(jobs)
+            outcomes = [Lost(Status.UNAVAILABLE, f"the engine failed: {type(exc).__name__}: {exc}")] * len(jobs)
         except asyncio.CancelledError:
             outcomes = [Failure(Status.UNAVAILABLE, "the service is shutting down")] * len(jobs)
             raise
         finally:
             self._running_tokens -= nominal
+            lost = []
             for job, outcome in zip(jobs, outcomes, strict=True):
+                if isinstance(outcome, Lost) and self._may_repeat(job, outcome):
+                    lost.append(job)
+                    continue
                 del self._jobs[job.key]
                 if isinstance(outcome, float):
                     self.cache.put(job.key, outcome)
                 job.future.set_result(outcome)
+            self._put_back(lost)
+        if lost:
+            async with self._wake:
+                self._wake.notify(len(lost))
+        if len(lost) < len(jobs):
+            self._measure(jobs, nominal, cost, started)
+        return bool(lost)
+
+    def _measure(self, jobs: Sequence[Job], nominal: int, cost: int, started: float) -> None:
         seconds = time.perf_counter() - started
         self.metrics.stage_seconds.labels("forward").observe(seconds)
         self.metrics.batch_texts.observe(len(jobs))
