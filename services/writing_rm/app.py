@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
@@ -19,12 +20,14 @@ from services.writing_rm.metrics import WritingRmMetrics
 from services.writing_rm.model_service import ModelService
 from services.writing_rm.settings import WritingRmSettings
 
+log = structlog.get_logger(__name__)
+
 WRONG_MODEL = 3
 """Exit code of a service whose model can never be served; 2 is a mistake in the settings."""
 
 
-def build_app(settings: WritingRmSettings, give_up: Callable[[], None] = lambda: None) -> FastAPI:
-    """give_up: called if the model can never be served. Without it, /livez says so and somebody else ends the process."""
+def build_app(settings: WritingRmSettings, give_up: Callable[[str], None] = lambda reason: None) -> FastAPI:
+    """give_up: called with the reason if the model can never be served. Without it, /livez says so and somebody else ends the process."""
     http_metrics = HttpMetrics.create("writing-rm")
     model = ModelService(settings, WritingRmMetrics.create(http_metrics.registry), give_up)
     router = APIRouter()
@@ -76,13 +79,13 @@ def main(**overrides: Any) -> None:
     """Serves until it is told to stop. Raises SystemExit with WRONG_MODEL if the model can never be served."""
     settings = WritingRmSettings.load(**overrides)
     before_torch_loads(settings)
-    gave_up = False
+    gave_up: list[str] = []
 
-    def give_up() -> None:
-        nonlocal gave_up
-        gave_up = True
+    def give_up(reason: str) -> None:
+        gave_up.append(reason)
         os.kill(os.getpid(), signal.SIGINT)  # as an impatient operator would: no drain, for nothing is served
 
     serve(build_app(settings, give_up), settings)
     if gave_up:
+        log.error("model_never_served", model_dir=str(settings.model_dir), reason=gave_up[0], exit_code=WRONG_MODEL)
         raise SystemExit(WRONG_MODEL)

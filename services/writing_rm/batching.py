@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections import OrderedDict, deque
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Sequence
 
 import structlog
 
@@ -13,12 +12,10 @@ from services.serving import ApiError, Overloaded
 from services.writing_rm.cache import ScoreCache
 from services.writing_rm.engines.base import Engine, Failure, Lost, Outcome, Text
 from services.writing_rm.metrics import WritingRmMetrics
-from services.writing_rm.prefix import SiblingCost
+from services.writing_rm.waiting import Job, Waiting
 
 log = structlog.get_logger(__name__)
 
-ALONE_AFTER = 2
-"""A text that was lost this often is asked alone: if it is what breaks the engine, it takes no neighbour along again."""
 MOST_LOSSES = 5
 """Then it is given up: it would break every engine there is, again and again, until its deadline."""
 PAUSE_SECONDS = 0.2
@@ -27,22 +24,8 @@ RETRY_AFTER_SECONDS = 5
 """What callers are told while the engine is away: the time of a few health checks."""
 
 
-@dataclass(eq=False)
-class Job:
-    """One distinct text on its way to a score; identical texts of any caller wait for the same job."""
-
-    text: Text
-    key: bytes
-    future: asyncio.Future[Outcome]
-    since: float = field(default_factory=time.perf_counter)
-    waiters: int = 0
-    running: bool = False
-    losses: int = 0
-    """Calls lost while the engine had this text."""
-
-
 class Scheduler:
-    """Prompts take turns in the order they came: a turn is one call's worth of texts of a prompt, siblings together.
+    """Fills the engine's slots with what waits, in the order of waiting.py.
 
     Nothing is sent while the engine cannot be asked; what waits goes on waiting, each text until its last caller leaves or
     runs out of time. Texts of a lost call are put back at the head of the queue.
@@ -60,14 +43,14 @@ class Scheduler:
         self.engine, self.cache, self.metrics, self.capacity = engine, cache, metrics, queue_tokens
         self.grace_seconds = grace_seconds
         self._jobs: dict[bytes, Job] = {}
-        self._waiting: OrderedDict[Hashable, list[Job]] = OrderedDict()
-        self._waiting_tokens = self._running_tokens = 0
+        self._waiting = Waiting()
+        self._running_tokens = 0
         self._tokens_per_second = 0.0
         self._sent_away: deque[tuple[float, int, int]] = deque()
         self._wake = asyncio.Condition()
         self._workers: list[asyncio.Task[None]] = []
-        metrics.queue_tokens.set_function(lambda: self._waiting_tokens)
-        metrics.queue_texts.set_function(lambda: sum(map(len, self._waiting.values())))
+        metrics.queue_tokens.set_function(lambda: self._waiting.tokens)
+        metrics.queue_texts.set_function(lambda: len(self._waiting))
         metrics.running_tokens.set_function(lambda: self._running_tokens)
         metrics.demand_tokens.set_function(self.demand_tokens)
         metrics.demand_texts.set_function(self.demand_texts)
@@ -84,7 +67,7 @@ class Scheduler:
 
     def demand_tokens(self) -> int:
         """Waiting, running, and rejected work whose Retry-After has not passed: all that exists now, bounded by no queue."""
-        return self._waiting_tokens + self._running_tokens + sum(tokens for _, tokens, _ in self._still_away())
+        return self._waiting.tokens + self._running_tokens + sum(tokens for _, tokens, _ in self._still_away())
 
     def demand_texts(self) -> int:
         """The same in texts."""
@@ -121,7 +104,7 @@ class Scheduler:
                     self._wake.notify(self.engine.slots)
             if jobs:
                 await asyncio.wait([job.future for job in jobs.values()], timeout=timeout)
-            if self.engine.usable.beyond_help:
+            if self.engine.usable.beyond_help and not all(job.scored for job in jobs.values()):
                 self._refuse_if_away(0.0)  # another replica can score all of it
             why = f" ({self.engine.usable.problem})" if self.engine.usable.problem else ""
             late = Failure(Status.TIMEOUT, f"no score within {timeout:.3g} s{why}")
@@ -143,29 +126,28 @@ class Scheduler:
             )
 
     def _admit(self, tokens: int, texts: int) -> None:
-        if not tokens or self._waiting_tokens + tokens <= self.capacity:
+        if not tokens or self._waiting.tokens + tokens <= self.capacity:
             return
-        if not self._waiting_tokens and not self._running_tokens:
+        if not self._waiting.tokens and not self._running_tokens:
             return  # larger than the whole queue: it could never fit better than now
         seconds = self.seconds_to_drain()
         self._still_away().append((time.monotonic() + seconds, tokens, texts))
         self.metrics.rejected.inc(tokens)
         raise Overloaded(
-            f"{self._waiting_tokens} tokens wait and {self.capacity} may; these {tokens} do not fit: try again later or elsewhere",
+            f"{self._waiting.tokens} tokens wait and {self.capacity} may; these {tokens} do not fit: try again later or elsewhere",
             seconds,
         )
 
     def seconds_to_drain(self) -> float:
         """Time the engine needs for what waits and runs, at its recent speed; 1 to 60 s."""
-        pending = self._waiting_tokens + self._running_tokens
+        pending = self._waiting.tokens + self._running_tokens
         return min(60.0, max(1.0, pending / self._tokens_per_second)) if self._tokens_per_second else 5.0
 
     def _join(self, key: bytes, text: Text | None) -> Job:
         if text is not None:
             job = Job(text, key, asyncio.get_running_loop().create_future())
             self._jobs[key] = job
-            self._waiting.setdefault(text.group, []).append(job)
-            self._waiting_tokens += len(text.ids)
+            self._waiting.add(job)
         job = self._jobs[key]
         job.waiters += 1
         return job
@@ -175,47 +157,17 @@ class Scheduler:
         if job.waiters or job.running or job.future.done():
             return
         del self._jobs[job.key]
-        self._waiting_tokens -= len(job.text.ids)
-        siblings = self._waiting[job.text.group]
-        siblings.remove(job)
-        if not siblings:
-            del self._waiting[job.text.group]
+        self._waiting.remove(job)
 
     def _take(self) -> tuple[list[Job], int]:
-        """The next prompt's texts and (if the engine mixes prompts) those of the ones after it, up to max_batch_tokens.
-
-        A prompt whose texts do not all fit goes to the end of the line with the rest of them: a short text of another prompt
-        waits for one call of each prompt before it, however many texts they have.
-        """
-        taken: list[Job] = []
-        total = 0
-        for group in list(self._waiting):
-            if taken and not self.engine.mixes_prompts:
-                break
-            jobs = self._waiting[group]
-            cost = SiblingCost(self.engine.share_prefixes)
-            fitting = 0
-            for job in jobs:
-                alone = job.losses >= ALONE_AFTER or (bool(taken) and taken[0].losses >= ALONE_AFTER)
-                if taken and (alone or total + cost.with_text(job.text.ids) > self.engine.max_batch_tokens):
-                    break
-                cost.add(job.text.ids)
-                taken.append(job)
-                fitting += 1
-            total += cost.tokens
-            del self._waiting[group]
-            if fitting < len(jobs):
-                self._waiting[group] = jobs[fitting:]
-                if not fitting:
-                    self._waiting.move_to_end(group, last=False)  # it has had no turn yet
-                break
+        """The next call's texts and what they cost."""
+        taken, cost = self._waiting.take(self.engine)
         now = time.perf_counter()
         for job in taken:
             job.running = True
-            self._waiting_tokens -= len(job.text.ids)
             self._running_tokens += len(job.text.ids)
             self.metrics.stage_seconds.labels("queue").observe(now - job.since)
-        return taken, total
+        return taken, cost
 
     async def _work(self) -> None:
         while True:
@@ -230,21 +182,9 @@ class Scheduler:
 
     def _fail_waiting(self, reason: str) -> None:
         failure = Failure(Status.UNAVAILABLE, reason)
-        for jobs in self._waiting.values():
-            for job in jobs:
-                del self._jobs[job.key]
-                job.future.set_result(failure)
-        self._waiting.clear()
-        self._waiting_tokens = 0
-
-    def _put_back(self, jobs: Sequence[Job]) -> None:
-        """At the head of the queue, in their order: they were the oldest."""
-        for job in reversed(jobs):
-            job.running = False
-            self._waiting.setdefault(job.text.group, []).insert(0, job)
-            self._waiting.move_to_end(job.text.group, last=False)
-            self._waiting_tokens += len(job.text.ids)
-        self.metrics.put_back.inc(len(jobs))
+        for job in self._waiting.clear():
+            del self._jobs[job.key]
+            job.future.set_result(failure)
 
     def _may_repeat(self, job: Job, lost: Lost) -> bool:
         job.losses += lost.suspect
@@ -274,7 +214,8 @@ class Scheduler:
                 if isinstance(outcome, float):
                     self.cache.put(job.key, outcome)
                 job.future.set_result(outcome)
-            self._put_back(lost)
+            self._waiting.put_back(lost)
+            self.metrics.put_back.inc(len(lost))
         if lost:
             async with self._wake:
                 self._wake.notify(len(lost))

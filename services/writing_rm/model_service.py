@@ -38,9 +38,9 @@ class ModelService:
         self,
         settings: WritingRmSettings,
         metrics: WritingRmMetrics,
-        give_up: Callable[[], None] = lambda: None,
+        give_up: Callable[[str], None] = lambda reason: None,
     ) -> None:
-        """give_up: called once if this model can never be served; `hopeless` then says why, and so does liveness."""
+        """give_up: called once, with the reason, if this model can never be served; `hopeless` then says why, and so does liveness."""
         self.settings, self.metrics, self.give_up = settings, metrics, give_up
         self.hopeless: str | None = None
         self.manifest: RewardModelManifest | None = None
@@ -75,7 +75,7 @@ class ModelService:
                 if not _may_pass(exc):
                     log.exception("model_not_loaded", model_dir=directory, reason=reason, next="the process ends")
                     self.hopeless = reason
-                    self.give_up()
+                    self.give_up(reason)
                     return
                 log.warning("model_not_loaded", model_dir=directory, reason=reason, next=f"again in {pause:g} s")
             await asyncio.sleep(pause)
@@ -120,9 +120,11 @@ class ModelService:
     async def _prove(self, engine: Engine, check: GoldenCheck) -> None:
         report = await check.run(engine.score, engine.max_batch_tokens)
         self.metrics.golden_error.labels("torch").set(report.largest_error)
-        self.metrics.engine_up.labels("torch").set(0 if report.problems else 1)
+        up = self.metrics.engine_up.labels("torch")
+        up.set(0)
         if report.problems:
             raise ManifestError("; ".join(report.problems))
+        up.set_function(lambda: float(not engine.problems()))
         log.info("golden_scores_reproduced", largest_error=report.largest_error, texts=len(check.texts))
 
     def problems(self) -> list[str]:

@@ -10,11 +10,12 @@ from prometheus_client import CollectorRegistry
 
 from rlmr.wire import Status
 from services.serving import ApiError, Overloaded
-from services.writing_rm.batching import ALONE_AFTER, MOST_LOSSES, Scheduler
+from services.writing_rm.batching import MOST_LOSSES, Scheduler
 from services.writing_rm.cache import ENTRY_BYTES, ScoreCache
 from services.writing_rm.engines.base import Failure, Lost, Outcome, Text
 from services.writing_rm.engines.usable import Usable
 from services.writing_rm.metrics import WritingRmMetrics
+from services.writing_rm.waiting import ALONE_AFTER
 
 
 class GatedEngine:

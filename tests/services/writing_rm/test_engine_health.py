@@ -180,6 +180,7 @@ async def test_liveness_fails_when_only_a_restart_helps(model_dir: Path) -> None
                 ready = await client.get("/readyz")
                 assert ready.status_code == 503
                 assert STICKY_ERROR in ready.json()["reasons"][0]
+                assert 'rlmr_writing_rm_engine_up{engine="torch"} 0.0' in (await client.get("/metrics")).text
     finally:
         server.should_exit = True
         await serving

@@ -190,5 +190,11 @@ async def test_an_engine_killed_under_load_loses_no_group(model_dir: Path) -> No
                 assert len(done) < 128
                 victim.send_signal(signal.SIGKILL)
                 statuses = await asyncio.gather(*asked)
+                ready = (await client.get("/readyz")).json()
+                while not ready["reasons"]:  # the dead engine is noticed by a lost call or by the next look at it
+                    await asyncio.sleep(0.05)
+                    ready = (await client.get("/readyz")).json()
+                assert ready["ready"]
+                assert f"not in use: {second}" in ready["reasons"][0]
         assert sum(group == ["ok"] * 8 for group in statuses) == 128
         assert victim.wait() == -signal.SIGKILL
