@@ -11,8 +11,12 @@ from services.writing_rm.engines.base import Text
 
 log = structlog.get_logger(__name__)
 
-STICKY = ("cuda error", "device-side assert", "illegal memory access", "cublas_status", "cudnn_status")
-"""After one of these every later call of the process fails: the CUDA context is lost, and only a new process gets another."""
+STICKY = ("cuda error", "device-side assert", "illegal memory access")
+"""After one of these every later call of the process fails: the CUDA context is lost, and only a new process gets another.
+
+A lack of memory, which also comes as a CUDA error, and a status of cuBLAS need not be that: the golden texts tell.
+"""
+NOT_STICKY = ("out of memory", "cublas_status")
 
 
 class Model(Protocol):
@@ -34,7 +38,8 @@ class Broken:
 
     @property
     def sticky(self) -> bool:
-        return any(mark in self.told.lower() for mark in STICKY)
+        told = self.told.lower()
+        return any(mark in told for mark in STICKY) and not any(mark in told for mark in NOT_STICKY)
 
 
 def one_pass(model: Model, texts: Sequence[Text]) -> list[float] | TooMuch | Broken:
@@ -50,6 +55,6 @@ def one_pass(model: Model, texts: Sequence[Text]) -> list[float] | TooMuch | Bro
         failure = Broken(f"{type(exc).__name__}: {exc}")
         log.exception("forward_failed", **size)
     # Not above: until the handler ends, the exception's traceback holds the tensors that are to be freed.
-    if isinstance(failure, TooMuch) and torch.cuda.is_available():
+    if not (isinstance(failure, Broken) and failure.sticky) and torch.cuda.is_available():
         torch.cuda.empty_cache()
     return failure

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 COME_BACK_SECONDS = (1.0, 30.0)
 """First and longest pause between tries to come back; it doubles."""
+COME_BACK_TRIES = 12
+"""Some four minutes. Then a restart is worth its time, whatever the reason is."""
 
 
 class TorchModel:
@@ -211,7 +213,7 @@ class TorchEngine:
 
     async def _come_back(self) -> None:
         pause, longest = COME_BACK_SECONDS
-        while not self.usable.beyond_help:
+        for _ in range(COME_BACK_TRIES):
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
             if await self._golden_problem() is None:
@@ -219,10 +221,13 @@ class TorchEngine:
                 self.usable.yes()
                 log.info("engine_came_back")
                 return
+            if self.usable.beyond_help:
+                return
+        self._lost_for_good(f"{self.usable.problem}; {COME_BACK_TRIES} tries to come back failed")
 
     def _lost_for_good(self, told: str) -> None:
         log.error("engine_lost", error=told, remedy="restart the process; if that does not help, the device")
-        self.usable.no(f"the device failed in a way that only a restart of the process mends: {told}", beyond_help=True)
+        self.usable.no(f"only a restart of the process can help: {told}", beyond_help=True)
 
     async def _halves(self, texts: Sequence[Text]) -> list[Outcome]:
         middle = len(texts) // 2

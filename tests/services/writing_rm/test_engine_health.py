@@ -17,6 +17,7 @@ from rlmr.wire import Status
 from services.writing_rm.app import build_app
 from services.writing_rm.engines import torch_engine
 from services.writing_rm.engines.base import Failure, Lost, Text
+from services.writing_rm.engines.forward_pass import Broken
 from services.writing_rm.engines.torch_engine import TorchEngine, TorchModel
 from services.writing_rm.model.golden_check import GoldenCheck
 from services.writing_rm.model.manifest import read_manifest
@@ -124,6 +125,32 @@ async def test_a_lost_cuda_context_is_beyond_help(
         asked = model.calls
         await asyncio.sleep(0.3)
         assert model.calls == asked == 1  # nothing is tried on a device that is gone
+
+
+async def test_an_engine_that_does_not_come_back_asks_for_a_restart(
+    model_dir: Path, loaded: TorchModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with faulting(model_dir, loaded, monkeypatch) as (engine, model):
+        monkeypatch.setattr(torch_engine, "COME_BACK_TRIES", 3)
+        model.error = RuntimeError("a failure nobody has seen before")
+        await engine.score(texts(2))
+        await until(lambda: engine.usable.beyond_help)
+        assert "3 tries to come back failed" in engine.problems()[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "sticky"),
+    [
+        ("AcceleratorError: CUDA error: device-side assert triggered", True),
+        ("RuntimeError: CUDA error: an illegal memory access was encountered", True),
+        ("RuntimeError: CUDA error: out of memory", False),
+        ("RuntimeError: CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`", False),
+        ("RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", False),
+        ("IndexError: index out of range in self", False),
+    ],
+)
+def test_what_only_a_restart_mends(told: str, sticky: bool) -> None:
+    assert Broken(told).sticky is sticky
 
 
 async def test_a_forward_pass_that_hangs_is_told_and_then_only_a_restart_helps(

@@ -5,10 +5,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from services.writing_rm.app import WRONG_MODEL
-from services.writing_rm.model.manifest import MANIFEST_FILE, read_manifest, sha256_of, write_manifest
+from services.writing_rm.model.manifest import (
+    MANIFEST_FILE,
+    ManifestError,
+    ModelMissing,
+    read_manifest,
+    sha256_of,
+    write_manifest,
+)
+from services.writing_rm.model_service import _may_pass
 from tests.service_process import ServiceProcess
 from tests.services.writing_rm.test_service import sample, wait_ready
 
@@ -70,3 +79,19 @@ def test_another_tokenizer_ends_the_process_before_an_engine_is_waited_for(copy:
     with ServiceProcess("writing-rm", {"RLMR_WRITING_RM_MODEL_DIR": str(copy), **env}) as process:
         assert process.wait() == WRONG_MODEL
         assert "tokenizer or chat template differs" in process.wait_for_log("model_not_loaded")["reason"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "passes"),
+    [
+        (OSError(5, "Input/output error"), True),
+        (ModelMissing("model.safetensors is missing"), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (ManifestError("model.safetensors changed since export"), False),
+        (RuntimeError("CUDA error: no CUDA-capable device is detected"), False),
+        (ValueError("unknown architecture"), False),
+    ],
+)
+def test_what_is_waited_for(failure: Exception, passes: bool) -> None:
+    assert _may_pass(failure) is passes
