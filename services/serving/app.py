@@ -31,6 +31,8 @@ class Readiness:
 
 ReadinessCheck = Callable[[], Awaitable[Readiness]]
 InfoDetails = Callable[[], dict[str, Any]]
+LivenessCheck = Callable[[], str | None]
+"""Why only a restart helps; None while the process can mend itself."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -44,6 +46,7 @@ def create_app(
     details: InfoDetails,
     metrics: HttpMetrics,
     lifespan: Lifespan,
+    liveness: LivenessCheck = lambda: None,
 ) -> FastAPI:
     """The ASGI app of one service. `lifespan` starts and stops its engine; the app listens (is live) before it is ready."""
 
@@ -71,9 +74,11 @@ def create_app(
     install_error_handlers(app)
     app.include_router(router)
 
-    @app.get("/livez", tags=["probes"], summary="The process runs and its event loop turns")
-    async def livez() -> dict[str, str]:
-        return {"status": "live"}
+    @app.get("/livez", tags=["probes"], summary="The process works; 503 when only a restart helps")
+    async def livez() -> Response:
+        if (reason := liveness()) is not None:
+            return JSONResponse({"status": "restart", "reason": reason}, status_code=503)
+        return JSONResponse({"status": "live"})
 
     @app.get("/readyz", tags=["probes"], summary="The service can answer truthfully; 503 with the reasons otherwise")
     async def readyz(request: Request) -> Response:

@@ -1,9 +1,12 @@
 """The writing reward model service: routes and lifespan."""
 
-from collections.abc import AsyncIterator
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
@@ -17,10 +20,16 @@ from services.writing_rm.metrics import WritingRmMetrics
 from services.writing_rm.model_service import ModelService
 from services.writing_rm.settings import WritingRmSettings
 
+log = structlog.get_logger(__name__)
 
-def build_app(settings: WritingRmSettings) -> FastAPI:
+WRONG_MODEL = 3
+"""Exit code of a service whose model can never be served; 2 is a mistake in the settings."""
+
+
+def build_app(settings: WritingRmSettings, give_up: Callable[[str], None] = lambda reason: None) -> FastAPI:
+    """give_up: called with the reason if the model can never be served. Without it, /livez says so and somebody else ends the process."""
     http_metrics = HttpMetrics.create("writing-rm")
-    model = ModelService(settings, WritingRmMetrics.create(http_metrics.registry))
+    model = ModelService(settings, WritingRmMetrics.create(http_metrics.registry), give_up)
     router = APIRouter()
     add_engine_metrics(router, next(iter(settings.engine_urls), None))
 
@@ -40,7 +49,7 @@ def build_app(settings: WritingRmSettings) -> FastAPI:
 
     async def readiness() -> Readiness:
         problems = model.problems()
-        return Readiness(not problems, problems)
+        return Readiness(not problems, problems or model.remarks())
 
     def details() -> dict[str, Any]:
         return model.details()
@@ -62,10 +71,21 @@ def build_app(settings: WritingRmSettings) -> FastAPI:
         details=details,
         metrics=http_metrics,
         lifespan=lifespan,
+        liveness=model.needs_restart,
     )
 
 
 def main(**overrides: Any) -> None:
+    """Serves until it is told to stop. Raises SystemExit with WRONG_MODEL if the model can never be served."""
     settings = WritingRmSettings.load(**overrides)
     before_torch_loads(settings)
-    serve(build_app(settings), settings)
+    gave_up: list[str] = []
+
+    def give_up(reason: str) -> None:
+        gave_up.append(reason)
+        os.kill(os.getpid(), signal.SIGINT)  # as an impatient operator would: no drain, for nothing is served
+
+    serve(build_app(settings, give_up), settings)
+    if gave_up:
+        log.error("model_never_served", model_dir=str(settings.model_dir), reason=gave_up[0], exit_code=WRONG_MODEL)
+        raise SystemExit(WRONG_MODEL)

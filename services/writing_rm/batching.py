@@ -1,49 +1,56 @@
-"""Merges the texts of all callers into engine calls capped by tokens; a bounded queue, and room made when a caller leaves."""
+"""Merges the texts of all callers into engine calls capped by tokens; a bounded queue that outlives the engine's absence."""
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import structlog
 
 from rlmr.wire import Status
-from services.serving import Overloaded
+from services.serving import ApiError, Overloaded
 from services.writing_rm.cache import ScoreCache
-from services.writing_rm.engines.base import Engine, Failure, Outcome, Text
+from services.writing_rm.engines.base import Engine, Failure, Lost, Outcome, Text
 from services.writing_rm.metrics import WritingRmMetrics
-from services.writing_rm.prefix import SiblingCost
+from services.writing_rm.waiting import Job, Waiting
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(eq=False)
-class Job:
-    """One distinct text on its way to a score; identical texts of any caller wait for the same job."""
-
-    text: Text
-    key: bytes
-    future: asyncio.Future[Outcome]
-    since: float = field(default_factory=time.perf_counter)
-    waiters: int = 0
-    running: bool = False
+MOST_LOSSES = 5
+"""Then it is given up: it would break every engine there is, again and again, until its deadline."""
+PAUSE_SECONDS = 0.2
+"""Rest of a worker whose call was lost: an engine that fails at once must not be asked as fast as it fails."""
+RETRY_AFTER_SECONDS = 5
+"""What callers are told while the engine is away: the time of a few health checks."""
 
 
 class Scheduler:
-    """First come, first served, except that waiting texts of one prompt go together."""
+    """Fills the engine's slots with what waits, in the order of waiting.py.
 
-    def __init__(self, engine: Engine, cache: ScoreCache, metrics: WritingRmMetrics, queue_tokens: int) -> None:
+    Nothing is sent while the engine cannot be asked; what waits goes on waiting, each text until its last caller leaves or
+    runs out of time. Texts of a lost call are put back at the head of the queue.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        cache: ScoreCache,
+        metrics: WritingRmMetrics,
+        queue_tokens: int,
+        grace_seconds: float = 5.0,
+    ) -> None:
+        """grace_seconds: how long after the engine went away new texts are still queued for it."""
         self.engine, self.cache, self.metrics, self.capacity = engine, cache, metrics, queue_tokens
+        self.grace_seconds = grace_seconds
         self._jobs: dict[bytes, Job] = {}
-        self._waiting: dict[Hashable, list[Job]] = {}
-        self._waiting_tokens = self._running_tokens = 0
+        self._waiting = Waiting()
+        self._running_tokens = 0
         self._tokens_per_second = 0.0
         self._sent_away: deque[tuple[float, int, int]] = deque()
         self._wake = asyncio.Condition()
         self._workers: list[asyncio.Task[None]] = []
-        metrics.queue_tokens.set_function(lambda: self._waiting_tokens)
-        metrics.queue_texts.set_function(lambda: sum(map(len, self._waiting.values())))
+        metrics.queue_tokens.set_function(lambda: self._waiting.tokens)
+        metrics.queue_texts.set_function(lambda: len(self._waiting))
         metrics.running_tokens.set_function(lambda: self._running_tokens)
         metrics.demand_tokens.set_function(self.demand_tokens)
         metrics.demand_texts.set_function(self.demand_texts)
@@ -56,10 +63,11 @@ class Scheduler:
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        self._fail_waiting("the service is shutting down")
 
     def demand_tokens(self) -> int:
         """Waiting, running, and rejected work whose Retry-After has not passed: all that exists now, bounded by no queue."""
-        return self._waiting_tokens + self._running_tokens + sum(tokens for _, tokens, _ in self._still_away())
+        return self._waiting.tokens + self._running_tokens + sum(tokens for _, tokens, _ in self._still_away())
 
     def demand_texts(self) -> int:
         """The same in texts."""
@@ -73,12 +81,15 @@ class Scheduler:
         return self._sent_away
 
     async def score(self, texts: Sequence[Text], timeout: float) -> list[Outcome]:
-        """One outcome per text, in order. Raises Overloaded if they do not fit in the queue; then none is queued.
+        """One outcome per text, in order, within `timeout` seconds.
 
-        Cancelling this call (the client left) takes texts nobody else waits for out of the queue.
+        Raises Overloaded (429) if they do not fit in the queue, and ApiError 503 if the engine has been away for longer than the
+        grace or for good; then none is queued. Cancelling this call (the client left) takes texts nobody else waits for out of the queue.
         """
         keys = [self.cache.key(text.ids) for text in texts]
         known = {key: raw for key in keys if (raw := self.cache.get(key)) is not None}
+        if len(known) < len(set(keys)):
+            self._refuse_if_away(self.grace_seconds)
         fresh = {k: t for k, t in zip(keys, texts, strict=True) if k not in known and k not in self._jobs}
         self._admit(sum(len(text.ids) for text in fresh.values()), len(fresh))
         jobs = {key: self._join(key, fresh.get(key)) for key in dict.fromkeys(keys) if key not in known}
@@ -93,7 +104,10 @@ class Scheduler:
                     self._wake.notify(self.engine.slots)
             if jobs:
                 await asyncio.wait([job.future for job in jobs.values()], timeout=timeout)
-            late = Failure(Status.TIMEOUT, f"no score within {timeout:g} s")
+            if self.engine.usable.beyond_help and not all(job.scored for job in jobs.values()):
+                self._refuse_if_away(0.0)  # another replica can score all of it
+            why = f" ({self.engine.usable.problem})" if self.engine.usable.problem else ""
+            late = Failure(Status.TIMEOUT, f"no score within {timeout:.3g} s{why}")
             return [
                 known[k] if k in known else jobs[k].future.result() if jobs[k].future.done() else late for k in keys
             ]
@@ -101,30 +115,39 @@ class Scheduler:
             for job in jobs.values():
                 self._leave(job)
 
+    def _refuse_if_away(self, grace: float) -> None:
+        usable = self.engine.usable
+        if usable.beyond_help or usable.down_seconds() > grace:
+            raise ApiError(
+                503,
+                "engine_away",
+                f"no engine can be asked: {usable.problem}; try again later or elsewhere",
+                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
+
     def _admit(self, tokens: int, texts: int) -> None:
-        if not tokens or self._waiting_tokens + tokens <= self.capacity:
+        if not tokens or self._waiting.tokens + tokens <= self.capacity:
             return
-        if not self._waiting_tokens and not self._running_tokens:
+        if not self._waiting.tokens and not self._running_tokens:
             return  # larger than the whole queue: it could never fit better than now
         seconds = self.seconds_to_drain()
         self._still_away().append((time.monotonic() + seconds, tokens, texts))
         self.metrics.rejected.inc(tokens)
         raise Overloaded(
-            f"{self._waiting_tokens} tokens wait and {self.capacity} may; these {tokens} do not fit: try again later or elsewhere",
+            f"{self._waiting.tokens} tokens wait and {self.capacity} may; these {tokens} do not fit: try again later or elsewhere",
             seconds,
         )
 
     def seconds_to_drain(self) -> float:
         """Time the engine needs for what waits and runs, at its recent speed; 1 to 60 s."""
-        pending = self._waiting_tokens + self._running_tokens
+        pending = self._waiting.tokens + self._running_tokens
         return min(60.0, max(1.0, pending / self._tokens_per_second)) if self._tokens_per_second else 5.0
 
     def _join(self, key: bytes, text: Text | None) -> Job:
         if text is not None:
             job = Job(text, key, asyncio.get_running_loop().create_future())
             self._jobs[key] = job
-            self._waiting.setdefault(text.group, []).append(job)
-            self._waiting_tokens += len(text.ids)
+            self._waiting.add(job)
         job = self._jobs[key]
         job.waiters += 1
         return job
@@ -134,50 +157,41 @@ class Scheduler:
         if job.waiters or job.running or job.future.done():
             return
         del self._jobs[job.key]
-        self._waiting_tokens -= len(job.text.ids)
-        siblings = self._waiting[job.text.group]
-        siblings.remove(job)
-        if not siblings:
-            del self._waiting[job.text.group]
+        self._waiting.remove(job)
 
     def _take(self) -> tuple[list[Job], int]:
-        """The oldest text, its siblings, and (if the engine mixes prompts) the next ones, up to max_batch_tokens."""
-        taken: list[Job] = []
-        total = 0
-        for group in list(self._waiting):
-            if taken and not self.engine.mixes_prompts:
-                break
-            jobs = self._waiting[group]
-            cost = SiblingCost(self.engine.share_prefixes)
-            fitting = 0
-            for job in jobs:
-                if taken and total + cost.with_text(job.text.ids) > self.engine.max_batch_tokens:
-                    break
-                cost.add(job.text.ids)
-                taken.append(job)
-                fitting += 1
-            total += cost.tokens
-            if fitting < len(jobs):
-                self._waiting[group] = jobs[fitting:]
-                break
-            del self._waiting[group]
+        """The next call's texts and what they cost."""
+        taken, cost = self._waiting.take(self.engine)
         now = time.perf_counter()
         for job in taken:
             job.running = True
-            self._waiting_tokens -= len(job.text.ids)
             self._running_tokens += len(job.text.ids)
             self.metrics.stage_seconds.labels("queue").observe(now - job.since)
-        return taken, total
+        return taken, cost
 
     async def _work(self) -> None:
         while True:
             async with self._wake:
                 await self._wake.wait_for(lambda: self._waiting)
+            if not await self.engine.usable.wait():
+                self._fail_waiting(self.engine.usable.problem or "the engine is lost")
+                continue
             jobs, cost = self._take()
-            if jobs:
-                await self._run(jobs, cost)
+            if jobs and await self._run(jobs, cost):
+                await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _run(self, jobs: list[Job], cost: int) -> None:
+    def _fail_waiting(self, reason: str) -> None:
+        failure = Failure(Status.UNAVAILABLE, reason)
+        for job in self._waiting.clear():
+            del self._jobs[job.key]
+            job.future.set_result(failure)
+
+    def _may_repeat(self, job: Job, lost: Lost) -> bool:
+        job.losses += lost.suspect
+        return job.waiters > 0 and job.losses < MOST_LOSSES
+
+    async def _run(self, jobs: list[Job], cost: int) -> bool:
+        """One call. Whether any text was put back."""
         started = time.perf_counter()
         nominal = sum(len(job.text.ids) for job in jobs)
         outcomes: Sequence[Outcome]
@@ -185,17 +199,31 @@ class Scheduler:
             outcomes = await self.engine.score([job.text for job in jobs])
         except Exception as exc:
             log.exception("engine_raised", texts=len(jobs), tokens=nominal)
-            outcomes = [Failure(Status.UNAVAILABLE, f"the engine failed: {type(exc).__name__}: {exc}")] * len(jobs)
+            outcomes = [Lost(Status.UNAVAILABLE, f"the engine failed: {type(exc).__name__}: {exc}")] * len(jobs)
         except asyncio.CancelledError:
             outcomes = [Failure(Status.UNAVAILABLE, "the service is shutting down")] * len(jobs)
             raise
         finally:
             self._running_tokens -= nominal
+            lost = []
             for job, outcome in zip(jobs, outcomes, strict=True):
+                if isinstance(outcome, Lost) and self._may_repeat(job, outcome):
+                    lost.append(job)
+                    continue
                 del self._jobs[job.key]
                 if isinstance(outcome, float):
                     self.cache.put(job.key, outcome)
                 job.future.set_result(outcome)
+            self._waiting.put_back(lost)
+            self.metrics.put_back.inc(len(lost))
+        if lost:
+            async with self._wake:
+                self._wake.notify(len(lost))
+        if len(lost) < len(jobs):
+            self._measure(jobs, nominal, cost, started)
+        return bool(lost)
+
+    def _measure(self, jobs: Sequence[Job], nominal: int, cost: int, started: float) -> None:
         seconds = time.perf_counter() - started
         self.metrics.stage_seconds.labels("forward").observe(seconds)
         self.metrics.batch_texts.observe(len(jobs))

@@ -19,6 +19,7 @@ class WritingRmMetrics:
     demand_tokens: Gauge
     demand_texts: Gauge
     rejected: Counter
+    put_back: Counter
     samples: Counter
     tokens: Counter
     batch_tokens: Histogram
@@ -27,6 +28,7 @@ class WritingRmMetrics:
     cache_lookups: Counter
     cache_entries: Gauge
     engine_up: Gauge
+    engines_disagree: Gauge
     engine_failures: Counter
     golden_error: Gauge
     score: Histogram
@@ -54,6 +56,7 @@ class WritingRmMetrics:
             ),
             demand_texts=gauge("demand_texts", "The same in texts."),
             rejected=counter("rejected_tokens", "Tokens of requests answered 429."),
+            put_back=counter("put_back_texts", "Texts whose call was lost and that were put back into the queue."),
             samples=counter("samples", "Samples answered, by status.", ("status",)),
             tokens=counter(
                 "tokens",
@@ -71,6 +74,9 @@ class WritingRmMetrics:
             cache_lookups=counter("cache_lookups", "Score cache: hit, joined (already under way), miss.", ("result",)),
             cache_entries=gauge("cache_entries", "Remembered scores."),
             engine_up=gauge("engine_up", "1 while the engine reproduces the golden scores.", ("engine",)),
+            engines_disagree=gauge(
+                "engines_disagree", "1 while the engines of the pool differ in model, length limit or version."
+            ),
             engine_failures=counter("engine_failures", "Failed calls of an HTTP engine, by kind.", ("engine", "kind")),
             golden_error=gauge(
                 "golden_error",

@@ -1,6 +1,7 @@
 """From a request's samples to their results: checks, tokens, scores. One bad sample never fails its neighbours."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,9 +35,15 @@ class Scorer:
 
     async def results(self, samples: Sequence[ScoreSample]) -> list[ScoreResult]:
         """One result per sample, in order. Raises Overloaded when the queue has no room."""
-        started = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        encoded = await loop.run_in_executor(self._encoding, lambda: [self._encode(sample) for sample in samples])
+        started, left = time.perf_counter(), threading.Event()
+        encoding = asyncio.get_running_loop().run_in_executor(self._encoding, self._encode_all, samples, left)
+        try:
+            encoded = await asyncio.wait_for(encoding, self.timeout)
+        except TimeoutError:
+            late = f"not read within {self.timeout:g} s: too much text waits"
+            encoded = [ScoreResult(id=sample.id, status=Status.TIMEOUT, reason=late) for sample in samples]
+        finally:
+            left.set()  # no effect when it is done
         spent = time.perf_counter() - started
         self.metrics.stage_seconds.labels("encode").observe(spent)
         texts = [item for item in encoded if isinstance(item, Text)]
@@ -56,6 +63,15 @@ class Scorer:
         for result in results:
             self.metrics.samples.labels(result.status.value).inc()
         return results
+
+    def _encode_all(self, samples: Sequence[ScoreSample], left: threading.Event) -> list[Text | ScoreResult]:
+        """Ends early when nobody waits for it any more: all requests share this one thread."""
+        encoded: list[Text | ScoreResult] = []
+        for sample in samples:
+            if left.is_set():
+                break
+            encoded.append(self._encode(sample))
+        return encoded
 
     def _encode(self, sample: ScoreSample) -> Text | ScoreResult:
         def refused(status: Status, reason: str, tokens: int | None = None) -> ScoreResult:

@@ -74,6 +74,11 @@ class WritingRmSettings(ServiceSettings):
     timeout_seconds: float = Field(
         default=150.0, gt=0, description="A sample without a score by then is status timeout; below OpenRLHF's 180 s."
     )
+    engine_grace_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="Texts are still queued for an engine that has been away for at most this long; later ones get 503 at once.",
+    )
     cache_bytes: int = Field(default=64 * 2**20, ge=0, description="Memory for remembered scores; 0 = no cache.")
 
     @field_validator("engine_urls", mode="before")

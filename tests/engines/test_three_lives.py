@@ -49,7 +49,7 @@ class Callers:
             thread.join()
 
     def _ask(self, number: int) -> None:
-        with httpx.Client(timeout=120) as client:
+        with httpx.Client(timeout=240) as client:
             while not self._stop.is_set():
                 number = (number + 1) % len(self.groups)
                 body = {"samples": [sample.model_dump() for sample in self.groups[number]]}
@@ -62,6 +62,7 @@ class Callers:
                     self.replies.append((number, ScoreReply.model_validate_json(answer.content)))
                 else:
                     self.refusals.append(answer)
+                    time.sleep(1)
                 time.sleep(0.02)
 
 
@@ -111,7 +112,9 @@ def test_golden_parity_and_no_wrong_score_through_three_lives(engine: EngineProc
             time.sleep(2)
 
     assert not callers.errors, callers.errors[:3]
-    assert not callers.refusals, [r.text for r in callers.refusals[:3]]
+    # Who came while the engine was dead was told to come back; who waited already got a score, or ran out of time.
+    assert {(r.status_code, r.json()["code"]) for r in callers.refusals} == {(503, "engine_away")}
+    assert all(int(r.headers["Retry-After"]) >= 1 for r in callers.refusals)
     statuses: dict[str, int] = {}
     for number, reply in callers.replies:
         for result, raw in zip(reply.results, expected[number], strict=True):
@@ -121,8 +124,7 @@ def test_golden_parity_and_no_wrong_score_through_three_lives(engine: EngineProc
                 assert abs(result.raw - raw) <= 1e-2 * manifest.standardisation.std
             else:
                 assert result.score is None
-    print(f"{engine.kind}: {statuses}")
+    print(f"{engine.kind}: {statuses}, {len(callers.refusals)} requests told to come back")
     assert statuses["ok"] > 100
-    assert statuses.get("unavailable", 0) > 0, "the engine died under load and nobody noticed"
-    assert statuses.keys() <= {"ok", "unavailable", "timeout"}
+    assert statuses.keys() <= {"ok", "timeout"}, "a lost call cost a sample its score"
     assert all(result.status == "ok" for result in callers.replies[-1][1].results)

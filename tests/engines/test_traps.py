@@ -158,7 +158,7 @@ def test_one_bad_text_fails_a_whole_call_of_the_engine_but_only_itself_with_us(
         async with AiohttpTransport(api_key=KEY) as http:
             check = GoldenCheck(manifest, encoder, 0.01)
             watch = Watch(alive=1, golden=60, call=60)
-            server = EngineServer(sglang.url, Sglang(), http, check, metrics, watch, 4096, asyncio.Event())
+            server = EngineServer(sglang.url, Sglang(), http, check, metrics, watch, 4096, lambda: None)
             return await server.score([Text(tuple(bad), "a"), Text(tuple(good), "a")], 60)
 
     refused, raw = asyncio.run(ask())

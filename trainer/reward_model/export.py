@@ -18,7 +18,7 @@ from services.writing_rm.model.manifest import (
     sha256_of,
     write_manifest,
 )
-from services.writing_rm.model.text_form import TextEncoder
+from services.writing_rm.model.text_form import TextEncoder, text_that_is_cut
 from trainer.reward_model.checkpoint import ARCHITECTURES, ExportError, copy_weights, read_config, rewrite_config
 
 # Everything else in the directory (notes, licences) may change without changing a score.
@@ -71,6 +71,11 @@ def export_reward_model(
             input_template=input_template,
             eos_token=tokenizer.eos_token,
         )
+        if (cut := text_that_is_cut(TextEncoder(tokenizer, form))) is not None:
+            raise ExportError(
+                f"{checkpoint}: the chat template (chat_template.jinja or tokenizer_config.json) cuts text away, so that a score "
+                f"would not be of the whole text: {cut}. Train with a template that renders `content` as it is, or without one"
+            )
         described: dict[str, Any] = {
             "name": name,
             "architecture": ARCHITECTURES[config["model_type"]],

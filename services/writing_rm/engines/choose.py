@@ -38,6 +38,8 @@ def make_engine(settings: WritingRmSettings, check: GoldenCheck, metrics: Writin
             threads=settings.torch_threads,
             max_batch_tokens=settings.max_batch_tokens or (4096 if device == "cpu" else 16384),
             share_prefixes=settings.share_prefixes,
+            check=check,
+            stuck_seconds=settings.timeout_seconds,
         )
     from services.writing_rm.engines.http_pool import HttpPool
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from rlmr.aiohttp_transport import AiohttpTransport
 from rlmr.wire import Status
-from services.writing_rm.engines.base import Failure, Outcome
+from services.writing_rm.engines.base import Failure, Lost, Outcome
 
 
 class EngineMisconfigured(Exception):
@@ -24,6 +24,8 @@ class ServerInfo:
     identity: str
     max_tokens: int
     """Longest text it takes without truncating, refusing or blocking."""
+    model: str = ""
+    """What it says it serves; empty if it does not say."""
 
 
 class EngineProtocol(Protocol):
@@ -70,7 +72,7 @@ class Sglang:
         if not known:
             raise EngineMisconfigured("/server_info names no length limit (a version other than 0.5.23?)")
         identity = f"sglang {told.get('version', '?')} {told.get('dtype', '?')} {told.get('device') or ''}".strip()
-        return ServerInfo(identity, min(known) - 1)
+        return ServerInfo(identity, min(known) - 1, str(told.get("served_model_name") or told.get("model_path") or ""))
 
 
 class Vllm:
@@ -90,7 +92,7 @@ class Vllm:
     async def info(self, http: AiohttpTransport, url: str) -> ServerInfo:
         model = json.loads((await http.get(url + "/v1/models", INFO_SECONDS)).content)["data"][0]
         version = json.loads((await http.get(url + "/version", INFO_SECONDS)).content)["version"]
-        return ServerInfo(f"vllm {version}", int(model["max_model_len"]))
+        return ServerInfo(f"vllm {version}", int(model["max_model_len"]), str(model.get("id") or ""))
 
 
 PROTOCOLS: dict[str, type[EngineProtocol]] = {"sglang": Sglang, "vllm": Vllm}
@@ -100,7 +102,7 @@ def _aborted(item: dict[str, Any]) -> Failure | None:
     """sglang may answer 200 for a text it gave up on, with numbers that mean nothing."""
     reason = (item.get("meta_info") or {}).get("finish_reason") or {}
     if isinstance(reason, dict) and reason.get("type") == "abort":
-        return Failure(Status.UNAVAILABLE, f"the engine aborted this text: {reason.get('message', 'no reason given')}")
+        return Lost(Status.UNAVAILABLE, f"the engine aborted this text: {reason.get('message', 'no reason given')}")
     return None
 
 

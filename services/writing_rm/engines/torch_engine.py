@@ -3,9 +3,9 @@
 import asyncio
 import math
 import os
+import time
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,19 @@ import torch
 import transformers
 
 from rlmr.wire import Status
-from services.writing_rm.engines.base import Failure, Outcome, Text
+from services.writing_rm.engines.base import Failure, Lost, Outcome, Text
+from services.writing_rm.engines.forward_pass import Broken, TooMuch, one_pass
 from services.writing_rm.engines.packed_forward import ATTENTION, Packing, packed_scores, register
+from services.writing_rm.engines.usable import Usable
+from services.writing_rm.model.golden_check import GoldenCheck
 from services.writing_rm.prefix import MIN_SHARED, common_prefix
 
 log = structlog.get_logger(__name__)
+
+COME_BACK_SECONDS = (1.0, 30.0)
+"""First and longest pause between tries to come back; it doubles."""
+COME_BACK_TRIES = 12
+"""Some four minutes. Then a restart is worth its time, whatever the reason is."""
 
 
 class TorchModel:
@@ -70,15 +78,13 @@ def _siblings(texts: Sequence[Text]) -> dict[Hashable, list[int]]:
     return groups
 
 
-@dataclass(frozen=True)
-class TooMuch:
-    """A batch did not fit into the device's memory."""
-
-    told: str
-
-
 class TorchEngine:
-    """The model behind the scheduler: forward passes run in one thread of their own, never on the event loop."""
+    """The model behind the scheduler: forward passes run in one thread of their own, never on the event loop.
+
+    A call without one score is followed by the golden texts, which tell whose fault it was. If they are right, the texts': they
+    are tried in halves, and the one that stays without a score fails alone. If they are not, the engine's: nothing is sent to
+    it until it gives the golden scores again.
+    """
 
     slots = 1
     mixes_prompts = True
@@ -92,10 +98,17 @@ class TorchEngine:
         threads: int | None,
         max_batch_tokens: int,
         share_prefixes: bool = True,
+        check: GoldenCheck | None = None,
+        stuck_seconds: float = math.inf,
     ) -> None:
+        """check: None = every failure is held to be the texts'. stuck_seconds: a forward pass that takes longer will not come
+        back in time for anybody; one that takes twice as long never will."""
         self.directory, self.dtype, self.device, self.threads = directory, dtype, device, threads
         self.max_batch_tokens, self.share_prefixes = max_batch_tokens, share_prefixes
+        self.check, self.stuck_seconds = check, stuck_seconds
+        self.usable = Usable("loading the model")
         self._model: TorchModel | None = None
+        self._recovery: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="forward")
 
     @property
@@ -109,6 +122,7 @@ class TorchEngine:
     async def start(self) -> None:
         """Loads the model and runs one batch, so that the first caller does not pay for allocations and kernel choice."""
         self._model = await self._run(self._load)
+        self.usable.yes()
 
     def _load(self) -> TorchModel:
         if self.threads is not None or "OMP_NUM_THREADS" not in os.environ:
@@ -127,29 +141,95 @@ class TorchEngine:
         return model
 
     async def score(self, texts: Sequence[Text]) -> list[Outcome]:
-        if self._model is None:
-            return [Failure(Status.UNAVAILABLE, "the model is still loading") for _ in texts]
-        raws = await self._run(self._scores_or_too_much, texts)
-        if isinstance(raws, TooMuch):
-            return await self._halves(texts, raws)
-        return [raw if math.isfinite(raw) else _not_finite(raw) for raw in raws]
-
-    def _scores_or_too_much(self, texts: Sequence[Text]) -> "list[float] | TooMuch":
-        assert self._model is not None
-        try:
-            return self._model.score(texts)
-        except torch.OutOfMemoryError as exc:
-            told = str(exc)
-        # Not above: until the handler ends, the exception's traceback holds the tensors that are to be freed.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return TooMuch(told)
-
-    async def _halves(self, texts: Sequence[Text], too_much: "TooMuch") -> list[Outcome]:
-        """Out of device memory: try again in halves; a single text that does not fit fails alone."""
-        log.error("out_of_memory", texts=len(texts), tokens=sum(len(t.ids) for t in texts), error=too_much.told)
-        if len(texts) == 1:
+        if self.usable.problem is not None:
+            return self._none_of(texts)
+        tried = await self._try(texts)
+        if isinstance(tried, list) and any(map(math.isfinite, tried)):
+            return [raw if math.isfinite(raw) else _not_finite(raw) for raw in tried]
+        if isinstance(tried, TooMuch) and len(texts) > 1:  # the one failure that is always a matter of size
+            return await self._halves(texts)
+        if not await self._still_well(tried):
+            return self._none_of(texts)
+        if isinstance(tried, list):
+            return [_not_finite(raw) for raw in tried]
+        if len(texts) > 1:
+            return await self._halves(texts)
+        if isinstance(tried, TooMuch):
             return [Failure(Status.UNAVAILABLE, f"out of device memory for {len(texts[0].ids)} tokens")]
+        return [Lost(Status.UNAVAILABLE, f"the engine fails on this text and on no other: {tried.told}")]
+
+    def _none_of(self, texts: Sequence[Text]) -> list[Outcome]:
+        return [Lost(Status.UNAVAILABLE, f"{self.usable.problem}", suspect=False) for _ in texts]
+
+    async def _try(self, texts: Sequence[Text]) -> list[float] | TooMuch | Broken:
+        """One forward pass, watched: a pass that hangs would leave a service that is live, ready, and silent."""
+        if self._model is None:
+            return Broken("the model is still loading")
+        loop, started = asyncio.get_running_loop(), time.perf_counter()
+        limits = (1, 2) if math.isfinite(self.stuck_seconds) else ()
+        timers = [loop.call_later(n * self.stuck_seconds, self._stuck, started, n == 2) for n in limits]
+        try:
+            tried: list[float] | TooMuch | Broken = await self._run(one_pass, self._model, texts)
+        finally:
+            for timer in timers:
+                timer.cancel()
+        if self._recovery is None:
+            self.usable.yes()  # in case it was only slow
+        return tried
+
+    def _stuck(self, started: float, for_good: bool) -> None:
+        seconds = time.perf_counter() - started
+        self.usable.no(f"a forward pass has not come back for {seconds:.0f} s", beyond_help=for_good)
+
+    async def _still_well(self, failure: list[float] | TooMuch | Broken) -> bool:
+        """Whether the golden texts get their scores after a call that got none. If not, nothing is sent until they do."""
+        told = failure.told if isinstance(failure, TooMuch | Broken) else "the model answered no finite number"
+        if isinstance(failure, Broken) and failure.sticky:
+            self._lost_for_good(told)
+            return False
+        problem = await self._golden_problem()
+        if problem is None or self.usable.beyond_help:
+            return problem is None
+        log.error("engine_failed", failure=told, golden=problem)
+        self.usable.no(f"the engine failed ({told}), and then on the golden texts ({problem})")
+        if self._recovery is None:
+            self._recovery = asyncio.create_task(self._come_back(), name="come-back")
+        return False
+
+    async def _golden_problem(self) -> str | None:
+        if self.check is None:
+            return None
+
+        async def outcomes(texts: Sequence[Text]) -> list[Outcome]:
+            tried = await self._try(texts)
+            if isinstance(tried, list):
+                return [raw if math.isfinite(raw) else _not_finite(raw) for raw in tried]
+            if isinstance(tried, Broken) and tried.sticky:
+                self._lost_for_good(tried.told)
+            return [Failure(Status.UNAVAILABLE, tried.told)] * len(texts)
+
+        report = await self.check.run(outcomes, self.max_batch_tokens)
+        return report.problems[0] if report.problems else None
+
+    async def _come_back(self) -> None:
+        pause, longest = COME_BACK_SECONDS
+        for _ in range(COME_BACK_TRIES):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+            if await self._golden_problem() is None:
+                self._recovery = None
+                self.usable.yes()
+                log.info("engine_came_back")
+                return
+            if self.usable.beyond_help:
+                return
+        self._lost_for_good(f"{self.usable.problem}; {COME_BACK_TRIES} tries to come back failed")
+
+    def _lost_for_good(self, told: str) -> None:
+        log.error("engine_lost", error=told, remedy="restart the process; if that does not help, the device")
+        self.usable.no(f"only a restart of the process can help: {told}", beyond_help=True)
+
+    async def _halves(self, texts: Sequence[Text]) -> list[Outcome]:
         middle = len(texts) // 2
         return [*await self.score(texts[:middle]), *await self.score(texts[middle:])]
 
@@ -157,9 +237,17 @@ class TorchEngine:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
     def problems(self) -> list[str]:
-        return [] if self._model is not None else ["loading the model"]
+        return [self.usable.problem] if self.usable.problem else []
+
+    def remarks(self) -> list[str]:
+        return []
+
+    def details(self) -> dict[str, Any]:
+        return {}
 
     async def stop(self) -> None:
+        if self._recovery is not None:
+            self._recovery.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._model = None
 

@@ -23,6 +23,10 @@ class ManifestError(Exception):
     """The directory is not a reward model, or not the one its manifest describes. The message names the file and the remedy."""
 
 
+class ModelMissing(ManifestError):
+    """A file is not there: it may still be on its way (a volume that is being filled)."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,7 +111,7 @@ def read_manifest(directory: Path) -> RewardModelManifest:
     try:
         manifest = RewardModelManifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as exc:
-        raise ManifestError(
+        raise ModelMissing(
             f"{path} does not exist: make it with `rlmr rm export CHECKPOINT {directory} --name NAME`"
         ) from exc
     except ValidationError as exc:
@@ -132,7 +136,7 @@ def verify_files(directory: Path, manifest: RewardModelManifest, *, weights: boo
         if not weights and name.endswith(WEIGHT_SUFFIXES):
             continue
         if not path.is_file():
-            raise ManifestError(f"{path} is missing: copy the whole model directory")
+            raise ModelMissing(f"{path} is missing: copy the whole model directory")
         if (found := sha256_of(path)) != expected:
             raise ManifestError(
                 f"{path} changed since export (sha256 {found[:12]}, manifest {expected[:12]}): copy it again"

@@ -2,8 +2,10 @@
 
 In training the text is: the chat template with the generation prompt, then what the template adds for the response, trailing
 newlines removed, ended by the EOS token (preceded by a space where the template does not end with it). That is done here in the
-same order. One thing differs on purpose: special-token text that a writer typed (`<|im_end|>`) stays text, it never becomes
-the control token; a response is data.
+same order. Two things differ on purpose, for a response is data. Special-token text that a writer typed (`<|im_end|>`) stays text,
+it never becomes the control token. And no text is cut away: templates of reasoning models drop what stands before `</think>`,
+so a writer could hide anything there; where that would happen the template is given a placeholder, and the whole text takes
+its place.
 """
 
 import re
@@ -16,6 +18,7 @@ from services.writing_rm.model.manifest import ManifestError, TextForm
 
 # Unicode noncharacters: never assigned, so no text needs them. They mark special-token text while a template is rendered.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+_PLACEHOLDER = f"{_OPEN}response{_CLOSE}"
 
 
 class TextFormError(Exception):
@@ -55,13 +58,24 @@ class TextEncoder:
             text = self._plain_prompt(prompt) + response
         else:
             messages = as_messages(prompt)
-            answered = [*messages, {"role": "assistant", "content": response}]
             head = self._render(messages, add_generation_prompt=True)
-            text = head + self._render(answered)[len(head) :]
+            text = head + self._answer(messages, head, response)
         text = text.rstrip("\n")
         if not text.endswith(self.form.eos_token):
             text += " " + self.form.eos_token
         return text
+
+    def _answer(self, messages: list[dict[str, str]], head: str, response: str) -> str:
+        """What the template adds for the response, which is wholly in it (white space aside, which templates trim and add)."""
+        answer = self._render([*messages, {"role": "assistant", "content": response}])[len(head) :]
+        if response.strip() in answer or _without_space(response) in _without_space(answer):
+            return answer
+        frame = self._render([*messages, {"role": "assistant", "content": _PLACEHOLDER}])[len(head) :]
+        if frame.count(_PLACEHOLDER) != 1:
+            raise TextFormError(
+                "the model's chat template cuts text out of the response: its score would not be of all of it"
+            )
+        return frame.replace(_PLACEHOLDER, response)
 
     def encode(self, prompt: str | Sequence[ChatMessage], response: str) -> list[int]:
         """Token ids, the last one EOS. Raises TextFormError."""
@@ -150,3 +164,44 @@ def as_messages(prompt: str | Sequence[ChatMessage]) -> list[dict[str, str]]:
             "prompt: the last message is the assistant's; the response follows a user or system message"
         )
     return [{"role": m.role, "content": m.content} for m in prompt]
+
+
+def _without_space(text: str) -> str:
+    return "".join(text.split())
+
+
+CUT_MARKS = (
+    "</think>",
+    "<think>",
+    "</thinking>",
+    "</reasoning>",
+    "</answer>",
+    "<answer>",
+    "[/THINK]",
+    "[/INST]",
+    "<|channel|>final<|message|>",
+    "<|end_of_thought|>",
+    "</tool_call>",
+    "###",
+    "\n\n",
+)
+"""What chat templates are known, or likely, to cut text at."""
+
+
+def text_that_is_cut(encoder: TextEncoder) -> str | None:
+    """Which text the form does not present wholly, tried with every cut mark in prompt and response; None = none.
+
+    A response is saved by the placeholder; what is left is a prompt that is cut, and a template whose generation prompt is not
+    the beginning of what it renders for an answer (`<think>` is added to it), where the beginning of every response is lost.
+    """
+    for mark in CUT_MARKS:
+        for place in ("prompt", "response"):
+            parts = {"prompt": "Some words to begin with.", "response": "Other words to end with."}
+            parts[place] = probe = f"One beginning, {mark} a middle, {mark} and one end."
+            try:
+                text = encoder.text(parts["prompt"], parts["response"])
+            except TextFormError as exc:
+                return f"a {place} with {mark!r}: {exc}"
+            if _without_space(probe) not in _without_space(text):
+                return f"a {place} with {mark!r} is rendered as {text[:200]!r}"
+    return None

@@ -6,6 +6,10 @@ Its scores are the real model's (the packed forward), so golden parity through i
 import asyncio
 import json
 import math
+import socket
+import struct
+import sys
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,10 @@ from services.writing_rm.engines.torch_engine import TorchModel
 
 BAD_TOKEN = 3
 """A text holding this id makes the whole call a 400, as one bad item of a batch does in sglang."""
+NAN_TOKEN = 95
+"""A text holding this id gets NaN for a score."""
+DEADLY_TOKEN = 4
+"""A call with a text holding this id is reset, as by a server that dies of it."""
 
 
 class FakeEngine:
@@ -28,10 +36,20 @@ class FakeEngine:
             "dtype": "float32",
             "device": "cpu",
             "is_embedding": True,
+            "served_model_name": "m",
             "max_req_input_len": 512,
             "max_total_num_tokens": 4096,
         }
         self.calls: list[list[list[int]]] = []
+        self.asked = 0
+        """Calls of any outcome."""
+        self.faults: deque[str | None] = deque()
+        """Used up one per call, before `mode`: "reset" (the connection is reset inside the answer) or None."""
+        self.closes_kept = False
+        """A second call on a connection finds it closed, as after an idle time."""
+        self._seen: set[int] = set()
+        self.keep_alive = 75.0
+        """Seconds after which an idle connection is closed."""
         self.api_key: str | None = None
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -60,7 +78,7 @@ class FakeEngine:
         app.router.add_get("/server_info", self._server_info)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/version", self._version)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, keepalive_timeout=self.keep_alive)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
@@ -88,6 +106,20 @@ class FakeEngine:
             return web.Response(status=401, text="wrong key")
         body = await request.json()
         ids: list[list[int]] = body["input_ids"] if self.kind == "sglang" else body["input"]
+        self.asked += 1
+        if self.closes_kept:
+            if id(request.protocol) in self._seen:
+                _reset(request)
+            self._seen.add(id(request.protocol))
+        fault = self.faults.popleft() if self.faults else None
+        if fault == "reset" or any(DEADLY_TOKEN in text for text in ids):
+            begun = web.StreamResponse()
+            await begun.prepare(request)
+            await begun.write(b"[")
+            await asyncio.sleep(
+                0.02
+            )  # so that it has arrived: a reset before any answer would pass for an idle connection
+            _reset(request)
         if self.mode == "hang":
             await asyncio.sleep(3600)
         if self.mode == "500":
@@ -96,10 +128,12 @@ class FakeEngine:
             return web.Response(status=503)
         if self.mode == "nonsense":
             return web.Response(text="<html>")
-        if any(not text or BAD_TOKEN in text for text in ids):
+        if self.mode == "refuse" or any(not text or BAD_TOKEN in text for text in ids):
             return web.json_response({"error": {"message": "bad item"}}, status=400)
         self.calls.append(ids)
-        raws = [self._spoilt(raw) for raw in self._raws(ids)]
+        raws = [
+            math.nan if NAN_TOKEN in text else self._spoilt(raw) for text, raw in zip(ids, self._raws(ids), strict=True)
+        ]
         activated = self.kind == "vllm" and body.get("use_activation", True)
         values = [[1 / (1 + math.exp(-raw))] if activated else [raw] for raw in raws]
         if self.mode == "embedding":
@@ -125,3 +159,25 @@ class FakeEngine:
             case "nan":
                 return math.nan
         return raw
+
+
+def _reset(request: web.Request) -> None:
+    assert request.transport is not None
+    sock = request.transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close sends RST
+    request.transport.abort()
+    raise ConnectionResetError
+
+
+async def _serve_for_ever(directory: Path, port: int) -> None:
+    engine = FakeEngine.on(directory)
+    engine.port = port
+    await engine.start()
+    print(engine.url, flush=True)
+    await asyncio.Event().wait()
+
+
+if (
+    __name__ == "__main__"
+):  # an engine that can be killed: python -m tests.services.writing_rm.fake_engine MODEL_DIR PORT
+    asyncio.run(_serve_for_ever(Path(sys.argv[1]), int(sys.argv[2])))

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from rlmr.wire import Status
-from services.serving import Overloaded
-from services.writing_rm.batching import Scheduler
+from services.serving import ApiError, Overloaded
+from services.writing_rm.batching import MOST_LOSSES, Scheduler
 from services.writing_rm.cache import ENTRY_BYTES, ScoreCache
-from services.writing_rm.engines.base import Failure, Outcome, Text
+from services.writing_rm.engines.base import Failure, Lost, Outcome, Text
+from services.writing_rm.engines.usable import Usable
 from services.writing_rm.metrics import WritingRmMetrics
+from services.writing_rm.waiting import ALONE_AFTER
 
 
 class GatedEngine:
@@ -24,6 +27,7 @@ class GatedEngine:
     def __init__(self, max_batch_tokens: int = 100, slots: int = 1, mixes: bool = True, share: bool = False) -> None:
         self.max_batch_tokens, self.slots = max_batch_tokens, slots
         self.mixes_prompts, self.share_prefixes = mixes, share
+        self.usable = Usable(problem=None)
         self.calls: list[list[tuple[int, ...]]] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -40,6 +44,12 @@ class GatedEngine:
 
     def problems(self) -> list[str]:
         return []
+
+    def remarks(self) -> list[str]:
+        return []
+
+    def details(self) -> dict[str, Any]:
+        return {}
 
     async def stop(self) -> None: ...
 
@@ -113,6 +123,29 @@ async def test_responses_to_one_prompt_go_together_before_later_prompts() -> Non
         engine.gate.set()
         await asyncio.gather(*tasks)
         assert engine.calls[1:] == [[(1, 1), (2, 2)], [(1, 6), (2, 7)]]
+
+
+async def test_prompts_take_turns_however_many_texts_one_of_them_has() -> None:
+    engine = GatedEngine(max_batch_tokens=8)
+    async with scheduling(engine, queue_tokens=10**5) as scheduler:
+        engine.gate.clear()
+        many = asyncio.create_task(scheduler.score([long(4, n, "big") for n in range(2952)], 60))
+        await settle()
+        late = [asyncio.create_task(scheduler.score([text(1, 2, n, group=f"late {n}")], 60)) for n in range(3)]
+        await settle()
+        engine.gate.set()
+        await asyncio.gather(*late)
+        # One call was under way, the first in line was the big prompt's again, and then came the late ones: two calls.
+        assert sum(ids[:2] == (1, 2) for call in engine.calls[:4] for ids in call) == 3
+        assert len(await many) == 2952
+        assert all(len(call) == 2 for call in engine.calls[5:-1])  # siblings still go together
+
+
+async def test_two_large_prompts_take_turns_call_by_call() -> None:
+    engine = GatedEngine(max_batch_tokens=4, mixes=False)
+    async with scheduling(engine) as scheduler:
+        await scheduler.score([text(n, mark, group=str(mark)) for mark in (100, 200) for n in range(6)], 10)
+        assert [call[0][1] for call in engine.calls] == [100, 200] * 3
 
 
 async def test_an_engine_with_a_prefix_cache_gets_one_prompt_per_call() -> None:
@@ -222,3 +255,65 @@ async def test_an_engine_that_raises_fails_its_call_only() -> None:
         assert all("broken kernel" in o.reason for o in outcomes if isinstance(o, Failure))
         engine.bug = None
         assert await scheduler.score([text(1), text(2)], 10) == [1.0, 2.0]
+
+
+async def test_what_waits_when_the_service_stops_is_told_so() -> None:
+    engine = GatedEngine(max_batch_tokens=2)
+    async with scheduling(engine) as scheduler:
+        engine.gate.clear()
+        asked = asyncio.create_task(scheduler.score([text(1, 1, group="a"), text(2, 2, group="b")], 60))
+        await settle()
+        await scheduler.stop()
+        outcomes = await asked
+    assert [o.reason for o in outcomes if isinstance(o, Failure)] == ["the service is shutting down"] * 2
+
+
+class LosingEngine(GatedEngine):
+    """Loses every call that holds a text with `deadly` in it."""
+
+    deadly = 13
+
+    async def score(self, texts: Sequence[Text]) -> list[Outcome]:
+        outcomes = await super().score(texts)
+        if any(self.deadly in text.ids for text in texts):
+            return [Lost(Status.UNAVAILABLE, "connection reset")] * len(texts)
+        return outcomes
+
+
+async def test_a_text_that_breaks_the_engine_is_soon_alone_and_given_up() -> None:
+    engine = LosingEngine()
+    async with scheduling(engine) as scheduler:
+        outcomes = await scheduler.score([text(1), text(13), text(3), text(4, group="q")], 60)
+        assert [o for o in outcomes if isinstance(o, float)] == [1.0, 3.0, 4.0]
+        (given_up,) = [o for o in outcomes if isinstance(o, Failure)]
+        assert (given_up.status, given_up.reason) == (Status.UNAVAILABLE, "connection reset")
+        with_it = [call for call in engine.calls if (13,) in call]
+        assert len(with_it) == MOST_LOSSES
+        assert [len(call) for call in with_it[ALONE_AFTER:]] == [1] * (MOST_LOSSES - ALONE_AFTER)
+
+
+async def test_a_lost_text_that_nobody_waits_for_is_not_repeated() -> None:
+    engine = LosingEngine()
+    async with scheduling(engine) as scheduler:
+        engine.gate.clear()
+        (outcome,) = await scheduler.score([text(13)], 0.05)
+        assert isinstance(outcome, Failure)
+        engine.gate.set()
+        await settle()
+        assert len(engine.calls) == 1
+        assert scheduler.demand_tokens() == 0
+
+
+async def test_an_engine_that_only_a_restart_helps_answers_503_at_once() -> None:
+    engine = GatedEngine(max_batch_tokens=1)
+    async with scheduling(engine) as scheduler:
+        engine.gate.clear()
+        engine.usable.no("away")
+        asked = asyncio.create_task(scheduler.score([text(1), text(2)], 60))
+        await settle()
+        engine.usable.no("the device is lost", beyond_help=True)
+        for refused in (asked, scheduler.score([text(3)], 60)):
+            with pytest.raises(ApiError, match="the device is lost") as refusal:
+                await refused
+            assert (refusal.value.status, refusal.value.headers) == (503, {"Retry-After": "5"})
+        assert engine.calls == []

@@ -1,24 +1,15 @@
 """sglang and vLLM over HTTP: an engine is believed only once proven, and every failure becomes a status, never a score."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from rlmr.wire import Status
-from services.writing_rm.engines.base import Failure, Outcome, Text
-from services.writing_rm.engines.http_pool import HttpPool
+from services.writing_rm.engines.base import Failure, Lost, Outcome, Text
 from services.writing_rm.engines.torch_engine import TorchModel
-from services.writing_rm.metrics import WritingRmMetrics
-from services.writing_rm.model.golden_check import GoldenCheck
-from services.writing_rm.model.manifest import read_manifest
-from services.writing_rm.model.text_form import TextEncoder
-from services.writing_rm.settings import WritingRmSettings
-from tests.services.writing_rm.fake_engine import BAD_TOKEN, FakeEngine
+from tests.services.writing_rm.fake_engine import BAD_TOKEN, NAN_TOKEN, FakeEngine
+from tests.services.writing_rm.pools import pool_for, running, served, until
 
 TEXTS = [Text((5, 6, 7, 8), "p"), Text((5, 6, 9, 10, 11), "p"), Text((5, 6, 12), "p")]
 
@@ -26,52 +17,6 @@ TEXTS = [Text((5, 6, 7, 8), "p"), Text((5, 6, 9, 10, 11), "p"), Text((5, 6, 12),
 @pytest.fixture(scope="module")
 def torch_model(model_dir: Path) -> TorchModel:
     return TorchModel.load(model_dir, dtype="float32", device="cpu", max_batch_tokens=4096)
-
-
-def pool_for(model_dir: Path, engines: list[FakeEngine], **changes: Any) -> HttpPool:
-    settings = WritingRmSettings(
-        model_dir=model_dir,
-        engine=engines[0].kind,
-        engine_urls=[e.url for e in engines],
-        engine_check_seconds=0.05,
-        **changes,
-    )
-    manifest = read_manifest(model_dir)
-    encoder = TextEncoder.from_directory(model_dir, manifest.text_form)
-    check = GoldenCheck(manifest, encoder, settings.tolerance())
-    return HttpPool(settings, check, WritingRmMetrics.create(CollectorRegistry()))
-
-
-@asynccontextmanager
-async def running(pool: HttpPool) -> AsyncIterator[HttpPool]:
-    try:
-        await asyncio.wait_for(pool.start(), 20)
-        yield pool
-    finally:
-        await pool.stop()
-
-
-@asynccontextmanager
-async def served(
-    model_dir: Path, model: TorchModel, count: int = 1, **changes: Any
-) -> AsyncIterator[tuple[HttpPool, list[FakeEngine]]]:
-    """A pool over `count` engines, all proven."""
-    engines = [FakeEngine(model) for _ in range(count)]
-    try:
-        for engine in engines:
-            await engine.start()
-        async with running(pool_for(model_dir, engines, **changes)) as pool:
-            await until(lambda: all(s.problem is None for s in pool.servers))
-            yield pool, engines
-    finally:
-        for engine in engines:
-            await engine.stop()
-
-
-async def until(condition: Callable[[], bool], patience: float = 20) -> None:
-    async with asyncio.timeout(patience):
-        while not condition():  # noqa: ASYNC110 - the conditions are metrics and states, not events
-            await asyncio.sleep(0.01)
 
 
 def assert_right(outcomes: list[Outcome], model: TorchModel, texts: list[Text] = TEXTS) -> None:
@@ -157,14 +102,54 @@ async def test_one_bad_text_fails_alone(model_dir: Path, torch_model: TorchModel
         assert pool.problems() == []
 
 
-@pytest.mark.parametrize("mode", ["500", "nonsense", "nan", "embedding"])
-async def test_failures_after_start_are_statuses(mode: str, model_dir: Path, torch_model: TorchModel) -> None:
-    expected = Status.UNAVAILABLE if mode == "500" else Status.UNPARSEABLE
+@pytest.mark.parametrize("mode", ["500", "nonsense", "nan", "embedding", "refuse"])
+async def test_an_engine_that_gives_no_score_any_more_loses_its_texts_and_is_not_asked(
+    mode: str, model_dir: Path, torch_model: TorchModel
+) -> None:
+    """The golden texts are asked at once, not at the next check: it is the engine's fault, so the texts are put back."""
     async with FakeEngine(torch_model) as engine, running(pool_for(model_dir, [engine])) as pool:
         engine.mode = mode
         for outcome in await pool.score(TEXTS):
-            assert isinstance(outcome, Failure)
-            assert outcome.status == expected
+            assert isinstance(outcome, Lost)
+            assert outcome.status == Status.UNAVAILABLE
+        assert pool.usable.problem is not None
+        engine.mode = "right"
+        await until(lambda: not pool.problems())
+        assert_right(await pool.score(TEXTS), torch_model)
+
+
+async def test_one_text_whose_number_is_none_fails_alone(model_dir: Path, torch_model: TorchModel) -> None:
+    """JSON has no NaN, so it makes the whole reply unreadable; the golden texts clear the engine, and each text goes alone."""
+    async with FakeEngine(torch_model) as engine, running(pool_for(model_dir, [engine])) as pool:
+        outcomes = await pool.score([TEXTS[0], Text((5, NAN_TOKEN, 6), "p"), TEXTS[1]])
+        assert isinstance(outcomes[1], Failure)
+        assert not isinstance(outcomes[1], Lost)
+        assert outcomes[1].status == Status.UNPARSEABLE
+        assert_right([outcomes[0], outcomes[2]], torch_model, [TEXTS[0], TEXTS[1]])
+        assert pool.problems() == []
+
+
+async def test_an_unexpected_answer_of_an_engine_does_not_end_its_watch(
+    model_dir: Path, torch_model: TorchModel
+) -> None:
+    async with FakeEngine(torch_model) as engine:
+        right, engine.info = engine.info, [1]  # type: ignore[assignment]
+        pool = pool_for(model_dir, [engine])
+        start = asyncio.create_task(pool.start())
+        await until(lambda: bool(pool.problems()) and "attribute" in pool.problems()[0])
+        engine.info = right
+        await asyncio.wait_for(start, 20)
+        await pool.stop()
+
+
+async def test_an_engine_that_is_busy_at_its_golden_check_stays_in_use(
+    model_dir: Path, torch_model: TorchModel
+) -> None:
+    async with served(model_dir, torch_model, golden_check_seconds=0.05) as (pool, (engine,)):
+        asked = engine.asked
+        engine.mode = "busy"
+        await until(lambda: engine.asked > asked + 4)
+        assert pool.problems() == []
 
 
 async def test_a_hanging_engine_is_a_timeout_and_must_prove_itself_again(
@@ -231,3 +216,32 @@ async def test_an_overloaded_engine_passes_groups_on(model_dir: Path, torch_mode
         other = pool.endpoints.choose(b"p")
         assert other is not None
         assert other is not home
+
+
+async def test_engines_that_differ_are_told(model_dir: Path, torch_model: TorchModel) -> None:
+    """Both give the golden scores, so both are used; but a text may meet either, and somebody should know."""
+    async with FakeEngine(torch_model) as one, FakeEngine(torch_model) as two:
+        two.info |= {"version": "0.5.24", "served_model_name": "other"}
+        async with running(pool_for(model_dir, [one, two])) as pool:
+            await until(lambda: all(s.problem is None for s in pool.servers))
+            assert pool.problems() == []
+            assert [r.partition(":")[0] for r in pool.remarks()] == [
+                "the engines differ in version",
+                "the engines differ in model",
+            ]
+            assert pool.identity == "sglang 0.5.23 float32 cpu or sglang 0.5.24 float32 cpu"
+            assert [e["model"] for e in pool.details()["engines"]] == ["m", "other"]
+            assert pool.metrics.engines_disagree._value.get() == 1
+
+
+async def test_an_engine_that_takes_less_than_the_others_is_not_used_and_told(
+    model_dir: Path, torch_model: TorchModel
+) -> None:
+    async with FakeEngine(torch_model) as one, FakeEngine(torch_model) as two:
+        await two.stop()  # known by its port, and comes later
+        async with running(pool_for(model_dir, [one, two])) as pool:
+            two.info["max_req_input_len"] = 200
+            await two.start()
+            await until(lambda: any("511 are needed" in remark for remark in pool.remarks()))
+            assert any("longest text in tokens: 511 at" in remark for remark in pool.remarks())
+            assert pool.problems() == []

@@ -207,46 +207,6 @@ def test_info_tells_model_and_constants(service: ServiceProcess, model_dir: Path
     assert details["max_tokens"] == 512
 
 
-def test_a_model_that_does_not_give_its_golden_scores_is_never_ready(model_dir: Path, tmp_path: Path) -> None:
-    """Live, silent on /score, with the reason on /readyz and in the log. Here: a head bias, as an engine might invent one."""
-    import shutil
-
-    from safetensors.torch import load_file, save_file
-
-    from services.writing_rm.model.manifest import sha256_of, write_manifest
-
-    copy = tmp_path / "wrong"
-    shutil.copytree(model_dir, copy)
-    weights = copy / "model.safetensors"
-    tensors = load_file(weights)
-    tensors["score.weight"] *= 1.05
-    save_file(tensors, weights, metadata={"format": "pt"})
-    manifest = read_manifest(model_dir)
-    write_manifest(copy, manifest.model_copy(update={"files": manifest.files | {weights.name: sha256_of(weights)}}))
-    with ServiceProcess("writing-rm", {"RLMR_WRITING_RM_MODEL_DIR": str(copy)}) as process:
-        process.wait_for_log("model_not_loaded")
-        ready = httpx.get(process.url + "/readyz")
-        assert ready.status_code == 503
-        assert "standard deviations off" in ready.json()["reasons"][0]
-        assert httpx.get(process.url + "/livez").status_code == 200
-        refused = httpx.post(process.url + "/score", json={"samples": [sample("ren")]})
-        assert refused.status_code == 503
-        assert int(refused.headers["retry-after"]) >= 1
-        assert "golden text" in refused.json()["message"]
-
-
-def test_a_changed_file_is_named_on_readyz(model_dir: Path, tmp_path: Path) -> None:
-    import shutil
-
-    copy = tmp_path / "changed"
-    shutil.copytree(model_dir, copy)
-    template = copy / "chat_template.jinja"
-    template.write_text(template.read_text().replace("assistant\n", "assistant: "))
-    with ServiceProcess("writing-rm", {"RLMR_WRITING_RM_MODEL_DIR": str(copy)}) as process:
-        process.wait_for_log("model_not_loaded")
-        assert "chat_template.jinja changed since export" in httpx.get(process.url + "/readyz").json()["reasons"][0]
-
-
 def test_json_logs_and_a_clean_end(model_dir: Path) -> None:
     with ServiceProcess("writing-rm", {"RLMR_WRITING_RM_MODEL_DIR": str(model_dir)}) as process:
         process.wait_for_log("model_ready")

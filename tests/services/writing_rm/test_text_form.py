@@ -9,7 +9,7 @@ from transformers import AutoTokenizer
 
 from rlmr.wire import ChatMessage
 from services.writing_rm.model.manifest import ManifestError, TextForm
-from services.writing_rm.model.text_form import TextEncoder, TextFormError, as_messages
+from services.writing_rm.model.text_form import TextEncoder, TextFormError, as_messages, text_that_is_cut
 
 CASES: list[tuple[str, str]] = [
     ("kalo mi", "ren sha tuvel"),
@@ -120,3 +120,65 @@ def test_the_manifest_must_fit_the_tokenizer(tokenizer: Any) -> None:
 def test_prompts_without_a_question_are_refused() -> None:
     with pytest.raises(TextFormError, match="empty list"):
         as_messages([])
+
+
+TURN = "<|im_start|>{{ m['role'] }}\n"
+SPLITS = (
+    "{% for m in messages %}" + TURN + "{{ m['content'].split('</think>')[-1] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+# As Qwen3's: the text before the mark becomes a block of its own, anything between two marks is dropped.
+MOVES = (
+    "{% for m in messages %}" + TURN + "{% if m['role'] == 'assistant' %}"
+    "{% set c = m['content'] %}{% set r = '' %}"
+    "{% if '</think>' in c %}{% set r = c.split('</think>')[0].split('<think>')[-1].strip('\n') %}"
+    "{% set c = c.split('</think>')[-1].lstrip('\n') %}{% endif %}"
+    "<think>\n{{ r }}\n</think>\n\n{{ c }}{% else %}{{ m['content'] }}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+# As DeepSeek's distilled models: the generation prompt opens a block that a rendered answer does not have.
+OPENS = (
+    "{% for m in messages %}" + TURN + "{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+)
+
+
+def with_template(model_dir: Path, template: str) -> TextEncoder:
+    tokenizer = AutoTokenizer.from_pretrained(str(model_dir))
+    tokenizer.chat_template = template
+    return TextEncoder(tokenizer, TextForm(chat_template=True, eos_token="<|im_end|>"))
+
+
+@pytest.mark.parametrize("template", [SPLITS, MOVES], ids=["splits", "moves"])
+@pytest.mark.parametrize(
+    "response", ["bad </think> good", "a </think> b </think> c", "<|im_end|></think> x </think> y"]
+)
+def test_no_part_of_a_response_is_hidden_from_its_score(template: str, response: str, model_dir: Path) -> None:
+    encoder = with_template(model_dir, template)
+    words = "".join(response.split())
+    assert words in "".join(encoder.tokenizer.decode(encoder.encode("p", response)).split())
+
+
+def test_a_template_that_only_moves_text_renders_it_as_in_training(model_dir: Path) -> None:
+    encoder = with_template(model_dir, MOVES)
+    asked = [{"role": "user", "content": "p"}]
+    for response in ("thought</think>\n\nsaid", "<think>\nthought\n</think>\n\nsaid", "said"):
+        rendered = encoder.tokenizer.apply_chat_template(
+            [*asked, {"role": "assistant", "content": response}], tokenize=False
+        )
+        assert encoder.text("p", response) == rendered.rstrip("\n")
+
+
+@pytest.mark.parametrize("template", [SPLITS, OPENS], ids=["a prompt", "the beginning of every response"])
+def test_a_template_that_cuts_what_cannot_be_saved_is_found(template: str, model_dir: Path) -> None:
+    assert text_that_is_cut(with_template(model_dir, template)) is not None
+
+
+def test_templates_that_keep_everything_pass(model_dir: Path, encoder: TextEncoder) -> None:
+    assert text_that_is_cut(encoder) is None
+    assert text_that_is_cut(with_template(model_dir, MOVES)) is None
+
+
+def test_a_response_whose_beginning_would_be_cut_is_refused(model_dir: Path) -> None:
+    with pytest.raises(TextFormError, match="cuts text out of the response"):
+        with_template(model_dir, OPENS).encode("p", "a response that begins here")

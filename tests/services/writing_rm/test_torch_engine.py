@@ -27,6 +27,7 @@ class Fitting:
 def engine_of(model: Fitting) -> TorchEngine:
     engine = TorchEngine(Path("nowhere"), dtype="float32", device="cpu", threads=1, max_batch_tokens=100)
     engine._model = model  # type: ignore[assignment]
+    engine.usable.yes()
     return engine
 
 

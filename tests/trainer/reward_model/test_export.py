@@ -158,6 +158,18 @@ def test_a_diverged_head_is_refused(checkpoint_of: Callable[[str], Path], tmp_pa
         export_reward_model(source, tmp_path / "out", name="m", reference=reference_pairs())
 
 
+def test_a_template_that_cuts_text_away_is_refused(checkpoint_of: Callable[[str], Path], tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(checkpoint_of("qwen2"), source)
+    template = source / "chat_template.jinja"
+    template.write_text(template.read_text().replace("m['content']", "m['content'].split('</think>')[-1]"))
+    with pytest.raises(
+        ExportError, match=r"chat_template.jinja.* cuts text away.*</think>.*renders `content` as it is"
+    ):
+        export_reward_model(source, tmp_path / "out", name="m", reference=reference_pairs())
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_an_existing_directory_is_kept_unless_told_otherwise(checkpoint_of: Callable, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     with pytest.raises(ExportError, match="--overwrite"):
