@@ -24,7 +24,16 @@ from services.verifier.judge import Judge, JudgeFailure
 from services.verifier.judge.judge import CallBudget
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.settings import VerifierSettings
-from services.verifier.verify import JUDGE, PreparedConstraints, check_rules, conclude, prompt_text, refusal, sample_key
+from services.verifier.verify import (
+    JUDGE,
+    PreparedConstraints,
+    check_rules,
+    conclude,
+    is_final,
+    prompt_text,
+    refusal,
+    sample_key,
+)
 
 RuleResults = list[ConstraintResult | None]
 """Per constraint: the rules' answer, or None where the judge is to answer."""
@@ -139,8 +148,9 @@ class _RequestInProgress:
         if rule_results is None:
             with self._verifier.metrics.sample_seconds.time():
                 rule_results = check_rules(sample, constraints, self._mode, self._prepared)
-            size = sum(600 + 4 * len(r.reason or "") for r in rule_results if r is not None)
-            self._verifier.rule_results.put(key, rule_results, size)
+            if all(map(is_final, rule_results)):
+                size = sum(600 + 4 * len(r.reason or "") for r in rule_results if r is not None)
+                self._verifier.rule_results.put(key, rule_results, size)
         return rule_results
 
     async def _read_prompt_then_check(self, sample: VerifySample) -> VerifyResult:

@@ -116,7 +116,8 @@ def _require_one_sentence(id: str, summary: str) -> None:
         raise RegistrationError(f"{id}: summary: {len(summary)} characters, at most {_MAX_SUMMARY}")
 
 
-def _printable_line(reason: str) -> str:
+def printable_line(reason: str) -> str:
+    """In one line that UTF-8 can carry, of at most 500 characters."""
     cut = reason[: _MAX_REASON + 1]
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
     return shown if len(shown) <= _MAX_REASON else f"{shown[: _MAX_REASON - 3]}..."
@@ -134,7 +135,7 @@ class Prepared:
         reason = verdict.reason
         # Kwargs and evidence are quoted in it, whatever they hold.
         plain = reason.isprintable() and len(reason) <= _MAX_REASON
-        return verdict if plain else Verdict(verdict.passed, _printable_line(reason))
+        return verdict if plain else Verdict(verdict.passed, printable_line(reason))
 
     def describe(self) -> str:
         description = self.checker.description
