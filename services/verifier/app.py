@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import Response
 
 from rlmr.wire import VerifyReply, VerifyRequest
 from services.serving import Readiness, create_app, serve
+from services.serving.deadline import seconds_left
+from services.serving.disconnect import ClientLeft, until_disconnect
 from services.serving.engine_metrics import add_engine_metrics
 from services.verifier.constraints import registry
+from services.verifier.deadline import Deadline
 from services.verifier.judge import Judge
 from services.verifier.judge.endpoint import ChatEndpoint
 from services.verifier.metrics import VerifierMetrics
@@ -26,8 +30,15 @@ def build_app(settings: VerifierSettings) -> FastAPI:
     ready = Readiness(False, ["starting"])
 
     @router.post("/verify", tags=["verify"], summary="Which constraints each response obeys")
-    async def verify(request: VerifyRequest) -> VerifyReply:
-        return await verifier.verify(request)
+    async def verify(body: VerifyRequest, request: Request) -> VerifyReply:
+        asked = seconds_left(request)
+        deadline = Deadline(min(settings.timeout_seconds, asked) if asked else settings.timeout_seconds)
+        try:
+            reply = await until_disconnect(request, verifier.verify(body, deadline))
+        except ClientLeft:
+            return Response(status_code=499)  # type: ignore[return-value]
+        # Encoded here: FastAPI would validate and copy the whole reply once more.
+        return Response(reply.model_dump_json(), media_type="application/json")  # type: ignore[return-value]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -39,6 +50,7 @@ def build_app(settings: VerifierSettings) -> FastAPI:
             ready.ready, ready.reasons = True, []
             yield
             ready.ready, ready.reasons = False, ["stopped"]
+            verifier.rules.stop()
 
     async def readiness() -> Readiness:
         """With a judge configured, ready only while the judge is there."""

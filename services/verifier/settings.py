@@ -18,8 +18,16 @@ class VerifierSettings(ServiceSettings):
     max_pending_samples: int = Field(
         default=8192, ge=1, description="Most samples accepted and not yet answered; beyond it requests get 429."
     )
-    slice_seconds: float = Field(
-        default=0.01, gt=0, description="Longest work on one request before other requests get a turn, in seconds."
+    check_threads: int = Field(
+        default=2,
+        ge=1,
+        description="Threads for rule checks; a second one lets short texts pass a long one, more do not make it faster.",
+    )
+    timeout_seconds: float = Field(
+        default=150.0,
+        gt=0,
+        description="Longest work on one request from its arrival, in seconds; what has no verdict by then is timeout. Callers ask for less "
+        "with the header X-RLMR-Deadline.",
     )
     cache_bytes: int = Field(
         default=64 * 2**20, ge=0, description="Memory for remembered verdicts, in bytes; 0 switches the cache off."
@@ -41,7 +49,9 @@ class VerifierSettings(ServiceSettings):
     )
     judge_concurrency: int = Field(default=64, ge=1, description="Calls to the judge at the same time.")
     judge_seconds: float = Field(
-        default=60.0, gt=0, description="Deadline of one judgement, in seconds, retries included."
+        default=60.0,
+        gt=0,
+        description="Longest time of one judgement from its start, in seconds, retries included; TIMEOUT_SECONDS counts the wait for it too.",
     )
     judge_seconds_per_1000_chars: float = Field(
         default=2.0, ge=0, description="Added to the deadline per 1,000 characters of text, in seconds."

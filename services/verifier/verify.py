@@ -9,6 +9,7 @@ from rlmr.wire.base import Prompt
 from services.verifier.cache import cache_key
 from services.verifier.constraints import ConstraintError, Mode, Prepared, Subject, evaluate, prepare
 from services.verifier.constraints.registry import printable_line
+from services.verifier.deadline import Deadline
 
 log = structlog.get_logger(__name__)
 
@@ -61,14 +62,27 @@ def prompt_text(prompt: Prompt) -> str:
 
 
 def check_rules(
-    sample: VerifySample, constraints: list[Constraint], mode: Mode, prepared: PreparedConstraints
+    sample: VerifySample,
+    constraints: list[Constraint],
+    mode: Mode,
+    prepared: PreparedConstraints,
+    deadline: Deadline,
 ) -> list[ConstraintResult | None]:
     """One result per constraint, in order; None where the judge is to answer."""
     subject = Subject(sample.response, prompt_text(sample.prompt))
     return [
-        _refuse_malformed_judge_constraint(c) if c.type == JUDGE else _check_rule(c, subject, mode, prepared)
+        _refuse_malformed_judge_constraint(c)
+        if c.type == JUDGE
+        else _late(c, deadline)
+        if deadline.passed
+        else _check_rule(c, subject, mode, prepared)
         for c in constraints
     ]
+
+
+def _late(constraint: Constraint, deadline: Deadline) -> ConstraintResult:
+    reason = f"{constraint.type}: not checked {deadline}"
+    return ConstraintResult(type=constraint.type, status=Status.TIMEOUT, source="rule", reason=reason)
 
 
 def _refuse_malformed_judge_constraint(constraint: Constraint) -> ConstraintResult | None:

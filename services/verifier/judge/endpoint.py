@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +16,9 @@ from services.verifier.metrics import VerifierMetrics
 from services.verifier.settings import VerifierSettings
 
 log = structlog.get_logger(__name__)
+
+OUT_OF_TIME = "out of time"
+"""Message of the cancellation of a call whose last caller could wait no longer: the judge was too slow."""
 
 _MAX_REPLY_BYTES = 2**20
 
@@ -52,27 +56,19 @@ class ChatEndpoint:
     ) -> None:
         await self._http.close()
 
-    async def complete(self, purpose: str, messages: list[dict[str, str]], **parameters: Any) -> dict[str, Any]:
+    async def complete(
+        self, purpose: str, messages: Callable[[], list[dict[str, str]]], chars: int, **parameters: Any
+    ) -> dict[str, Any]:
         """The only choice of the completion. Deterministic sampling. Raises JudgeFailure.
 
-        The deadline grows with the text and counts from the moment the call has a slot; it covers all attempts.
+        `messages` are made when the call has a slot, so that thousands of waiting calls hold no payload, and in a thread, since
+        they may be long. `chars`: their length, about: the time for all attempts grows with it, and counts from the slot.
         """
-        body = {
-            "model": self._settings.judge_model,
-            "messages": messages,
-            "temperature": 0,
-            "top_p": 1,
-            "seed": 0,
-            "n": 1,
-            "stream": False,
-            **parameters,
-        }
-        chars = sum(len(message["content"]) for message in messages)
         seconds = self._settings.judge_seconds + self._settings.judge_seconds_per_1000_chars * chars / 1000
-        payload = json.dumps(body).encode()
         async with self._slots:
             started, outcome = time.monotonic(), "cancelled"
             try:
+                payload = await asyncio.to_thread(self._payload, messages, parameters)
                 reply = await self._ask(payload, seconds)
                 choice = _only_choice(reply)
                 outcome = "ok"
@@ -80,9 +76,25 @@ class ChatEndpoint:
             except JudgeFailure as failure:
                 outcome = failure.status.value
                 raise
+            except asyncio.CancelledError as exc:
+                outcome = "timeout" if exc.args == (OUT_OF_TIME,) else "cancelled"
+                raise
             finally:
                 self._metrics.judge_calls.labels(purpose, outcome).inc()
                 self._metrics.judge_seconds.labels(purpose).observe(time.monotonic() - started)
+
+    def _payload(self, messages: Callable[[], list[dict[str, str]]], parameters: dict[str, Any]) -> bytes:
+        body = {
+            "model": self._settings.judge_model,
+            "messages": messages(),
+            "temperature": 0,
+            "top_p": 1,
+            "seed": 0,
+            "n": 1,
+            "stream": False,
+            **parameters,
+        }
+        return json.dumps(body).encode()
 
     async def _ask(self, payload: bytes, seconds: float) -> bytes:
         policy = Policy(attempts=self._settings.judge_retries + 1, deadline=seconds, backoff=0.2, backoff_max=5.0)

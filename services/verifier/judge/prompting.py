@@ -9,6 +9,8 @@ import re
 from functools import cache
 from importlib import resources
 
+from rlmr.wire.base import Prompt
+
 _FIELD = re.compile(r"\{\{([a-z]+)\}\}")
 
 # Strings that chat templates and tokenizers give a meaning to. In data they are broken up by a space.
@@ -50,6 +52,10 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def conversation(prompt: Prompt) -> str:
+    return prompt if isinstance(prompt, str) else "\n\n".join(message.content for message in prompt)
 
 
 def delimiter(*parts: str) -> str:
