@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -16,6 +17,7 @@ from services.verifier.constraints import registry
 from services.verifier.deadline import Deadline
 from services.verifier.judge import Judge
 from services.verifier.judge.endpoint import ChatEndpoint
+from services.verifier.judge.watch import JudgeWatch
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.service import Verifier
 from services.verifier.settings import VerifierSettings
@@ -47,19 +49,26 @@ def build_app(settings: VerifierSettings) -> FastAPI:
             if settings.judge_url is not None:
                 endpoint = await stack.enter_async_context(ChatEndpoint(settings, metrics))
                 verifier.judge = Judge(endpoint, settings)
+                verifier.watch = JudgeWatch(verifier.judge, endpoint, settings, metrics)
+                verifier.watch.start()
+                stack.push_async_callback(verifier.watch.stop)
             ready.ready, ready.reasons = True, []
             yield
             ready.ready, ready.reasons = False, ["stopped"]
             verifier.rules.stop()
 
     async def readiness() -> Readiness:
-        """With a judge configured, ready only while the judge is there."""
-        reason = await verifier.judge.why_not_ready() if ready.ready and verifier.judge else None
-        return ready if reason is None else Readiness(False, [reason])
+        """With a judge configured, ready only while the judge can answer."""
+        if not ready.ready or verifier.watch is None:
+            return ready
+        await verifier.watch.first_look()
+        problem = verifier.watch.problem()
+        return Readiness(False, [problem]) if problem else ready
 
     def details() -> dict[str, Any]:
         return {
             "verifier": verifier.identity.model_dump(),
+            "judge": asdict(served) if verifier.judge and (served := verifier.judge.served) else None,
             "checkers": {
                 c.id: {
                     "version": c.version,

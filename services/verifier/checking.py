@@ -73,11 +73,11 @@ class RuleChecks:
             return refused
         key = sample_key(sample, mode, self._revision)
         if sample.constraints is None:
-            return Checked(key, None, JudgedText.of(sample))
+            return Checked(key, None, JudgedText.of(sample.prompt, sample.response))
         results = memory.results.get(key)
         if results is None:
             results = memory.results[key] = self._results(sample, sample.constraints, mode, key, memory, deadline)
-        return Checked(key, results, JudgedText.of(sample) if None in results else None)
+        return Checked(key, results, JudgedText.of(sample.prompt, sample.response) if None in results else None)
 
     def _results(
         self,

@@ -11,6 +11,7 @@ from services.verifier.checking import RuleChecks
 from services.verifier.constraints import registry, revision
 from services.verifier.deadline import Deadline
 from services.verifier.judge import Judge
+from services.verifier.judge.watch import JudgeWatch
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.request import RequestInProgress
 from services.verifier.settings import VerifierSettings
@@ -23,6 +24,7 @@ class Verifier:
         self.revision = f"rules-{revision()}"
         self.rules = RuleChecks(settings, metrics, self.revision)
         self.judge: Judge | None = None
+        self.watch: JudgeWatch | None = None
         self._pending = 0
 
     @property
@@ -33,6 +35,8 @@ class Verifier:
         """Cancelling it ends all that was begun for the request. Raises ApiError."""
         self._refuse_over_limits(request)
         with self._counted_as_pending(len(request.samples)):
+            if self.watch is not None:
+                await self.watch.first_look()  # a verdict is remembered, and answered, under the judge's whole identity
             in_progress = RequestInProgress(self.settings, self.rules, self.judge, request.mode, deadline)
             answered = await in_progress.results(request.samples)
         self._count(answered)

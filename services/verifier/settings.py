@@ -72,6 +72,28 @@ class VerifierSettings(ServiceSettings):
         default=False,
         description="Ask the judge also where a rule has failed already; the sample fails either way.",
     )
+    judge_check_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time between two looks at whether the endpoint still serves the model, in seconds.",
+    )
+    judge_golden_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        description="The golden verdicts are asked at start, when another model is served, and so often, in minutes; 0 = never.",
+    )
+    judge_golden_wrong_share: float = Field(
+        default=0.25,
+        ge=0,
+        lt=1,
+        description="Largest share of wrong or unreadable golden verdicts with which the service is ready, 0 to 1. One answer to everything "
+        "is wrong in half of them.",
+    )
+    judge_failed_calls: int = Field(
+        default=20,
+        ge=1,
+        description="After so many failed calls in a row the service is not ready, until one succeeds (it tries by itself).",
+    )
 
     @model_validator(mode="after")
     def _judge_has_a_model(self) -> "VerifierSettings":

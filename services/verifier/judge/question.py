@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rlmr.wire import VerifySample
+from rlmr.wire.base import Prompt
 from services.verifier.cache import cache_key
 from services.verifier.judge.openers import is_no_text
 from services.verifier.judge.prompting import conversation
@@ -21,8 +21,6 @@ class JudgedText:
     """Of prompt and response."""
 
     @classmethod
-    def of(cls, sample: VerifySample) -> "JudgedText":
-        prompt = conversation(sample.prompt)
-        return cls(
-            prompt, sample.response, is_no_text(sample.response), cache_key(prompt), cache_key(prompt, sample.response)
-        )
+    def of(cls, prompt: Prompt, response: str) -> "JudgedText":
+        shown = conversation(prompt)
+        return cls(shown, response, is_no_text(response), cache_key(shown), cache_key(shown, response))

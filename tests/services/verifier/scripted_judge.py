@@ -35,6 +35,7 @@ class ScriptedJudge:
         self.seconds = 0.005
         """Time before an answer; a caller that leaves before it ends the call."""
         self.models_status = 200
+        self.models: Any = {"object": "list", "data": [{"id": "scripted", "root": "/models/scripted"}]}
         self.metrics = ""
 
     def __enter__(self) -> "ScriptedJudge":
@@ -68,7 +69,7 @@ class ScriptedJudge:
         await runner.cleanup()
 
     async def _models(self) -> web.Response:
-        return web.json_response({"data": []}, status=self.models_status)
+        return web.json_response(self.models, status=self.models_status)
 
     async def _metrics(self) -> web.Response:
         return web.Response(text=self.metrics)

@@ -19,7 +19,12 @@ NO_COMMA = {"type": "punctuation:no_comma"}
 
 @contextmanager
 def verifier(judge: ScriptedJudge, **settings: Any) -> Iterator[TestClient]:
-    defaults: dict[str, Any] = {"judge_seconds": 2.0, "judge_seconds_per_1000_chars": 0.0, "judge_retries": 1}
+    defaults: dict[str, Any] = {
+        "judge_seconds": 2.0,
+        "judge_seconds_per_1000_chars": 0.0,
+        "judge_retries": 1,
+        "judge_golden_minutes": 0,  # the tests count calls
+    }
     with TestClient(
         build_app(VerifierSettings(judge_url=judge.url, judge_model="scripted", **(defaults | settings)))
     ) as client:
