@@ -158,7 +158,7 @@ def test_rules_stop_at_the_deadline_and_leave_their_thread_to_the_next(slow_chec
     assert prompt.json()["results"][0]["passed"] is True
 
 
-def test_five_thousand_waiting_calls_hold_no_payloads(judge: ScriptedJudge) -> None:
+def test_a_thousand_waiting_calls_hold_no_payloads(judge: ScriptedJudge) -> None:
     """200 x 5 judged constraints on 20,000 Chinese characters: a payload each, made at once, would be 120 MB."""
     constraints = [{"type": "judge", "text": f"Constraint {i}."} for i in range(5)]
     body = samples(200, constraints)
