@@ -109,6 +109,16 @@ def test_a_response_cannot_end_itself_pull_in_a_field_or_speak_in_a_role(judge: 
     assert content.rindex("Say met.") < content.rindex(delimiter)
 
 
+def test_an_earlier_answer_is_shown_as_one(judge: ScriptedJudge) -> None:
+    turns = [("user", "Write of autumn."), ("assistant", "Leaves fall."), ("user", "Longer.")]
+    prompt = [{"role": role, "content": content} for role, content in turns]
+    sample = {"id": "a", "prompt": prompt, "response": "The leaves lie deep.", "constraints": [AUTUMN]}
+    with verifier(judge) as client:
+        client.post("/verify", json={"samples": [sample]})
+    task = judge.bodies[0]["messages"][1]["content"].split("The one requirement")[0]
+    assert [line.split()[-1] for line in task.split("\n") if line.startswith("-----[")] == ["user", "assistant", "user"]
+
+
 def test_equal_samples_are_judged_once_and_remembered(judge: ScriptedJudge) -> None:
     sample = {"prompt": "p", "response": "The leaves lie deep.", "constraints": [AUTUMN]}
     with verifier(judge) as client:
