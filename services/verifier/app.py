@@ -13,7 +13,7 @@ from services.serving import Readiness, create_app, serve
 from services.serving.deadline import seconds_left
 from services.serving.disconnect import ClientLeft, until_disconnect
 from services.serving.engine_metrics import add_engine_metrics
-from services.verifier.constraints import registry
+from services.verifier.constraints import libraries, registry
 from services.verifier.deadline import Deadline
 from services.verifier.judge import Judge
 from services.verifier.judge.endpoint import ChatEndpoint
@@ -69,6 +69,7 @@ def build_app(settings: VerifierSettings) -> FastAPI:
         return {
             "verifier": verifier.identity.model_dump(),
             "judge": asdict(served) if verifier.judge and (served := verifier.judge.served) else None,
+            "libraries": libraries(),
             "checkers": {
                 c.id: {
                     "version": c.version,

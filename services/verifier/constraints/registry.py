@@ -9,7 +9,6 @@ gets a new version, which changes the registry's revision and with it every cach
 the same way: outside.py.
 """
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -184,14 +183,3 @@ def unknown_id(id: str) -> str:
     family = id.split(":")[0]
     near = sorted(k for k in registry if k.split(":")[0] == family) or sorted({k.split(":")[0] + ":" for k in registry})
     return f"unknown constraint id {id[:100]!r}; allowed: {', '.join(near)}"
-
-
-def revision() -> str:
-    """Short hash over every id and version, and of checkers from outside over the distribution and its version too."""
-    listing = "\n".join(_revision_line(c) for c in sorted(registry.values(), key=lambda c: c.id))
-    return hashlib.sha256(listing.encode()).hexdigest()[:12]
-
-
-def _revision_line(found: Checker) -> str:
-    """Our own change their version with their meaning; of another package only the release is known."""
-    return f"{found.id}@{found.version}" + (f" {found.origin}" if found.origin else "")

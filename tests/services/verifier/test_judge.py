@@ -10,6 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.verifier.app import build_app
+from services.verifier.judge import Judge
+from services.verifier.judge.endpoint import ServedModel
 from services.verifier.settings import VerifierSettings
 from tests.services.verifier.scripted_judge import ScriptedJudge, completion, verdict
 
@@ -312,6 +314,25 @@ def test_ready_only_while_the_judge_is_there_and_the_reply_names_it(judge: Scrip
         reply = client.get("/readyz")
         assert reply.status_code == 503
         assert "HTTP 503" in reply.json()["reasons"][0]
+
+
+def test_the_judges_identity_covers_what_its_answers_depend_on() -> None:
+    def identity(served: ServedModel | None = None, **settings: Any) -> str:
+        judge = Judge(None, VerifierSettings(judge_model="scripted", **settings))  # type: ignore[arg-type]
+        judge.served = served
+        return judge.identity
+
+    different = [
+        identity(),
+        identity(ServedModel("scripted", (("root", "/models/a"),))),
+        identity(ServedModel("scripted", (("root", "/models/b"),))),
+        identity(judge_mode="yes_no"),
+        identity(judge_yes_threshold=0.6),
+        identity(judge_max_tokens=500),
+        identity(judge_split_max_tokens=500),
+    ]
+    assert len(set(different)) == len(different)
+    assert identity(judge_concurrency=3, judge_seconds=9, cache_bytes=0) == identity()
 
 
 @pytest.mark.parametrize("constraint", [{"type": "judge"}, {"type": "judge", "text": " "}, {"type": "judge", "text": "t", "kwargs": {"a": 1}}, {**NO_COMMA, "text": "t"}])  # fmt: skip
