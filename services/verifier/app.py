@@ -46,6 +46,7 @@ def build_app(settings: VerifierSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         detect_language("The language profiles are read before the first request needs them.")
         async with AsyncExitStack() as stack:
+            stack.callback(verifier.rules.stop)
             if settings.judge_url is not None:
                 endpoint = await stack.enter_async_context(ChatEndpoint(settings, metrics))
                 verifier.judge = Judge(endpoint, settings)
@@ -55,7 +56,6 @@ def build_app(settings: VerifierSettings) -> FastAPI:
             ready.ready, ready.reasons = True, []
             yield
             ready.ready, ready.reasons = False, ["stopped"]
-            verifier.rules.stop()
 
     async def readiness() -> Readiness:
         """With a judge configured, ready only while the judge can answer."""
