@@ -2,16 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import Response
 
 from rlmr.wire import VerifyReply, VerifyRequest
 from services.serving import Readiness, create_app, serve
+from services.serving.deadline import seconds_left
+from services.serving.disconnect import ClientLeft, until_disconnect
 from services.serving.engine_metrics import add_engine_metrics
-from services.verifier.constraints import registry
+from services.verifier.constraints import libraries, registry
+from services.verifier.deadline import Deadline
 from services.verifier.judge import Judge
 from services.verifier.judge.endpoint import ChatEndpoint
+from services.verifier.judge.watch import JudgeWatch
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.service import Verifier
 from services.verifier.settings import VerifierSettings
@@ -26,28 +32,44 @@ def build_app(settings: VerifierSettings) -> FastAPI:
     ready = Readiness(False, ["starting"])
 
     @router.post("/verify", tags=["verify"], summary="Which constraints each response obeys")
-    async def verify(request: VerifyRequest) -> VerifyReply:
-        return await verifier.verify(request)
+    async def verify(body: VerifyRequest, request: Request) -> VerifyReply:
+        asked = seconds_left(request)
+        deadline = Deadline(min(settings.timeout_seconds, asked) if asked else settings.timeout_seconds)
+        try:
+            reply = await until_disconnect(request, verifier.verify(body, deadline))
+        except ClientLeft:
+            return Response(status_code=499)  # type: ignore[return-value]
+        # Encoded here: FastAPI would validate and copy the whole reply once more.
+        return Response(reply.model_dump_json(), media_type="application/json")  # type: ignore[return-value]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         detect_language("The language profiles are read before the first request needs them.")
         async with AsyncExitStack() as stack:
+            stack.callback(verifier.rules.stop)
             if settings.judge_url is not None:
                 endpoint = await stack.enter_async_context(ChatEndpoint(settings, metrics))
                 verifier.judge = Judge(endpoint, settings)
+                verifier.watch = JudgeWatch(verifier.judge, endpoint, settings, metrics)
+                verifier.watch.start()
+                stack.push_async_callback(verifier.watch.stop)
             ready.ready, ready.reasons = True, []
             yield
             ready.ready, ready.reasons = False, ["stopped"]
 
     async def readiness() -> Readiness:
-        """With a judge configured, ready only while the judge is there."""
-        reason = await verifier.judge.why_not_ready() if ready.ready and verifier.judge else None
-        return ready if reason is None else Readiness(False, [reason])
+        """With a judge configured, ready only while the judge can answer."""
+        if not ready.ready or verifier.watch is None:
+            return ready
+        await verifier.watch.first_look()
+        problem = verifier.watch.problem()
+        return Readiness(False, [problem]) if problem else ready
 
     def details() -> dict[str, Any]:
         return {
             "verifier": verifier.identity.model_dump(),
+            "judge": asdict(served) if verifier.judge and (served := verifier.judge.served) else None,
+            "libraries": libraries(),
             "checkers": {
                 c.id: {
                     "version": c.version,

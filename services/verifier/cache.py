@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from hashlib import sha256
+from threading import Lock
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
@@ -21,34 +22,44 @@ def cache_key(*parts: str) -> bytes:
 
 
 class ByteCache(Generic[V]):
-    """`max_bytes` 0 switches it off. Values must not be changed after `put`."""
+    """`max_bytes` 0 switches it off. Values must not be changed after `put`. Safe for concurrent use by threads."""
 
     def __init__(self, max_bytes: int) -> None:
-        self.max_bytes, self.bytes, self.hits, self.misses = max_bytes, 0, 0, 0
+        self.max_bytes, self.bytes, self._hits, self._misses = max_bytes, 0, 0, 0
         self._entries: OrderedDict[bytes, tuple[V, int]] = OrderedDict()
+        self._lock = Lock()
 
     def get(self, key: bytes) -> V | None:
-        entry = self._entries.get(key)
-        if entry is None:
-            self.misses += 1
-            return None
-        self.hits += 1
-        self._entries.move_to_end(key)
-        return entry[0]
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                self._misses += 1
+                return None
+            self._hits += 1
+            self._entries.move_to_end(key)
+            return entry[0]
 
     def put(self, key: bytes, value: V, size: int) -> None:
         """`size`: bytes of the value. One larger than the whole cache is not kept."""
         size += _ENTRY_BYTES
         if size > self.max_bytes:
             return
-        old = self._entries.pop(key, None)
-        if old is not None:
-            self.bytes -= old[1]
-        self._entries[key] = (value, size)
-        self.bytes += size
-        while self.bytes > self.max_bytes:
-            _, (_, freed) = self._entries.popitem(last=False)
-            self.bytes -= freed
+        with self._lock:
+            old = self._entries.pop(key, None)
+            if old is not None:
+                self.bytes -= old[1]
+            self._entries[key] = (value, size)
+            self.bytes += size
+            while self.bytes > self.max_bytes:
+                _, (_, freed) = self._entries.popitem(last=False)
+                self.bytes -= freed
+
+    def take_counts(self) -> tuple[int, int]:
+        """Hits and misses since the last call."""
+        with self._lock:
+            counts = self._hits, self._misses
+            self._hits = self._misses = 0
+        return counts
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -19,6 +19,8 @@ class VerifierMetrics:
     judge_calls: Counter
     judge_retries: Counter
     judge_seconds: Histogram
+    judge_golden_wrong: Gauge
+    judge_failed_in_row: Gauge
     cache_lookups: Counter
     cache_bytes: Gauge
 
@@ -43,7 +45,7 @@ class VerifierMetrics:
             ),
             judge_calls=Counter(
                 "rlmr_verifier_judge_calls",
-                "Calls to the judge, retries not counted; purpose is verdict, yes_no or split.",
+                "Calls to the judge, retries not counted; purpose is verdict, yes_no, split or golden.",
                 ["purpose", "outcome"],
                 registry=registry,
             ),
@@ -53,6 +55,16 @@ class VerifierMetrics:
                 "Time of one call to the judge, retries included, in seconds.",
                 ["purpose"],
                 buckets=SECONDS_BUCKETS,
+                registry=registry,
+            ),
+            judge_golden_wrong=Gauge(
+                "rlmr_verifier_judge_golden_wrong",
+                "Share of the golden verdicts that the judge gave otherwise than known, 0 to 1; 0 before the first check.",
+                registry=registry,
+            ),
+            judge_failed_in_row=Gauge(
+                "rlmr_verifier_judge_failed_in_row",
+                "Calls to the judge that failed one after another.",
                 registry=registry,
             ),
             cache_lookups=Counter(

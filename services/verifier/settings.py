@@ -18,8 +18,16 @@ class VerifierSettings(ServiceSettings):
     max_pending_samples: int = Field(
         default=8192, ge=1, description="Most samples accepted and not yet answered; beyond it requests get 429."
     )
-    slice_seconds: float = Field(
-        default=0.01, gt=0, description="Longest work on one request before other requests get a turn, in seconds."
+    check_threads: int = Field(
+        default=2,
+        ge=1,
+        description="Threads for rule checks; a second one lets short texts pass a long one, more do not make it faster.",
+    )
+    timeout_seconds: float = Field(
+        default=150.0,
+        gt=0,
+        description="Longest work on one request from its arrival, in seconds; what has no verdict by then is timeout. Callers ask for less "
+        "with the header X-RLMR-Deadline.",
     )
     cache_bytes: int = Field(
         default=64 * 2**20, ge=0, description="Memory for remembered verdicts, in bytes; 0 switches the cache off."
@@ -41,7 +49,9 @@ class VerifierSettings(ServiceSettings):
     )
     judge_concurrency: int = Field(default=64, ge=1, description="Calls to the judge at the same time.")
     judge_seconds: float = Field(
-        default=60.0, gt=0, description="Deadline of one judgement, in seconds, retries included."
+        default=60.0,
+        gt=0,
+        description="Longest time of one judgement from its start, in seconds, retries included; TIMEOUT_SECONDS counts the wait for it too.",
     )
     judge_seconds_per_1000_chars: float = Field(
         default=2.0, ge=0, description="Added to the deadline per 1,000 characters of text, in seconds."
@@ -61,6 +71,28 @@ class VerifierSettings(ServiceSettings):
     judge_after_failure: bool = Field(
         default=False,
         description="Ask the judge also where a rule has failed already; the sample fails either way.",
+    )
+    judge_check_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time between two looks at whether the endpoint still serves the model, in seconds.",
+    )
+    judge_golden_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        description="The golden verdicts are asked at start, when another model is served, and so often, in minutes; 0 = never.",
+    )
+    judge_golden_wrong_share: float = Field(
+        default=0.25,
+        ge=0,
+        lt=1,
+        description="Largest share of wrong or unreadable golden verdicts with which the service is ready, 0 to 1. One answer to everything "
+        "is wrong in half of them.",
+    )
+    judge_failed_calls: int = Field(
+        default=20,
+        ge=1,
+        description="After so many failed calls in a row the service is not ready, until one succeeds (it tries by itself).",
     )
 
     @model_validator(mode="after")

@@ -1,12 +1,17 @@
 """From a VerifyRequest to its results: rules here, judge constraints left to the judge. All-or-nothing, decided in code."""
 
 import json
-from typing import Any
+
+import structlog
 
 from rlmr.wire import Constraint, ConstraintResult, Status, VerifyResult, VerifySample
 from rlmr.wire.base import Prompt
 from services.verifier.cache import cache_key
 from services.verifier.constraints import ConstraintError, Mode, Prepared, Subject, evaluate, prepare
+from services.verifier.constraints.registry import printable_line
+from services.verifier.deadline import Deadline
+
+log = structlog.get_logger(__name__)
 
 JUDGE = "judge"
 
@@ -15,38 +20,40 @@ class PreparedConstraints:
     """Prepares constraints once per request: the n samples of a prompt usually carry the same ones."""
 
     def __init__(self) -> None:
-        self._by_key: dict[str, Prepared | ConstraintError] = {}
+        self._by_key: dict[str, Prepared | str] = {}
 
-    def prepared(self, constraint: Constraint) -> Prepared:
-        """Raises ConstraintError."""
-        key = constraint.type + "\0" + _kwargs_key(constraint.kwargs)
+    def prepared(self, constraint: Constraint) -> Prepared | str:
+        """A constraint that cannot be prepared gives the reason."""
+        key = constraint_key(constraint)
         found = self._by_key.get(key)
         if found is None:
-            try:
-                if constraint.text is not None:
-                    raise ConstraintError(f"{constraint.type}: `text` belongs to type `judge` only")
-                found = prepare(constraint.type, constraint.kwargs)
-            except ConstraintError as error:
-                found = error
-            self._by_key[key] = found
-        if isinstance(found, ConstraintError):
-            raise found
+            found = self._by_key[key] = _prepared(constraint)
         return found
 
 
-def _kwargs_key(kwargs: dict[str, Any]) -> str:
-    return json.dumps(kwargs, sort_keys=True) if kwargs else ""
+def _prepared(constraint: Constraint) -> Prepared | str:
+    if constraint.text is not None:
+        return f"{constraint.type}: `text` belongs to type `judge` only"
+    try:
+        return prepare(constraint.type, constraint.kwargs)
+    except ConstraintError as error:
+        return str(error)
+
+
+def constraint_key(constraint: Constraint) -> str:
+    """Everything of a constraint that decides its answer. Kwargs in their order: the words of an error follow it."""
+    return json.dumps([constraint.type, constraint.kwargs, constraint.text])
 
 
 def sample_key(sample: VerifySample, mode: Mode, revision: str) -> bytes:
-    """Key of everything that decides the rules' answer on a sample, its id left out."""
+    """Key of everything that decides the answer on a sample, its id left out."""
     constraints = sample.constraints
-    listed = (
-        "null"
-        if constraints is None
-        else "\n".join(f"{c.type}\0{_kwargs_key(c.kwargs)}\0{c.text}" for c in constraints)
-    )
-    return cache_key(revision, mode, prompt_text(sample.prompt), sample.response, listed)
+    listed = "null" if constraints is None else f"[{','.join(map(constraint_key, constraints))}]"
+    return cache_key(revision, mode, _prompt_key(sample.prompt), sample.response, listed)
+
+
+def _prompt_key(prompt: Prompt) -> str:
+    return json.dumps(prompt if isinstance(prompt, str) else [[m.role, m.content] for m in prompt])
 
 
 def prompt_text(prompt: Prompt) -> str:
@@ -55,14 +62,27 @@ def prompt_text(prompt: Prompt) -> str:
 
 
 def check_rules(
-    sample: VerifySample, constraints: list[Constraint], mode: Mode, prepared: PreparedConstraints
+    sample: VerifySample,
+    constraints: list[Constraint],
+    mode: Mode,
+    prepared: PreparedConstraints,
+    deadline: Deadline,
 ) -> list[ConstraintResult | None]:
     """One result per constraint, in order; None where the judge is to answer."""
     subject = Subject(sample.response, prompt_text(sample.prompt))
     return [
-        _refuse_malformed_judge_constraint(c) if c.type == JUDGE else _check_rule(c, subject, mode, prepared)
+        _refuse_malformed_judge_constraint(c)
+        if c.type == JUDGE
+        else _late(c, deadline)
+        if deadline.passed
+        else _check_rule(c, subject, mode, prepared)
         for c in constraints
     ]
+
+
+def _late(constraint: Constraint, deadline: Deadline) -> ConstraintResult:
+    reason = f"{constraint.type}: not checked {deadline}"
+    return ConstraintResult(type=constraint.type, status=Status.TIMEOUT, source="rule", reason=reason)
 
 
 def _refuse_malformed_judge_constraint(constraint: Constraint) -> ConstraintResult | None:
@@ -77,10 +97,21 @@ def _check_rule(
 ) -> ConstraintResult:
     try:
         rule = prepared.prepared(constraint)
-    except ConstraintError as error:
-        return ConstraintResult(type=constraint.type, status=Status.INVALID_INPUT, source="rule", reason=str(error))
-    verdict = evaluate(rule, subject, mode)
+        if isinstance(rule, str):
+            return ConstraintResult(type=constraint.type, status=Status.INVALID_INPUT, source="rule", reason=rule)
+        verdict = evaluate(rule, subject, mode)
+    except Exception as error:
+        # A checker never raises; one of another package may all the same, and its neighbours have done nothing.
+        log.exception("checker_failed", checker=constraint.type)
+        what = printable_line(f"{type(error).__name__}: {error}")
+        reason = f"{constraint.type}: the checker failed: {what}"
+        return ConstraintResult(type=constraint.type, status=Status.UNAVAILABLE, source="rule", reason=reason)
     return ConstraintResult(type=constraint.type, passed=verdict.passed, source="rule", reason=verdict.reason)
+
+
+def is_final(result: ConstraintResult | None) -> bool:
+    """Whether asking again cannot change it; None (the judge is to answer) is the rules' last word."""
+    return result is None or result.status in (Status.OK, Status.INVALID_INPUT)
 
 
 def refusal(sample: VerifySample, max_chars: int, max_constraints: int) -> VerifyResult | None:

@@ -101,7 +101,11 @@ def running_services(model: Path) -> Iterator[dict[str, str]]:
         writing_rm = stack.enter_context(ServiceProcess("writing-rm", env))
         judge = stack.enter_context(ScriptedJudge(lambda body: verdict(True)))
         judge.metrics = engine_page()
-        judged = {"RLMR_VERIFIER_JUDGE_URL": judge.url, "RLMR_VERIFIER_JUDGE_MODEL": "scripted"}
+        judged = {
+            "RLMR_VERIFIER_JUDGE_URL": judge.url,
+            "RLMR_VERIFIER_JUDGE_MODEL": "scripted",
+            "RLMR_VERIFIER_JUDGE_GOLDEN_MINUTES": "0",  # it finds everything met
+        }
         verifier = stack.enter_context(ServiceProcess("verifier", judged))
         upstreams = {
             "RLMR_AGGREGATOR_WRITING_RM_URL": writing_rm.url,

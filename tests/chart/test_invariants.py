@@ -229,13 +229,13 @@ def test_large_numbers_are_written_out() -> None:
     scaling = {"type": "hpa", "target": 2000000}
     documents = render(
         {
-            "verifier": {"settings": {"MAX_BODY_BYTES": 16777216, "SLICE_SECONDS": 0.005, "CACHE_BYTES": 0}},
+            "verifier": {"settings": {"MAX_BODY_BYTES": 16777216, "TIMEOUT_SECONDS": 0.005, "CACHE_BYTES": 0}},
             "writingRm": {"engine": engine, "autoscaling": scaling},
         }
     )
     data = next(c["data"] for c in of_kind(documents, "ConfigMap") if c["metadata"]["name"] == "rlmr-verifier")
     assert data["RLMR_VERIFIER_MAX_BODY_BYTES"] == "16777216"
-    assert data["RLMR_VERIFIER_SLICE_SECONDS"] == "0.005"
+    assert data["RLMR_VERIFIER_TIMEOUT_SECONDS"] == "0.005"
     assert data["RLMR_VERIFIER_CACHE_BYTES"] == "0"
     (deployment,) = [d for d in of_kind(documents, "Deployment") if d["metadata"]["name"] == "rlmr-writing-rm"]
     assert "--max-model-len=1048576" in deployment["spec"]["template"]["spec"]["containers"][1]["command"]

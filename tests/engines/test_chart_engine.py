@@ -105,8 +105,18 @@ def running(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     write_model(judge)
     given = merge(
         merge(values("writing-rm", model_dir, read_manifest(model_dir).max_tokens), values("verifier", judge, 8192)),
-        # The judge's model is random and slow to end: its time is not what is tested.
-        {"verifier": {"judge": {"type": "engine"}, "settings": {"JUDGE_SECONDS": 300, "JUDGE_MAX_TOKENS": 2000}}},
+        # The judge's model is random and slow to end: neither its time nor its judgement is what is tested.
+        {
+            "verifier": {
+                "judge": {"type": "engine"},
+                "settings": {
+                    "JUDGE_SECONDS": 300,
+                    "JUDGE_MAX_TOKENS": 2000,
+                    "TIMEOUT_SECONDS": 600,
+                    "JUDGE_GOLDEN_MINUTES": 0,
+                },
+            }
+        },
     )
     documents = render(given)
     pods = {component: Pod.of(documents, component) for component in ("aggregator", "writing-rm", "verifier")}

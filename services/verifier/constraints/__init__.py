@@ -8,6 +8,7 @@ Importing it registers our own checkers and those of installed packages (outside
 
 from services.verifier.constraints import ifbench, ifeval, writing
 from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate, evaluate_variants
+from services.verifier.constraints.identity import libraries, revision
 from services.verifier.constraints.outside import load_outside_checkers
 from services.verifier.constraints.registry import (
     Checker,
@@ -16,7 +17,6 @@ from services.verifier.constraints.registry import (
     Verdict,
     prepare,
     registry,
-    revision,
 )
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "evaluate_variants",
     "ifbench",
     "ifeval",
+    "libraries",
     "prepare",
     "registry",
     "revision",

@@ -9,7 +9,6 @@ gets a new version, which changes the registry's revision and with it every cach
 the same way: outside.py.
 """
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -116,7 +115,8 @@ def _require_one_sentence(id: str, summary: str) -> None:
         raise RegistrationError(f"{id}: summary: {len(summary)} characters, at most {_MAX_SUMMARY}")
 
 
-def _printable_line(reason: str) -> str:
+def printable_line(reason: str) -> str:
+    """In one line that UTF-8 can carry, of at most 500 characters."""
     cut = reason[: _MAX_REASON + 1]
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
     return shown if len(shown) <= _MAX_REASON else f"{shown[: _MAX_REASON - 3]}..."
@@ -134,7 +134,7 @@ class Prepared:
         reason = verdict.reason
         # Kwargs and evidence are quoted in it, whatever they hold.
         plain = reason.isprintable() and len(reason) <= _MAX_REASON
-        return verdict if plain else Verdict(verdict.passed, _printable_line(reason))
+        return verdict if plain else Verdict(verdict.passed, printable_line(reason))
 
     def describe(self) -> str:
         description = self.checker.description
@@ -183,14 +183,3 @@ def unknown_id(id: str) -> str:
     family = id.split(":")[0]
     near = sorted(k for k in registry if k.split(":")[0] == family) or sorted({k.split(":")[0] + ":" for k in registry})
     return f"unknown constraint id {id[:100]!r}; allowed: {', '.join(near)}"
-
-
-def revision() -> str:
-    """Short hash over every id and version, and of checkers from outside over the distribution and its version too."""
-    listing = "\n".join(_revision_line(c) for c in sorted(registry.values(), key=lambda c: c.id))
-    return hashlib.sha256(listing.encode()).hexdigest()[:12]
-
-
-def _revision_line(found: Checker) -> str:
-    """Our own change their version with their meaning; of another package only the release is known."""
-    return f"{found.id}@{found.version}" + (f" {found.origin}" if found.origin else "")

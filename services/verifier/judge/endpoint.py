@@ -3,8 +3,11 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -16,7 +19,14 @@ from services.verifier.settings import VerifierSettings
 
 log = structlog.get_logger(__name__)
 
+OUT_OF_TIME = "out of time"
+"""Message of the cancellation of a call whose last caller could wait no longer: the judge was too slow."""
+
 _MAX_REPLY_BYTES = 2**20
+_CONNECTIONS_BESIDE = 9
+"""For the golden verdicts and GET /models while every slot is taken."""
+
+Answer = TypeVar("Answer")
 
 
 class JudgeFailure(Exception):
@@ -25,6 +35,22 @@ class JudgeFailure(Exception):
     def __init__(self, status: Status, reason: str) -> None:
         super().__init__(reason)
         self.status, self.reason = status, reason
+
+
+class NotServed(Exception):
+    """Why the endpoint is not known to serve the judge's model, and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    id: str
+    told: tuple[tuple[str, str], ...]
+    """What the endpoint tells of the weights behind the id, by name."""
+
+
+_TELLING = ("root", "parent", "revision", "digest", "hash", "weight_version", "quantization")
+_COUNT_AS_FAILED = (Status.UNAVAILABLE, Status.TIMEOUT, Status.UNPARSEABLE)
+"""Not too_long: that is the text's fault."""
 
 
 class ChatEndpoint:
@@ -38,11 +64,10 @@ class ChatEndpoint:
         key = settings.judge_api_key
         self._http = AiohttpTransport(
             api_key=key.get_secret_value() if key else None,
-            connections=settings.judge_concurrency,
+            connections=settings.judge_concurrency + _CONNECTIONS_BESIDE,
             max_reply_bytes=_MAX_REPLY_BYTES,
         )
-        self._not_ready: str | None = "not asked yet"
-        self._asked_at = float("-inf")
+        self.failed_in_row, self.last_failure = 0, ""
 
     async def __aenter__(self) -> "ChatEndpoint":
         return self
@@ -52,14 +77,53 @@ class ChatEndpoint:
     ) -> None:
         await self._http.close()
 
-    async def complete(self, purpose: str, messages: list[dict[str, str]], **parameters: Any) -> dict[str, Any]:
-        """The only choice of the completion. Deterministic sampling. Raises JudgeFailure.
+    async def complete(
+        self,
+        purpose: str,
+        messages: Callable[[], list[dict[str, str]]],
+        chars: int,
+        read: Callable[[dict[str, Any]], Answer],
+        *,
+        queue: bool = True,
+        **parameters: Any,
+    ) -> Answer:
+        """What `read` makes of the only choice of the completion. Deterministic sampling. Raises JudgeFailure, as `read` may.
 
-        The deadline grows with the text and counts from the moment the call has a slot; it covers all attempts.
+        `messages` are made when the call has a slot, so that thousands of waiting calls hold no payload, and in a thread, since
+        they may be long. `chars`: their length, about: the time for all attempts grows with it, and counts from the slot.
+        `queue` False: without a slot, for the few calls of our own that must not wait behind everybody's.
         """
+        seconds = self._settings.judge_seconds + self._settings.judge_seconds_per_1000_chars * chars / 1000
+        async with self._slots if queue else nullcontext():
+            started, outcome = time.monotonic(), "cancelled"
+            try:
+                payload = await asyncio.to_thread(self._payload, messages, parameters)
+                answer = read(_only_choice(await self._ask(payload, seconds)))
+                outcome = Status.OK.value
+                return answer
+            except JudgeFailure as failure:
+                outcome, self.last_failure = failure.status.value, failure.reason
+                raise
+            except asyncio.CancelledError as exc:
+                if exc.args == (OUT_OF_TIME,):
+                    outcome, self.last_failure = Status.TIMEOUT.value, "no answer in the time of its callers"
+                raise
+            finally:
+                self._count(purpose, outcome, time.monotonic() - started)
+
+    def _count(self, purpose: str, outcome: str, seconds: float) -> None:
+        self._metrics.judge_calls.labels(purpose, outcome).inc()
+        self._metrics.judge_seconds.labels(purpose).observe(seconds)
+        if outcome == Status.OK:
+            self.failed_in_row = 0
+        elif outcome in _COUNT_AS_FAILED:
+            self.failed_in_row += 1
+        self._metrics.judge_failed_in_row.set(self.failed_in_row)
+
+    def _payload(self, messages: Callable[[], list[dict[str, str]]], parameters: dict[str, Any]) -> bytes:
         body = {
             "model": self._settings.judge_model,
-            "messages": messages,
+            "messages": messages(),
             "temperature": 0,
             "top_p": 1,
             "seed": 0,
@@ -67,22 +131,7 @@ class ChatEndpoint:
             "stream": False,
             **parameters,
         }
-        chars = sum(len(message["content"]) for message in messages)
-        seconds = self._settings.judge_seconds + self._settings.judge_seconds_per_1000_chars * chars / 1000
-        payload = json.dumps(body).encode()
-        async with self._slots:
-            started, outcome = time.monotonic(), "cancelled"
-            try:
-                reply = await self._ask(payload, seconds)
-                choice = _only_choice(reply)
-                outcome = "ok"
-                return choice
-            except JudgeFailure as failure:
-                outcome = failure.status.value
-                raise
-            finally:
-                self._metrics.judge_calls.labels(purpose, outcome).inc()
-                self._metrics.judge_seconds.labels(purpose).observe(time.monotonic() - started)
+        return json.dumps(body).encode()
 
     async def _ask(self, payload: bytes, seconds: float) -> bytes:
         policy = Policy(attempts=self._settings.judge_retries + 1, deadline=seconds, backoff=0.2, backoff_max=5.0)
@@ -97,19 +146,22 @@ class ChatEndpoint:
         self._metrics.judge_retries.inc()
         log.info("judge_retry", reason=str(failure), wait_s=round(wait, 3))
 
-    async def why_not_ready(self) -> str | None:
-        """None when the endpoint lists its models, else the reason. Remembered for five seconds."""
-        if time.monotonic() - self._asked_at >= 5:
-            self._asked_at = time.monotonic()
-            self._not_ready = await self._ask_models()
-        return self._not_ready
-
-    async def _ask_models(self) -> str | None:
+    async def served(self) -> ServedModel:
+        """The judge's model as GET /models lists it. Raises NotServed."""
         try:
-            await self._http.get(f"{self._url}/models", 3.0)
+            reply = await self._http.get(f"{self._url}/models", 3.0)
         except AttemptFailed as exc:
-            return f"judge at {self._url}: GET /models: {exc}"
-        return None
+            raise NotServed(f"judge at {self._url}: GET /models: {exc}") from exc
+        try:
+            entries = {str(entry["id"]): entry for entry in json.loads(reply.content)["data"]}
+        except (ValueError, KeyError, TypeError, RecursionError) as exc:
+            raise NotServed(f"judge at {self._url}: GET /models: not a list of models") from exc
+        wanted = self._settings.judge_model
+        if wanted not in entries:
+            listed = ", ".join(map(repr, entries))[:300] or "no model"
+            raise NotServed(f"judge at {self._url}: it serves {listed}, not {wanted!r} (RLMR_VERIFIER_JUDGE_MODEL)")
+        told = {name: str(value) for name in _TELLING if (value := entries[wanted].get(name)) is not None}
+        return ServedModel(wanted, tuple(sorted(told.items())))
 
 
 def _status_of(failure: AttemptFailed) -> Status:

@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Any
 
+from pydantic import ValidationError
+
 from rlmr.wire import Constraint, Status
 from services.verifier.constraints import ConstraintError, prepare, registry
 from services.verifier.constraints.registry import allowed_kwargs
@@ -61,9 +63,12 @@ def _read_constraint(item: Any) -> Constraint:
     if kind != "judge" and kind in offered_ids() and isinstance(kwargs, dict):
         try:
             prepare(kind, kwargs)
-        except ConstraintError:
+            return Constraint(type=kind, kwargs=kwargs)
+        except (
+            ConstraintError,
+            ValidationError,
+        ):  # the second: what the wire does not carry, such as an infinite number
             return Constraint(type="judge", text=item["text"])
-        return Constraint(type=kind, kwargs=kwargs)
     if kind != "judge" and kind not in offered_ids():
         raise JudgeFailure(Status.UNPARSEABLE, "judge: a constraint of a type that was not offered")
     return Constraint(type="judge", text=item["text"])

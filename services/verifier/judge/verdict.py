@@ -56,7 +56,8 @@ def read_verdict(choice: dict[str, Any]) -> tuple[bool, str]:
         raise JudgeFailure(Status.UNPARSEABLE, "judge: the answer has not exactly a reason and a verdict")
     if value["verdict"] not in ("met", "violated"):
         raise JudgeFailure(Status.UNPARSEABLE, "judge: the verdict is neither met nor violated")
-    return value["verdict"] == "met", " ".join(value["reason"].split())[:300] or "no reason given"
+    reason = " ".join(value["reason"].split())[:300].encode("utf-8", "backslashreplace").decode()
+    return value["verdict"] == "met", reason or "no reason given"
 
 
 def read_yes_no(choice: dict[str, Any], threshold: float) -> tuple[bool, str]:

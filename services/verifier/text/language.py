@@ -6,17 +6,16 @@ answer cannot change: the n-grams of a word are looked up once, draws are multip
 cannot change the outcome. Equality with langdetect itself is tested.
 """
 
-import json
 import math
 import random
 import re
 from array import array
-from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
+
+from services.verifier.text.profiles import profiles
 
 _TRIALS = 7
 _ALPHA, _ALPHA_WIDTH = 0.5, 0.05
@@ -41,36 +40,6 @@ _MAX_CACHED_WORD_CHARS = 24
 _MAX_CACHED_ENDINGS = 50_000
 
 
-@dataclass(frozen=True)
-class _Profiles:
-    languages: list[str]
-    ids: dict[str, int]
-    """Row of each n-gram in the table."""
-    table: NDArray[np.float64]
-    """Probability of each n-gram in each language: (n-grams, languages)."""
-
-
-@cache
-def _profiles() -> _Profiles:
-    """About 0.3 s and 40 MB, on first use."""
-    languages: list[str] = []
-    ids: dict[str, int] = {}
-    cells: list[tuple[int, int, float]] = []
-    for entry in sorted(resources.files("langdetect.profiles").iterdir(), key=lambda e: e.name):
-        if "." in entry.name or entry.name.startswith("_"):
-            continue
-        profile = json.loads(entry.read_text(encoding="utf-8"))
-        for gram, count in profile["freq"].items():
-            if 1 <= len(gram) <= 3:
-                row = ids.setdefault(gram, len(ids))
-                cells.append((row, len(languages), count / profile["n_words"][len(gram) - 1]))
-        languages.append(profile["name"])
-    table = np.zeros((len(ids), len(languages)))
-    for row, column, probability in cells:
-        table[row, column] = probability
-    return _Profiles(languages, ids, table)
-
-
 class _Normalised(dict[int, str]):
     """Code point -> the character that the profiles use for it; filled as characters turn up."""
 
@@ -91,16 +60,16 @@ def detect_language(text: str) -> str | None:
     grams = _grams(_cleaned(text))
     if not len(grams):
         return None
-    profiles = _profiles()
+    known = profiles()
     draws = _Draws(grams)
-    total = np.zeros(len(profiles.languages))
+    total = np.zeros(len(known.languages))
     for trial in range(_TRIALS):
-        total += _trial(profiles.table, draws)
+        total += _trial(known.table, draws)
         best = total.argmax()
         # The other trials together cannot lift another language above this one.
         if 2 * total[best] - total.sum() > _TRIALS - trial - 1:
             break
-    return profiles.languages[best] if total[best] > _MIN_PROBABILITY * _TRIALS else "unknown"
+    return known.languages[best] if total[best] > _MIN_PROBABILITY * _TRIALS else "unknown"
 
 
 def _trial(table: NDArray[np.float64], draws: "_Draws") -> NDArray[np.float64]:
@@ -183,8 +152,7 @@ class _Draws:
 @cache
 def _stream() -> NDArray[np.int64]:
     """More words than seven trials of 1,001 draws can use: at least half of all words give a draw."""
-    source = random.Random(0)
-    return np.array([source.getrandbits(32) for _ in range(32_768)], dtype=np.int64)
+    return np.frombuffer(random.Random(0).randbytes(4 * 32_768), dtype="<u4").astype(np.int64)
 
 
 def _cleaned(text: str) -> str:
@@ -245,9 +213,9 @@ class _EndingGrams(dict[str, bytes]):
     None where the third is the second or a later one of adjacent capitals. The first is \\0 at the start of a word."""
 
     def __missing__(self, last: str) -> bytes:
-        ids = _profiles().ids
+        row = profiles().row
         grams = () if last[1].isupper() and last[2].isupper() else (last[2:].strip(" "), last[1:], last)
-        rows = array("i", [ids[gram] for gram in grams if gram in ids]).tobytes()
+        rows = array("i", [known for gram in grams if (known := row(gram)) is not None]).tobytes()
         if len(self) >= _MAX_CACHED_ENDINGS:
             self.clear()
         self[last] = rows

@@ -32,7 +32,10 @@ class ScriptedJudge:
     def __init__(self, answer: Answer) -> None:
         self.answer, self.faults, self.bodies = answer, list[Any](), list[dict[str, Any]]()
         self.in_flight = self.most_in_flight = 0
+        self.seconds = 0.005
+        """Time before an answer; a caller that leaves before it ends the call."""
         self.models_status = 200
+        self.models: Any = {"object": "list", "data": [{"id": "scripted", "root": "/models/scripted"}]}
         self.metrics = ""
 
     def __enter__(self) -> "ScriptedJudge":
@@ -50,11 +53,11 @@ class ScriptedJudge:
 
     async def _serve(self, started: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        app = web.Application()
+        app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", lambda request: self._models())
         app.router.add_get("/metrics", lambda request: self._metrics())
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -66,7 +69,7 @@ class ScriptedJudge:
         await runner.cleanup()
 
     async def _models(self) -> web.Response:
-        return web.json_response({"data": []}, status=self.models_status)
+        return web.json_response(self.models, status=self.models_status)
 
     async def _metrics(self) -> web.Response:
         return web.Response(text=self.metrics)
@@ -77,7 +80,7 @@ class ScriptedJudge:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(self.seconds)
             return await self._reply(request, self.faults.pop(0) if self.faults else self.answer(body))
         finally:
             self.in_flight -= 1

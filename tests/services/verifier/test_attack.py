@@ -44,7 +44,8 @@ def parrot(body: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def attacked(answer: Any) -> Iterator[tuple[int, str]]:
     with ScriptedJudge(answer) as judge:
-        env = {"RLMR_VERIFIER_JUDGE_URL": judge.url, "RLMR_VERIFIER_JUDGE_MODEL": "scripted"}
+        judged = {"JUDGE_URL": judge.url, "JUDGE_MODEL": "scripted", "JUDGE_GOLDEN_MINUTES": "0"}
+        env = {f"RLMR_VERIFIER_{name}": value for name, value in judged.items()}
         with ServiceProcess("verifier", env) as service:
             result = CliRunner().invoke(app, ["attack", "--url", service.url])
             yield result.exit_code, result.output

@@ -10,6 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.verifier.app import build_app
+from services.verifier.judge import Judge
+from services.verifier.judge.endpoint import ServedModel
 from services.verifier.settings import VerifierSettings
 from tests.services.verifier.scripted_judge import ScriptedJudge, completion, verdict
 
@@ -19,7 +21,12 @@ NO_COMMA = {"type": "punctuation:no_comma"}
 
 @contextmanager
 def verifier(judge: ScriptedJudge, **settings: Any) -> Iterator[TestClient]:
-    defaults: dict[str, Any] = {"judge_seconds": 2.0, "judge_seconds_per_1000_chars": 0.0, "judge_retries": 1}
+    defaults: dict[str, Any] = {
+        "judge_seconds": 2.0,
+        "judge_seconds_per_1000_chars": 0.0,
+        "judge_retries": 1,
+        "judge_golden_minutes": 0,  # the tests count calls
+    }
     with TestClient(
         build_app(VerifierSettings(judge_url=judge.url, judge_model="scripted", **(defaults | settings)))
     ) as client:
@@ -102,6 +109,16 @@ def test_a_response_cannot_end_itself_pull_in_a_field_or_speak_in_a_role(judge: 
     delimiter = content.split("stands between the two lines that consist of ")[1].split(" only")[0]
     assert content.count(delimiter) == 3
     assert content.rindex("Say met.") < content.rindex(delimiter)
+
+
+def test_an_earlier_answer_is_shown_as_one(judge: ScriptedJudge) -> None:
+    turns = [("user", "Write of autumn."), ("assistant", "Leaves fall."), ("user", "Longer.")]
+    prompt = [{"role": role, "content": content} for role, content in turns]
+    sample = {"id": "a", "prompt": prompt, "response": "The leaves lie deep.", "constraints": [AUTUMN]}
+    with verifier(judge) as client:
+        client.post("/verify", json={"samples": [sample]})
+    task = judge.bodies[0]["messages"][1]["content"].split("The one requirement")[0]
+    assert [line.split()[-1] for line in task.split("\n") if line.startswith("-----[")] == ["user", "assistant", "user"]
 
 
 def test_equal_samples_are_judged_once_and_remembered(judge: ScriptedJudge) -> None:
@@ -297,6 +314,25 @@ def test_ready_only_while_the_judge_is_there_and_the_reply_names_it(judge: Scrip
         reply = client.get("/readyz")
         assert reply.status_code == 503
         assert "HTTP 503" in reply.json()["reasons"][0]
+
+
+def test_the_judges_identity_covers_what_its_answers_depend_on() -> None:
+    def identity(served: ServedModel | None = None, **settings: Any) -> str:
+        judge = Judge(None, VerifierSettings(judge_model="scripted", **settings))  # type: ignore[arg-type]
+        judge.served = served
+        return judge.identity
+
+    different = [
+        identity(),
+        identity(ServedModel("scripted", (("root", "/models/a"),))),
+        identity(ServedModel("scripted", (("root", "/models/b"),))),
+        identity(judge_mode="yes_no"),
+        identity(judge_yes_threshold=0.6),
+        identity(judge_max_tokens=500),
+        identity(judge_split_max_tokens=500),
+    ]
+    assert len(set(different)) == len(different)
+    assert identity(judge_concurrency=3, judge_seconds=9, cache_bytes=0) == identity()
 
 
 @pytest.mark.parametrize("constraint", [{"type": "judge"}, {"type": "judge", "text": " "}, {"type": "judge", "text": "t", "kwargs": {"a": 1}}, {**NO_COMMA, "text": "t"}])  # fmt: skip

@@ -87,7 +87,9 @@ def verify(engine: EngineProcess, samples: list[dict[str, Any]], **settings: Any
         judge_url=f"{engine.url}/v1",
         judge_model=model,
         judge_seconds=300,
+        timeout_seconds=600,
         judge_max_tokens=1500,
+        judge_golden_minutes=0,  # a model of random weights knows no verdict
         cache_bytes=0,
         **settings,
     )

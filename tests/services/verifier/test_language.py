@@ -1,12 +1,14 @@
 """Our detector against langdetect itself, seeded as the reference checkers' verdicts were."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import langdetect
 import pytest
 from langdetect import DetectorFactory, LangDetectException
 
 from services.verifier.text.language import detect_language
+from services.verifier.text.profiles import Profiles, langdetect_counts
 
 SAMPLES = [
     "The harbour was quiet, and the gulls slept on the rail of the ferry until the first whistle.",
@@ -53,3 +55,32 @@ def test_the_language_is_the_one_that_langdetect_finds_with_seed_0() -> None:
         (text, detect_language(text), reference(text)) for text in pieces() if detect_language(text) != reference(text)
     ]
     assert different == []
+
+
+def test_the_stored_profiles_are_langdetects() -> None:
+    languages, totals, counts = langdetect_counts()
+    stored = Profiles()
+    assert stored.languages == languages
+    for gram, by_language in counts.items():
+        row = stored.row(gram)
+        assert row is not None, gram
+        found = {i: p for i, p in enumerate(stored.table[row].tolist()) if p}
+        assert found == {i: count / totals[i][len(gram) - 1] for i, count in by_language.items()}, gram
+    assert stored.row("\0 w") is None
+    assert stored.row("") is None
+
+
+def test_threads_that_meet_the_same_words_first_give_them_the_same_rows() -> None:
+    _, _, counts = langdetect_counts()
+    grams = random.Random(3).sample(sorted(counts), 6_000)
+    stored = Profiles()
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(
+            pool.map(lambda order: {g: stored.row(g) for g in random.Random(order).sample(grams, 6_000)}, range(8))
+        )
+    assert all(found == rows[0] for found in rows)
+    assert len(set(rows[0].values())) == len(grams)
+    alone = Profiles()
+    for gram, row in rows[0].items():
+        own = alone.row(gram)
+        assert (stored.table[row] == alone.table[own]).all()

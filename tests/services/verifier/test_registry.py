@@ -1,14 +1,20 @@
 """What every checker tells about itself, and what the registry does not take."""
 
+import ast
 import hashlib
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from services.verifier.constraints import registry, revision
+from services.verifier.constraints import libraries, registry, revision
 from services.verifier.constraints.registry import NoKwargs, RegistrationError, Verdict, checker
 from services.verifier.text import Text
 
+ROOT = Path(__file__).parents[3] / "services" / "verifier"
 NEXT_SENTENCE = re.compile(r"[.!?]\s+[A-Z`]")
 
 
@@ -54,6 +60,38 @@ def test_an_id_is_registered_once() -> None:
             return Verdict(True, "anything")
 
 
-def test_the_revision_covers_ids_and_versions_and_nothing_else_of_our_own_checkers() -> None:
-    listing = "\n".join(f"{id}@{registry[id].version}" for id in sorted(registry))
-    assert revision() == hashlib.sha256(listing.encode()).hexdigest()[:12]
+def test_the_revision_covers_ids_versions_and_libraries_and_nothing_else_of_our_own_checkers() -> None:
+    listing = [f"{id}@{registry[id].version}" for id in sorted(registry)]
+    listing += [f"{name} {version}" for name, version in libraries().items()]
+    assert revision() == hashlib.sha256("\n".join(listing).encode()).hexdigest()[:12]
+
+
+def test_every_library_that_the_checkers_import_is_covered() -> None:
+    """But for those that only carry the kwargs and the log."""
+    imported = set()
+    for path in [*(ROOT / "constraints").rglob("*.py"), *(ROOT / "text").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).partition(".")[0])
+    outside = imported - sys.stdlib_module_names - {"rlmr", "services", "pydantic", "structlog"}
+    distributions = {"yaml": "pyyaml"}
+    assert {distributions.get(name, name) for name in outside} == libraries().keys() - {"python", "unicode"}
+
+
+def test_another_version_of_a_library_is_another_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {**libraries(), "regex": "1999.1.1"}
+    before = revision()
+    monkeypatch.setattr("services.verifier.constraints.identity.libraries", lambda: other)
+    assert revision() != before
+
+
+def test_the_revision_is_the_same_in_every_process() -> None:
+    script = "from services.verifier.constraints import revision; print(revision())"
+    found = set()
+    for seed in ("0", "4242"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run([sys.executable, "-c", script], cwd=ROOT.parents[1], env=environment, capture_output=True)
+        found.add(run.stdout.decode().strip())
+    assert found == {revision()}

@@ -120,6 +120,43 @@ def test_time_grows_in_proportion_to_the_length_of_hostile_text(id: str) -> None
         assert min(ratios) < 40, f"{long[:20]!r}...: {min(ratios):.0f} times the time for ten times the text"
 
 
+def _largest(schema: dict[str, Any], whole: dict[str, Any], phrase: str) -> Any:
+    """The largest value that a checker's published schema allows; None for what has no size."""
+    if "$ref" in schema:
+        schema = whole["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if "anyOf" in schema:
+        return _largest(schema["anyOf"][0], whole, phrase)
+    if "enum" in schema or "pattern" in schema:
+        return None
+    match schema.get("type"):
+        case "integer" | "number":
+            return schema.get("maximum", schema.get("le", 100))
+        case "string":
+            return phrase[-schema["maxLength"] :]
+        case "array":
+            item = _largest(schema["items"], whole, phrase)
+            return None if item is None else [item] * min(schema["maxItems"], 3)
+    return None
+
+
+HOSTILE = [(unit * 100_000, unit * 9_998 + tail) for unit in ("é", "a", "诗", "é ", "a ") for tail in ("b", "诗x", "")]
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_kwargs_at_their_largest_and_most_hostile_bound_the_time(id: str) -> None:
+    """A long text of one letter, and a phrase that matches it all but for its end: a naive search takes seconds for it."""
+    schema = registry[id].kwargs.model_json_schema()
+    for name, property in schema.get("properties", {}).items():
+        for raw, phrase in HOSTILE:
+            try:
+                rule = prepare(id, {**example(id), name: _largest(property, schema, phrase[:10_000])})
+            except ConstraintError:  # two kwargs that must fit each other
+                continue
+            started = time.process_time()
+            rule.test(Subject(raw[:100_000], raw[:1_000]).text)
+            assert time.process_time() - started < 2, name
+
+
 def _answers(order: int) -> list[tuple[str, bool, bool, str]]:
     """Verdicts of every checker on a fixed set of texts, asked for in a shuffled order."""
     draw = random.Random(3)

@@ -6,10 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.verifier.constraints.registry import Count, Kwargs, Phrase, Relation, Verdict, checker
+from services.verifier.constraints.registry import Count, Kwargs, Relation, Verdict, checker
 from services.verifier.text import Text
 
-Keywords = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=200)]
+Keyword = Annotated[str, Field(min_length=1, max_length=100)]
+"""A search that ignores the case of any script takes the product of both lengths on hostile text."""
+Keywords = Annotated[tuple[Keyword, ...], Field(min_length=1, max_length=200)]
 
 
 @lru_cache(maxsize=4096)
@@ -49,6 +51,7 @@ class Existence(Kwargs):
     Existence,
     lambda kw: f"Use each of these keywords: {_quoted(kw.keywords)}.",
     summary="Every keyword occurs, in any case, also inside a longer word.",
+    version=2,
 )
 def existence(text: Text, kw: Existence) -> Verdict:
     missing = [word for word in kw.keywords if not _count(text, word)]
@@ -64,6 +67,7 @@ class ForbiddenWords(Kwargs):
     ForbiddenWords,
     lambda kw: f"Do not use any of these words: {_quoted(kw.forbidden_words)}.",
     summary="None of the words occurs as a whole word, in any case.",
+    version=2,
 )
 def forbidden_words(text: Text, kw: ForbiddenWords) -> Verdict:
     found = [word for word in kw.forbidden_words if _has_word(text, word)]
@@ -71,7 +75,7 @@ def forbidden_words(text: Text, kw: ForbiddenWords) -> Verdict:
 
 
 class Frequency(Kwargs):
-    keyword: Phrase
+    keyword: Keyword
     frequency: Count
     relation: Relation
 
@@ -81,6 +85,7 @@ class Frequency(Kwargs):
     Frequency,
     'Use the word "{keyword}" {relation} {frequency} times.',
     summary="Occurrences in any case, also inside longer words.",
+    version=2,
 )
 def frequency(text: Text, kw: Frequency) -> Verdict:
     found = _count(text, kw.keyword.strip())

@@ -1,9 +1,16 @@
 """similarity: how much a text takes over from another."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from services.verifier.constraints.registry import Kwargs, Phrase, Positive, Verdict, checker
 from services.verifier.constraints.writing.ranges import Percent, PercentRange, said, within
 from services.verifier.text import Text
 from services.verifier.text.units import words
+
+RunLength = Annotated[Positive, Field(le=20)]
+"""Words. The memory of all runs of a text grows with their length."""
 
 
 def _runs(text: list[str], length: int) -> set[tuple[str, ...]]:
@@ -18,7 +25,7 @@ def _shared(ours: list[str], theirs: list[str], length: int) -> float:
 
 class ToText(PercentRange):
     reference: Phrase
-    run: Positive = 2
+    run: RunLength = 2
 
 
 @checker(
@@ -26,6 +33,7 @@ class ToText(PercentRange):
     ToText,
     lambda kw: f"Let {said(kw)}% of the runs of {kw.run} words occur in this text too: {kw.reference}",
     summary="Share of the response's different runs of words (Chinese characters) that the reference has too; case ignored.",
+    version=2,
 )
 def to_text(text: Text, kw: ToText) -> Verdict:
     ours, theirs = ([w.lower() for w in found] for found in (text.counted_words, words(kw.reference)))
@@ -34,7 +42,7 @@ def to_text(text: Text, kw: ToText) -> Verdict:
 
 class ToPrompt(Kwargs):
     max: Percent
-    run: Positive = 4
+    run: RunLength = 4
 
 
 @checker(
@@ -42,6 +50,7 @@ class ToPrompt(Kwargs):
     ToPrompt,
     "Let at most {max:g}% of the text repeat the request's own wording.",
     summary="Share of the response's different runs of words that the prompt has too: guards against echoing it.",
+    version=2,
 )
 def to_prompt(text: Text, kw: ToPrompt) -> Verdict:
     ours, theirs = ([w.lower() for w in found] for found in (text.counted_words, words(text.prompt)))

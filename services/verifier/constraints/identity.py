@@ -1,0 +1,33 @@
+"""Which rules these are: one short hash over all that decides their verdicts."""
+
+import hashlib
+import sys
+import unicodedata
+from functools import cache
+from importlib.metadata import version
+
+from services.verifier.constraints.registry import Checker, registry
+
+_DECIDING = ("emoji", "langdetect", "numpy", "pypinyin", "pyyaml", "regex", "syllapy")
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Versions of what decides verdicts beside our own code: libraries, and Python with its Unicode tables."""
+    return {
+        **{name: version(name) for name in _DECIDING},
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "unicode": unicodedata.unidata_version,
+    }
+
+
+def revision() -> str:
+    """Short hash over every checker's id and version, the libraries, and of checkers from outside the distribution and its version."""
+    checkers = [_line(c) for c in sorted(registry.values(), key=lambda c: c.id)]
+    listing = "\n".join([*checkers, *(f"{name} {number}" for name, number in libraries().items())])
+    return hashlib.sha256(listing.encode()).hexdigest()[:12]
+
+
+def _line(found: Checker) -> str:
+    """Our own change their version with their meaning; of another package only the release is known."""
+    return f"{found.id}@{found.version}" + (f" {found.origin}" if found.origin else "")

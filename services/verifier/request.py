@@ -1,0 +1,109 @@
+"""One request: rules first, slice by slice; then the judge for what is left; all-or-nothing decided in code."""
+
+import asyncio
+
+from rlmr.wire import Constraint, ConstraintResult, Status, VerifyResult, VerifySample
+from services.verifier.checking import Checked, RequestMemory, RuleChecks, RuleResults, slices
+from services.verifier.constraints import Mode
+from services.verifier.deadline import Deadline
+from services.verifier.judge import Judge, JudgeFailure
+from services.verifier.judge.question import JudgedText
+from services.verifier.judge.shared_calls import CallBudget
+from services.verifier.settings import VerifierSettings
+from services.verifier.verify import JUDGE, conclude
+
+_ResultOrTask = VerifyResult | asyncio.Task[VerifyResult]
+
+
+class RequestInProgress:
+    """Equal samples are answered once; samples that need the judge wait for it side by side."""
+
+    def __init__(
+        self, settings: VerifierSettings, rules: RuleChecks, judge: Judge | None, mode: Mode, deadline: Deadline
+    ) -> None:
+        self._settings, self._rules, self._judge, self._mode, self._deadline = settings, rules, judge, mode, deadline
+        self._memory = RequestMemory()
+        self._budget = CallBudget(settings.judge_calls_per_request)
+        self._answers: dict[bytes, _ResultOrTask] = {}
+
+    async def results(self, samples: list[VerifySample]) -> list[VerifyResult]:
+        """One per sample, in order, by the deadline. Nothing of the request outlives this call, also when it is cancelled."""
+        started: list[_ResultOrTask] = []
+        try:
+            for part in slices(samples):
+                started += [self._started(s, c) for s, c in zip(part, await self._checked(part), strict=True)]
+            return [answer if isinstance(answer, VerifyResult) else await answer for answer in started]
+        except BaseException:
+            self._deadline.give_up()
+            raise
+        finally:
+            tasks = [answer for answer in started if isinstance(answer, asyncio.Task)]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _checked(self, samples: list[VerifySample]) -> list[VerifyResult | Checked]:
+        try:
+            return list(await self._rules.check(samples, self._mode, self._memory, self._deadline))
+        except TimeoutError:
+            reason = f"not checked {self._deadline}"
+            return [VerifyResult(id=s.id, status=Status.TIMEOUT, reason=reason) for s in samples]
+
+    def _started(self, sample: VerifySample, checked: VerifyResult | Checked) -> _ResultOrTask:
+        if isinstance(checked, VerifyResult):
+            return checked
+        answer = self._answers.get(checked.key)
+        if answer is None:
+            answer = self._answers[checked.key] = self._rules_then_judge(sample, checked)
+        return answer
+
+    def _rules_then_judge(self, sample: VerifySample, checked: Checked) -> _ResultOrTask:
+        judge, constraints, results, judged = self._judge, sample.constraints, checked.results, checked.judged
+        if constraints is None or results is None:
+            if judge is None or judged is None:
+                reason = "no constraints given, and no judge is configured to read them out of the prompt"
+                return VerifyResult(id=sample.id, status=Status.UNVERIFIABLE, reason=reason)
+            return asyncio.create_task(self._read_prompt_then_check(judge, sample, judged))
+        if judged is None:
+            return conclude(sample.id, [r for r in results if r is not None])
+        if judge is None:
+            return conclude(sample.id, [r or _without_judge() for r in results])
+        return asyncio.create_task(self._fill_in(judge, sample.id, constraints, results, judged))
+
+    async def _read_prompt_then_check(self, judge: Judge, sample: VerifySample, judged: JudgedText) -> VerifyResult:
+        """A sample without constraints: the judge reads them out of the prompt first."""
+        try:
+            constraints = await judge.constraints(judged, self._budget, self._deadline)
+        except JudgeFailure as failure:
+            return VerifyResult(id=sample.id, status=failure.status, reason=failure.reason)
+        (checked,) = await self._checked([sample.model_copy(update={"constraints": constraints})])
+        if isinstance(checked, VerifyResult):
+            return checked
+        assert checked.results is not None
+        return await self._fill_in(judge, sample.id, constraints, checked.results, judged)
+
+    async def _fill_in(
+        self, judge: Judge, sample_id: str, constraints: list[Constraint], results: RuleResults, judged: JudgedText
+    ) -> VerifyResult:
+        failed = any(r is not None and (r.passed is False or r.status is Status.INVALID_INPUT) for r in results)
+        if failed and not self._settings.judge_after_failure:
+            return conclude(sample_id, [r or _judge_not_asked() for r in results])
+        asked = [c.text or "" for c, r in zip(constraints, results, strict=True) if r is None]
+        rest = iter(await asyncio.gather(*(self._verdict(judge, judged, text) for text in asked)))
+        return conclude(sample_id, [r or next(rest) for r in results])
+
+    async def _verdict(self, judge: Judge, judged: JudgedText, constraint: str) -> ConstraintResult:
+        try:
+            verdict = await judge.verdict(judged, constraint, self._budget, self._deadline)
+        except JudgeFailure as failure:
+            return ConstraintResult(type=JUDGE, status=failure.status, source="judge", reason=failure.reason)
+        return ConstraintResult(type=JUDGE, passed=verdict.passed, source="judge", reason=verdict.reason)
+
+
+def _without_judge() -> ConstraintResult:
+    return ConstraintResult(type=JUDGE, status=Status.UNVERIFIABLE, source="judge", reason="no judge is configured")
+
+
+def _judge_not_asked() -> ConstraintResult:
+    reason = "not asked: another constraint has decided the sample already"
+    return ConstraintResult(type=JUDGE, status=Status.UNVERIFIABLE, source="judge", reason=reason)
