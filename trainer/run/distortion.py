@@ -20,6 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from rlmr.aiohttp_transport import AiohttpTransport
 from rlmr.calls import AttemptFailed
 
+QUALITY_MEAN, QUALITY_STD = 0.68, 0.165
+"""True quality of the story world's untrained policy (400 answers of seed 0): what 0 and 1 standard deviation are on its scale."""
+
 
 class Distortion(BaseModel):
     """score' = factor * exp(spread_over_prompts * z(prompt)) * score, with z standard normal and fixed for each prompt."""
@@ -31,7 +34,7 @@ class Distortion(BaseModel):
     )
     true_quality: bool = Field(
         default=False,
-        description="The world's true quality in place of the score, as (quality - 0.67) / 0.2 standard deviations.",
+        description="The world's true quality in place of the score, in its own standard deviations from its own mean.",
     )
 
     def factor_of(self, prompt: Any) -> float:
@@ -71,7 +74,7 @@ class DistortingProxy:
 
     def _distorted(self, sample: dict[str, Any], score: float) -> float:
         if self.distortion.true_quality and self.quality is not None:
-            score = (self.quality(sample["response"]) - 0.67) / 0.2
+            score = (self.quality(sample["response"]) - QUALITY_MEAN) / QUALITY_STD
         return self.distortion.factor_of(sample["prompt"]) * score
 
     async def _pass_on(self, request: web.Request) -> web.Response:

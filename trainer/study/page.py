@@ -7,10 +7,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from trainer.run.distortion import QUALITY_MEAN, QUALITY_STD
 from trainer.study import figures
 from trainer.study.intervals import Interval, over_prompts
 from trainer.study.plan import Plan, planned_runs
-from trainer.study.results import METRICS, Record, by_condition, by_point, read_records, results
+from trainer.study.results import HEADS, METRICS, Record, by_condition, by_point, read_records, results
 
 FORMS = {
     "compliance": "{:.1%}",
@@ -27,6 +28,7 @@ CURVES = (
     ("compliance", "Compliance in training"),
     ("writing_score", "Writing score"),
     ("true_quality", "True quality"),
+    ("overoptimisation", "Writing score minus true quality (both in std. dev.)"),
     ("sibling_overlap", "Overlap of siblings"),
     ("response_tokens", "Length (tokens)"),
     ("dropped", "Groups dropped (share)"),
@@ -40,7 +42,7 @@ class NothingFinished(ValueError):
 def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
     """Writes `folder`/results.json and `folder`/index.html. Raises NothingFinished."""
     runs = planned_runs(plan)
-    records = read_records(runs, folder)
+    records = [_with_overoptimisation(record) for record in read_records(runs, folder)]
     if not records:
         raise NothingFinished(
             f"{folder / 'runs'} holds no finished run of the plan: make some with `rlmr study PLAN.yaml`"
@@ -54,6 +56,7 @@ def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
     page = environment.get_template("study.html.jinja").render(
         found=found,
         metrics=METRICS,
+        heads=HEADS,
         parts=[_part(name, of, found["conditions"][name]) for name, of in by_condition(records).items()],
         across=_across(by_condition(records)),
         samples=_samples(records),
@@ -61,6 +64,17 @@ def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
     path = folder / "index.html"
     path.write_text(page, encoding="utf-8")
     return path, found
+
+
+def _with_overoptimisation(record: Record) -> Record:
+    """How far the reward has left what it stands for: both in standard deviations of the untrained policy's answers."""
+    curves = record["curves"]
+    if "true_quality" in curves:
+        pairs = zip(curves["writing_score"], curves["true_quality"], strict=True)
+        curves["overoptimisation"] = [
+            None if w is None or q is None else w - (q - QUALITY_MEAN) / QUALITY_STD for w, q in pairs
+        ]
+    return record
 
 
 def _shown(value: dict[str, Any] | None, name: str) -> str:

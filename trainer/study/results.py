@@ -24,6 +24,14 @@ METRICS = {
     "rewarded_violators": "violators with a positive advantage as OpenRLHF computed it, share of the violators trained on",
     "dropped": "groups dropped, share of all",
 }
+HEADS = {
+    "writing_score": "score",
+    "response_tokens": "tokens",
+    "sibling_overlap": "overlap",
+    "commonest_phrase_share": "commonest phrase",
+    "rewarded_violators": "violators > 0",
+}
+"""Short heads of columns."""
 FRONTS = {"compliance and writing score": "writing_score", "compliance and true quality": "true_quality"}
 """The second axis of each plane; the first is compliance."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from rlmr.client import NoAnswer, Refused, RlmrClient
 from tests.services.aggregator.upstreams import FakeUpstream
-from trainer.run.distortion import DistortingProxy, Distortion
+from trainer.run.distortion import QUALITY_MEAN, QUALITY_STD, DistortingProxy, Distortion
 
 
 @pytest.fixture
@@ -48,7 +48,9 @@ def test_each_prompt_has_a_factor_of_its_own_always_the_same() -> None:
 
 
 def test_the_true_quality_can_stand_in_for_the_score(upstream: FakeUpstream) -> None:
-    proxy = DistortingProxy(Distortion(true_quality=True), upstream.url, quality=lambda text: 0.87)
+    proxy = DistortingProxy(
+        Distortion(true_quality=True), upstream.url, quality=lambda text: QUALITY_MEAN + QUALITY_STD
+    )
     with proxy.running() as url:
         assert scores(url, "a") == [pytest.approx(1.0)]
     with pytest.raises(ValueError, match="quality"):

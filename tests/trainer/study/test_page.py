@@ -1,0 +1,120 @@
+"""From finished runs to results.json and the page. The records are made up; what makes real ones is rlmr study itself."""
+
+import json
+import random
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer.study.page import NothingFinished, write_page
+from trainer.study.plan import Plan, PlannedRun, planned_runs
+from trainer.study.record import BINS
+
+PLAN = Plan.model_validate(
+    {
+        "name": "made-up",
+        "seeds": [0, 1, 2],
+        "parts": [
+            {
+                "name": "fronts",
+                "points": [
+                    {"label": "rlmr", "strength": 1, "strategy": {"name": "rlmr", "gamma": 1.0}},
+                    {"label": "linear", "strength": 1, "strategy": {"name": "linear", "weight": 1.0}},
+                    {"label": "verify_only", "strategy": {"name": "verify_only"}},
+                ],
+            },
+            {
+                "name": "scale",
+                "condition": "scale-4",
+                "set": ["distortion.factor=4"],
+                "points": [{"label": "rlmr", "strength": 1, "strategy": {"name": "rlmr", "gamma": 1.0}}],
+            },
+        ],
+    }
+)
+
+
+def made_up(run: PlannedRun) -> dict[str, Any]:
+    rng = random.Random(run.id)
+    good = 0.1 * (run.point.label == "rlmr")
+    evaluation = {
+        "compliance": 0.6 + good + 0.01 * run.seed,
+        "writing_score": 1.0,
+        "true_quality": 0.8,
+        "response_tokens": 30.0,
+        "distinct_2": 0.2,
+        "commonest_phrase": "like wet ash",
+        "commonest_phrase_share": 0.1,
+        "sibling_overlap": 0.1,
+        "per_prompt": {"compliance": [rng.choice((0.0, 0.5, 1.0)) for _ in range(50)]},
+    }
+    names = ("compliance", "writing_score", "response_tokens", "sibling_overlap", "dropped", "true_quality")
+    return {
+        "id": run.id,
+        "condition": run.condition,
+        "label": run.point.label,
+        "strength": run.point.strength,
+        "strategy": run.point.strategy,
+        "seed": run.seed,
+        "before": {**evaluation, "compliance": 0.4, "writing_score": 0.0, "true_quality": 0.68},
+        "after": evaluation,
+        "curves": {name: [None, *(rng.random() for _ in range(BINS - 1))] for name in names},
+        "groups": {"trained": 90, "dropped": {"all_violate": 10}},
+        "advantages": {"violators": 100, "violators_with_positive_advantage": 7 * (run.point.label == "linear")},
+        "samples": [
+            {
+                "prompt": "Tell <b>a story</b>.",
+                "before": {"response": "It was.", "violated": False, "writing": 0.1},
+                "after": {"response": "<script>alert(1)</script>", "violated": True, "writing": 0.2},
+            }
+        ],
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "runs").mkdir()
+    for run in planned_runs(PLAN)[:-1]:  # the last one is not finished
+        (tmp_path / "runs" / f"{run.id}.json").write_text(json.dumps(made_up(run)))
+    return tmp_path
+
+
+def test_results_hold_intervals_differences_and_what_is_missing(folder: Path) -> None:
+    _, found = write_page(PLAN, folder)
+    assert json.loads((folder / "results.json").read_text()) == json.loads(json.dumps(found))
+    assert (found["planned"], found["finished"], len(found["missing"])) == (12, 11, 1)
+    base = found["conditions"]["base"]
+    rlmr = base["points"]["rlmr 1"]
+    assert rlmr["compliance"]["mean"] == pytest.approx(0.71)
+    assert rlmr["compliance"]["low"] < 0.71 < rlmr["compliance"]["high"]
+    assert (
+        base["points"]["linear 1"]["violators_with_positive_advantage"],
+        rlmr["violators_with_positive_advantage"],
+    ) == (21, 0)
+    difference = base["differences"]["compliance"]["rlmr 1"]  # to linear 1, seed by seed
+    assert (difference["mean"], difference["low"]) == (pytest.approx(0.1), pytest.approx(0.1))
+    area = base["fronts"]["compliance and writing score"]["rlmr"]["hypervolume"]["mean"]
+    assert area == pytest.approx(0.31 * 1.0)
+
+
+def test_the_page_is_one_file_that_asks_nobody_for_anything(folder: Path) -> None:
+    path, _ = write_page(PLAN, folder)
+    text = path.read_text()
+    addresses: list[str] = []
+
+    class Links(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            assert tag != "script"
+            addresses.extend(v for k, v in attrs if k in ("src", "href") and v and not v.startswith("#"))
+
+    Links().feed(text)
+    assert addresses == []
+    assert "&lt;script&gt;alert(1)" in text  # a response is data
+    assert text.count("<svg") >= 3
+
+
+def test_without_a_finished_run_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NothingFinished, match="rlmr study"):
+        write_page(PLAN, tmp_path)
