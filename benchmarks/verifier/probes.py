@@ -25,7 +25,9 @@ from tests.services.verifier.examples import example
 IDS = sorted(registry)
 USUAL = ["length_constraints:number_words", "punctuation:no_comma", "length:sentences", "keywords:existence"]
 USUAL += ["repetition:phrase_limit", "script:language", "verse:stanzas", "wording:no_cliches"]
-WORDS = re.findall(r"\S+", "the old miller stood at the harbor and storm took silver lantern. Then she said: it, under grey sky")
+WORDS = re.findall(
+    r"\S+", "the old miller stood at the harbor and storm took silver lantern. Then she said: it, under grey sky"
+)
 
 
 def text(chars: int, seed: int) -> str:
