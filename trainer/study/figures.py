@@ -129,6 +129,7 @@ def across(conditions: dict[str, list[Record]], name: str, title: str) -> str:
     """One metric of each point over conditions: a flat line is a strategy that the condition does not touch."""
     order = sorted(conditions, key=lambda c: (c != "base", c))
     labels = [p for p in by_point(conditions.get("base", [])) if all(p in by_point(conditions[c]) for c in order)]
+    colours = _colours([runs[0]["label"] for runs in by_point(conditions.get("base", [])).values()])
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(6.2, 3.6))
         for i, label in enumerate(labels):
@@ -136,10 +137,11 @@ def across(conditions: dict[str, list[Record]], name: str, title: str) -> str:
             if any(v is None for v in found):
                 continue
             known = [v for v in found if v is not None]
+            colour = colours[by_point(conditions["base"])[label][0]["label"]]
             xs = [x + 0.06 * (i - len(labels) / 2) for x in range(len(order))]
             errors = [[v.mean - v.low for v in known], [v.high - v.mean for v in known]]
             axis.errorbar(
-                xs, [v.mean for v in known], yerr=errors, fmt="o-", color=COLOURS[i % len(COLOURS)], label=label,
+                xs, [v.mean for v in known], yerr=errors, fmt="o-", color=colour, label=label,
                 markersize=5, linewidth=1.2, elinewidth=0.7, capsize=2,
             )  # fmt: skip
         axis.set_xticks(range(len(order)), order, rotation=20, ha="right")
