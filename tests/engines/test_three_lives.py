@@ -112,8 +112,9 @@ def test_golden_parity_and_no_wrong_score_through_three_lives(engine: EngineProc
             time.sleep(2)
 
     assert not callers.errors, callers.errors[:3]
-    # Who came while the engine was dead was told to come back; who waited already got a score, or ran out of time.
-    assert {(r.status_code, r.json()["code"]) for r in callers.refusals} == {(503, "engine_away")}
+    # Who came long after the engine had died was told to come back (nobody, if all callers were waiting by then); who waited
+    # already got a score, or ran out of time.
+    assert {(r.status_code, r.json()["code"]) for r in callers.refusals} <= {(503, "engine_away")}
     assert all(int(r.headers["Retry-After"]) >= 1 for r in callers.refusals)
     statuses: dict[str, int] = {}
     for number, reply in callers.replies:

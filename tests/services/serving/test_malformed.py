@@ -175,10 +175,13 @@ def test_a_strange_response_gets_a_status_and_no_500(services: Services, name: s
 
 def test_a_strange_response_does_not_touch_its_siblings(services: Services) -> None:
     sound = post(services, "aggregator", valid("aggregator")).json()["groups"][0]
-    for text in ("\ud800", "x" * 100_001):
+    # Too long is the policy's own doing, a violation; what no service can carry is nobody's verdict.
+    for text, counts in (("\ud800", False), ("x" * 100_001, True)):
         group = post(services, "aggregator", texts("aggregator", valid("aggregator"), text)).json()["groups"][0]
-        assert group["valid"] == [False, True, True]
-        assert group["rewards"][0] is None
+        assert group["valid"] == [counts, True, True]
+        assert group["violated"][0] is (True if counts else None)
+        assert (group["rewards"][0] is not None) == counts
+        assert group["writing"][0] is None
         assert group["writing"][1:] == pytest.approx(sound["writing"][1:], abs=1e-3)
         assert group["violated"][1:] == sound["violated"][1:]
 
