@@ -32,13 +32,19 @@ def install_in_worker() -> None:
         from trainer.grpo.cpu_runtime import weight_sync
 
         weight_sync.install()
-        _use_cpu_worker_extension()
+        _use_cpu_engine()
     from trainer.grpo import recorder
 
     recorder.install()
 
 
-def _use_cpu_worker_extension() -> None:
+# vLLM on a CPU puts its only worker into a process of its own, and both sides of the queue between them spin for a second before they
+# sleep: a whole core, also while the policy trains. OMP threads, its reason for that, are set by our environment. The name in full,
+# because vLLM turns "uni" back into "mp" on a CPU (vllm/platforms/cpu.py).
+IN_ONE_PROCESS = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+
+
+def _use_cpu_engine() -> None:
     import vllm
 
     engine_args = vllm.AsyncEngineArgs
@@ -47,6 +53,8 @@ def _use_cpu_worker_extension() -> None:
 
     def with_cpu_worker(*args: object, **kwargs: object) -> object:
         kwargs["worker_extension_cls"] = "trainer.grpo.cpu_runtime.vllm_worker.CpuWorkerWrap"
+        if kwargs.get("tensor_parallel_size", 1) == 1:
+            kwargs["distributed_executor_backend"] = IN_ONE_PROCESS
         return engine_args(*args, **kwargs)
 
     with_cpu_worker._rlmr_cpu = True  # type: ignore[attr-defined]
