@@ -70,6 +70,10 @@ bench-aggregator: install ## what the aggregator adds to its upstreams: CPU per 
 bench-http-clients: install ## client CPU of aiohttp and httpx side by side (half a minute)
 	@python -m benchmarks.http_clients
 
+.PHONY: soak
+soak: install ## load on the three services while they are killed and their connections fail (10 minutes; SOAK="--minutes 3")
+	@python -m benchmarks.soak $(SOAK)
+
 .PHONY: bench-writing-rm bench-writing-rm-dtype test-engines
 bench-writing-rm: install ## the writing reward model service beside OpenRLHF's serve_rm (about 9 minutes; BENCH="--layers 4": 3)
 	@python -m benchmarks.writing_rm $(BENCH)
