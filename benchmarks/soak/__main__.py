@@ -190,6 +190,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
+    if args.minutes < 2:
+        parser.error("--minutes: at least 2, or nothing is left to watch memory in")
     console = Console()
     quiet_libraries()
     with tempfile.TemporaryDirectory(prefix="rlmr-soak-") as folder:

@@ -29,12 +29,15 @@ class Service:
 
     async def kill(self, away: float) -> None:
         """SIGKILL; started again `away` seconds later."""
+        self.kill_now()
+        await asyncio.sleep(away)
+        self.start()
+
+    def kill_now(self) -> None:
         process = self._running()
         process.kill()
         process.wait()
         self.kills += 1
-        await asyncio.sleep(away)
-        self.start()
 
     async def stop(self, seconds: float) -> None:
         """SIGSTOP for so long: connections stand, nothing answers."""
