@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class FinishedRun:
     """True quality of a response, where the world can compute it."""
     seconds: dict[str, float]
     """By stage."""
+    unseen: frozenset[str]
+    """Held-out prompts (ids) of a kind that training did not take: empty unless the preset's train_on chooses."""
 
 
 def run_preset(
@@ -64,7 +66,7 @@ def run_preset(
         _clear(run)
         prompts_file, eval_file = run / "prompts_train.jsonl", run / "prompts_eval.jsonl"
         drawn = prepare(
-            material.prompts, prompts_file, split="train", count=preset.steps * preset.batch, seed=preset.seed
+            _chosen(preset, material), prompts_file, split="train", count=preset.steps * preset.batch, seed=preset.seed
         )
         held_out = material.eval_prompts[: preset.eval.prompts]
         prepare(held_out, eval_file, split="eval")
@@ -115,7 +117,9 @@ def run_preset(
         plots = draw_all(ledger, means[0], means[1], run / "plots")
         settings_shown = {"preset": preset.model_dump(mode="json"), "openrlhf": flags}
         write_report(run / "report.html", summary, plots, _examples(before, after), settings_shown)
-    return FinishedRun(run, ledger, before, after, quality, stages.seconds)
+    takes = preset.train_on.takes if preset.train_on else lambda constraints: True
+    unseen = frozenset(row["prompt_id"] for row in held_out if not takes(row["constraints"]))
+    return FinishedRun(run, ledger, before, after, quality, stages.seconds, unseen)
 
 
 def _check(preset: Preset, run: Path) -> None:
@@ -134,6 +138,8 @@ def _check(preset: Preset, run: Path) -> None:
         raise PresetError(
             "services: external goes with the aggregator's address (--set reward_url=http://HOST:8000), services: local without one"
         )
+    if preset.world_pairs is not None and "world" not in (preset.model, preset.prompts, preset.eval_prompts):
+        raise PresetError("world_pairs is for runs in the story world: leave it out")
     if preset.prompts is None:
         raise PresetError(
             "prompts is not set: --set prompts=FILE.jsonl (rows of {input, label: {prompt_id, constraints}})"
@@ -146,9 +152,12 @@ def _material(preset: Preset, console: Console) -> Material:
     in_world = "world" in (preset.model, preset.prompts, preset.eval_prompts)
     world = None
     if in_world:
-        from trainer.world.build import build_world
+        from trainer.world.build import WorldSettings, build_world
 
-        world = build_world(seed=preset.seed, console=console)
+        settings = WorldSettings()
+        if preset.world_pairs is not None:
+            settings = replace(settings, reward=replace(settings.reward, pairs=preset.world_pairs))
+        world = build_world(seed=preset.seed, console=console, settings=settings)
 
     def rows(name: str | None, of_world: str) -> list[dict[str, Any]]:
         if name is None:
@@ -162,6 +171,16 @@ def _material(preset: Preset, console: Console) -> Material:
         eval_prompts=rows(preset.eval_prompts, "prompts_eval"),
         in_world=in_world,
     )
+
+
+def _chosen(preset: Preset, material: Material) -> list[dict[str, Any]]:
+    choice = preset.train_on
+    if choice is None:
+        return material.prompts
+    rows = [row for row in material.prompts if choice.takes(row["constraints"])]
+    if not rows:
+        raise PresetError("train_on takes none of the prompts: allow more constraints, or leave fewer ids out")
+    return rows
 
 
 def _writing_rm(preset: Preset, material: Material) -> Path:

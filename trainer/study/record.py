@@ -1,7 +1,7 @@
 """What a finished run leaves for the study: one small JSON file with everything the page needs, and no texts but a few samples."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ BINS = 20
 Quality = Callable[[str], float]
 
 
-def evaluation(judged: Judged, quality: Quality | None) -> dict[str, Any]:
-    """Means over the held-out responses, per-prompt means (for intervals inside the run), and the diversity of the texts."""
+def evaluation(judged: Judged, quality: Quality | None, unseen: Collection[str] = ()) -> dict[str, Any]:
+    """Means over the held-out responses, per-prompt means (for intervals inside the run), and the diversity of the texts.
+
+    unseen: ids of prompts of a kind that training did not take; compliance on them is told apart where there are any."""
     rows = judged.rows
     texts = [row["response"] for row in rows]
     columns: dict[str, list[float]] = {
@@ -31,8 +33,14 @@ def evaluation(judged: Judged, quality: Quality | None) -> dict[str, Any]:
     prompts = sorted({row["prompt_id"] for row in rows})
     places = [[i for i, row in enumerate(rows) if row["prompt_id"] == prompt] for prompt in prompts]
     phrase, share = commonest_phrase(texts)
+    apart: dict[str, float] = {}
+    if unseen:
+        for name, wanted in (("compliance_unseen", True), ("compliance_seen", False)):
+            of_kind = [float(not row["violated"]) for row in rows if (row["prompt_id"] in unseen) is wanted]
+            apart[name] = round(_mean(of_kind), 5)
     return {
         **{name: round(float(np.mean(values)), 5) for name, values in columns.items()},
+        **apart,
         "distinct_2": round(distinct_n(texts), 5),
         "commonest_phrase": phrase,
         "commonest_phrase_share": round(share, 5),
@@ -82,6 +90,7 @@ def record(
     after: Judged,
     *,
     quality: Quality | None,
+    unseen: Collection[str] = (),
     seconds: float,
 ) -> dict[str, Any]:
     """The whole file. Signs are counted from the advantages that OpenRLHF computed (trainer/grpo/recorder.py)."""
@@ -107,8 +116,8 @@ def record(
         "preset": run.preset.model_dump(mode="json", exclude={"name", "description"}),
         "steps": len(ledger.updates),
         "seconds": round(seconds, 1),
-        "before": evaluation(before, quality),
-        "after": evaluation(after, quality),
+        "before": evaluation(before, quality, unseen),
+        "after": evaluation(after, quality, unseen),
         "curves": curves(ledger, quality),
         "groups": {"trained": ledger.trained(), "dropped": ledger.dropped()},
         "advantages": {name: sum(a[name] for a in ledger.advantages) for name in counted},

@@ -15,6 +15,7 @@ Record = dict[str, Any]
 
 METRICS = {
     "compliance": "share of held-out responses that obey every constraint",
+    "compliance_unseen": "compliance on held-out prompts of a kind that training did not see, where a condition has such",
     "writing_score": "mean writing reward, standard deviations of the reference set",
     "true_quality": "mean true quality, 0 to 1, which no strategy sees",
     "response_tokens": "mean length in tokens",
@@ -25,6 +26,7 @@ METRICS = {
     "dropped": "groups dropped, share of all",
 }
 HEADS = {
+    "compliance_unseen": "of unseen kinds",
     "writing_score": "score",
     "response_tokens": "tokens",
     "sibling_overlap": "overlap",
@@ -140,7 +142,7 @@ def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record
             "against": against,
             "differences": {
                 m: {p: asdict(i) for p, i in differences(points, against, m).items()}
-                for m in ("compliance", "writing_score", "true_quality", "sibling_overlap")
+                for m in ("compliance", "compliance_unseen", "writing_score", "true_quality", "sibling_overlap")
             },
             "fronts": {plane: fronts(of, second) for plane, second in FRONTS.items()},
         }

@@ -47,7 +47,15 @@ def make(run: PlannedRun, results: Path, work: Path, console: Console) -> None:
     if done.before is None or done.after is None:
         raise ValueError(f"{run.id}: a study needs held-out evaluation: set eval_prompts in the preset")
     _keep_before(run, work, done.before)
-    row = record(run, done.ledger, done.before, done.after, quality=done.quality, seconds=time.monotonic() - started)
+    row = record(
+        run,
+        done.ledger,
+        done.before,
+        done.after,
+        quality=done.quality,
+        unseen=done.unseen,
+        seconds=time.monotonic() - started,
+    )
     path = path_of(run, results)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")
@@ -62,6 +70,8 @@ def _before_path(run: PlannedRun, work: Path) -> Path:
     place = (
         f"{preset.model}-{preset.eval_prompts}-{preset.seed}-{preset.eval.model_dump_json()}-{preset.max_new_tokens}"
     )
+    if preset.world_pairs is not None:  # another world: another reward model judges, and another policy begins
+        place += f"-{preset.world_pairs}"
     return work / f"before-{hashlib.sha256(place.encode()).hexdigest()[:16]}.json"
 
 

@@ -26,6 +26,16 @@ def test_set_reaches_fields_parts_and_openrlhf_flags() -> None:
     assert preset.openrlhf["algo.kl.init_coef"] == 0
 
 
+def test_prompts_to_train_on_are_chosen_by_their_constraints() -> None:
+    choice = load_preset("embedded", ["train_on.without=[punctuation:no_comma]", "train_on.at_most=2"]).train_on
+    assert choice is not None
+    comma, title = {"type": "punctuation:no_comma", "kwargs": {}}, {"type": "detectable_format:title", "kwargs": {}}
+    assert choice.takes(None)
+    assert choice.takes([title, title])
+    assert not choice.takes([title, comma])
+    assert not choice.takes([title] * 3)
+
+
 def test_another_strategy_starts_from_its_own_defaults() -> None:
     assert load_preset("embedded", ["strategy=linear", "strategy.weight=2"]).strategy == {"name": "linear", "weight": 2}
 

@@ -90,6 +90,20 @@ def test_a_mistake_is_named(plan: Path, old: str, new: str, said: str) -> None:
         planned_runs(read_plan(plan))
 
 
+def test_runs_of_before_a_setting_existed_keep_their_ids(plan: Path) -> None:
+    """Else a study would make them again: 34 of its runs were made before presets could choose prompts."""
+    finished = {path.stem for path in (ROOT / "docs" / "results" / "runs").glob("*.json")}
+    assert finished
+    assert finished <= {run.id for run in planned_runs(read_plan(ROOT / "docs" / "results" / "plan.yaml"))}
+    chosen = planned_runs(read_plan(_written(plan, PLAN.replace("set: [steps=2]", "set: [steps=2, world_pairs=600]"))))
+    assert chosen[0].id != planned_runs(read_plan(_written(plan, PLAN)))[0].id
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
 def test_a_change_that_no_preset_takes_is_named(plan: Path) -> None:
     plan.write_text(PLAN.replace("steps=2", "stepps=2"))
     with pytest.raises(PresetError, match="stepps"):

@@ -26,6 +26,20 @@ class EvalSettings(BaseModel):
     engine: Literal["transformers", "vllm"] = Field(default="transformers", description="What generates the samples.")
 
 
+class TrainOn(BaseModel):
+    """Which of the prompts are trained on; evaluation takes all, and tells apart what training never saw."""
+
+    model_config = ConfigDict(extra="forbid")
+    without: list[str] = Field(default_factory=list, description="Constraint ids: no prompt that has one of them.")
+    at_most: int | None = Field(default=None, ge=0, description="Most constraints of a prompt; null = any number.")
+
+    def takes(self, constraints: list[dict[str, Any]] | None) -> bool:
+        """A prompt whose constraints are read out by the judge (null) counts as one without constraints."""
+        given = constraints or []
+        few = self.at_most is None or len(given) <= self.at_most
+        return few and not any(constraint["type"] in self.without for constraint in given)
+
+
 class Preset(BaseModel):
     """One training run. What is not listed here goes to OpenRLHF through `openrlhf`, flag by flag."""
 
@@ -45,6 +59,12 @@ class Preset(BaseModel):
     distortion: Distortion | None = Field(
         default=None, description="Local services only: a reward model with a wrong scale, for studies."
     )
+    world_pairs: int | None = Field(
+        default=None,
+        gt=0,
+        description="Preference pairs that the world's reward model learns from, for studies; null = the world's own number.",
+    )
+    train_on: TrainOn | None = Field(default=None, description="A choice of the prompts, for studies; null = all.")
     strategy: dict[str, Any] = Field(description="Mixing strategy: {name, parameters}.")
     seed: int = Field(default=0, ge=0)
     steps: int = Field(
@@ -104,7 +124,7 @@ def _set(data: dict[str, Any], change: str) -> None:
         # OpenRLHF's own names contain dots: everything after the first is one key.
         data.setdefault("openrlhf", {})[rest] = value
     elif rest:
-        if head == "distortion" and data.get(head) is None:
+        if head in ("distortion", "train_on") and data.get(head) is None:
             data[head] = {}
         if not isinstance(data.get(head), dict):
             raise PresetError(f"--set {change!r}: {head} has no parts")
