@@ -180,7 +180,7 @@ class RlmrClient(_Base):
         return _readiness(url, reply)
 
     def _post(self, path: str, request: WireModel, kind: type[Answer]) -> Answer:
-        return self._call("POST", path, request.model_dump_json().encode(), kind)
+        return self._call("POST", path, request.model_dump_json(exclude_unset=True).encode(), kind)
 
     def _call(self, method: str, path: str, body: bytes | None, kind: type[Answer]) -> Answer:
         url = self.base_url + path
@@ -240,7 +240,7 @@ class AsyncRlmrClient(_Base):
         return _readiness(url, reply)
 
     async def _post(self, path: str, request: WireModel, kind: type[Answer]) -> Answer:
-        return await self._call("POST", path, request.model_dump_json().encode(), kind)
+        return await self._call("POST", path, request.model_dump_json(exclude_unset=True).encode(), kind)
 
     async def _call(self, method: str, path: str, body: bytes | None, kind: type[Answer]) -> Answer:
         url = self.base_url + path

@@ -126,7 +126,7 @@ class FakeUpstream:
             if self.kind == "score"
             else {"verifier": {"name": "fake", "revision": "v1", "judge": None}}
         )
-        if "samples" in body:
+        if body.get("samples"):
             results = [{"id": s["id"], **self._result(s["response"], s.get("constraints"))} for s in body["samples"]]
             return {**who, "results": results}
         groups = [
