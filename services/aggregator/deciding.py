@@ -15,7 +15,7 @@ from rlmr.wire import (
     Status,
 )
 from services.aggregator.faults import as_violations, policy_faults
-from services.aggregator.mixing import BoundStrategy, GroupFilter, Samples, Strategy
+from services.aggregator.mixing import AllViolate, BoundStrategy, GroupFilter, Samples, Strategy
 from services.aggregator.mixing.likeness import likeness
 from services.aggregator.signals import Signals, Verdict, Writing
 
@@ -63,6 +63,7 @@ def samples_of(signals: Signals, need: Strategy, chosen: Sequence[int], texts: S
         violated=[not v.passed for v in verdicts],
         rule_share=[v.rule_share for v in detailed if v.rule_share is not None],
         judge_passed=[v.judge_passed for v in detailed if v.judge_passed is not None],
+        met_share=[v.met_share for v in detailed if v.met_share is not None],
         likeness=likeness([texts[i] for i in chosen]) if need.needs_likeness else (),
         group_size=len(texts),
     )
@@ -88,12 +89,16 @@ def decide(
     delta = None
     if reason is None:
         samples = samples_of(signals, need, chosen, group.responses)
-        reason = rule.reason_to_drop(samples.writing, samples.violated, must_mix=need.drops_all_violate)
+        reason = rule.reason_to_drop(samples.writing, samples.violated, ranks_all_violate=need.ranks_all_violate)
         if reason is None:
-            mixed = bound(samples)
-            delta = mixed.delta
-            for i, reward in zip(chosen, mixed.rewards, strict=True):
-                rewards[i] = reward
+            try:
+                mixed = bound(samples)
+            except AllViolate:
+                reason = DropReason.ALL_VIOLATE
+            else:
+                delta = mixed.delta
+                for i, reward in zip(chosen, mixed.rewards, strict=True):
+                    rewards[i] = reward
     writing: Sequence[Writing | None] = given.writing or [None] * n
     verdicts: Sequence[Verdict | None] = signals.verdicts or [None] * n
     diagnostics = _diagnose(writing, verdicts, rewards, chosen)
