@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from rlmr.wire import ModelIdentity, ScoreResult, Status, VerifierIdentity, VerifyResult
+from rlmr.wire import ModelIdentity, SampleScore, SampleVerdict, Status, VerifierIdentity
 from services.aggregator.mixing import MAX_REWARD
 
 Identity = TypeVar("Identity", ModelIdentity, VerifierIdentity)
@@ -45,7 +45,7 @@ class Signals:
     verifier: VerifierIdentity | None = None
 
 
-def writing_of(result: ScoreResult) -> Writing:
+def writing_of(result: SampleScore) -> Writing:
     if result.status is not Status.OK:
         return Writing(result.status, reason=result.reason or f"writing reward: {result.status}")
     if result.score is None or not math.isfinite(result.score) or abs(result.score) > MAX_REWARD:
@@ -54,7 +54,7 @@ def writing_of(result: ScoreResult) -> Writing:
     return Writing(Status.OK, score=result.score)
 
 
-def verdict_of(result: VerifyResult) -> Verdict:
+def verdict_of(result: SampleVerdict) -> Verdict:
     if result.status is not Status.OK:
         lines = [f"{c.type}: {c.status}: {c.reason or 'no verdict'}" for c in result.constraints if c.passed is None]
         return Verdict(
