@@ -57,7 +57,7 @@ def run_preset(
     """Runs the preset in its folder. `before`: the evaluation of the untrained policy, if another run has made it.
 
     Raises PresetError before anything is started if the preset cannot work."""
-    run = runs / (name or f"{preset.name}-{preset.strategy['name']}-seed{preset.seed}")
+    run = runs.resolve() / (name or f"{preset.name}-{preset.strategy['name']}-seed{preset.seed}")
     _check(preset, run)
     stages = Stages(console)
     with stages("prepare"):
@@ -65,9 +65,9 @@ def run_preset(
         quality = _quality(material)
         _clear(run)
         prompts_file, eval_file = run / "prompts_train.jsonl", run / "prompts_eval.jsonl"
-        drawn = prepare(
-            _chosen(preset, material), prompts_file, split="train", count=preset.steps * preset.batch, seed=preset.seed
-        )
+        # More than planned, where there are more: each dropped group takes one. Past the last a new epoch begins.
+        count = 2 * preset.steps * preset.batch
+        prepare(_chosen(preset, material), prompts_file, split="train", count=count, seed=preset.seed)
         held_out = material.eval_prompts[: preset.eval.prompts]
         prepare(held_out, eval_file, split="eval")
         flags = openrlhf_flags(
@@ -105,7 +105,7 @@ def run_preset(
                 before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
         with stages("train"):
             ledger = train(
-                flags, run, reward_url=url, strategy=preset.strategy, prompts=drawn, batch=preset.batch, console=console
+                flags, run, reward_url=url, strategy=preset.strategy, steps=preset.steps, console=console
             )
         with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")

@@ -37,7 +37,10 @@ def openrlhf_ids(
     pytest.importorskip("openrlhf")
     from trainer.grpo.cpu_runtime import cuda_shims, deepspeed_cpu
 
-    if cuda_shims.install():
+    import torch
+
+    if not torch.cuda.is_available():
+        cuda_shims.install()
         deepspeed_cpu.install()
     from datasets import Dataset
     from openrlhf.datasets import RewardDataset
