@@ -63,7 +63,9 @@ class EndlessPrompts:
                 f"{self.limit} prompts in a row left no group to train on: every one was dropped (groups in the ledger tell why)"
             )
         self.since_kept += 1
-        if self._epoch is None:  # not before the first draw: a resumed run sets the loader's place after this object is made
+        if (
+            self._epoch is None
+        ):  # not before the first draw: a resumed run sets the loader's place after this object is made
             self._epoch = iter(self.loader)
         try:
             return next(self._epoch)
@@ -122,7 +124,15 @@ class RecordingExperienceMaker(RemoteExperienceMaker):
 
 class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor_class__):  # type: ignore[misc]
     def __init__(
-        self, pretrain: str, strategy: Any, actor: Any, critic: Any, reward: Any, reference: Any, engines: Any, **kw: Any
+        self,
+        pretrain: str,
+        strategy: Any,
+        actor: Any,
+        critic: Any,
+        reward: Any,
+        reference: Any,
+        engines: Any,
+        **kw: Any,
     ) -> None:
         super().__init__(pretrain, strategy, actor, critic, reward, reference, engines, **kw)
         args, length = strategy.args, RunLength.from_environment()
@@ -173,7 +183,9 @@ class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor
                 ray.get(ready)
             print(f"RLMR: the run failed ({type(cause).__name__}); the policy was saved as it is", file=sys.stderr)
         except Exception as exc:
-            print(f"RLMR: the policy could not be saved after the failure: {type(exc).__name__}: {exc}", file=sys.stderr)
+            print(
+                f"RLMR: the policy could not be saved after the failure: {type(exc).__name__}: {exc}", file=sys.stderr
+            )
 
 
 def install() -> None:

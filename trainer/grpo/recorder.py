@@ -44,7 +44,7 @@ def record(kind: str, row: Callable[[], dict[str, Any]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row(), ensure_ascii=False) + "\n")
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - whatever it is, training is worth more
         if kind not in _told:
             _told.add(kind)
             print(

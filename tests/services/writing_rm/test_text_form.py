@@ -35,9 +35,9 @@ def openrlhf_ids(
     tokenizer: Any, prompt: Any, response: Any, *, template: bool, input_template: str | None = None
 ) -> list[int]:
     pytest.importorskip("openrlhf")
-    from trainer.grpo.cpu_runtime import cuda_shims, deepspeed_cpu
-
     import torch
+
+    from trainer.grpo.cpu_runtime import cuda_shims, deepspeed_cpu
 
     if not torch.cuda.is_available():
         cuda_shims.install()

@@ -120,7 +120,9 @@ def test_groups_were_rolled_out_rewarded_and_trained(run: Run) -> None:
 
 def test_a_group_that_cannot_comply_is_dropped(run: Run) -> None:
     groups = run.groups(run.impossible)
-    assert {(g["decision"], g["reason"], *g["violated"]) for g in groups} == {("drop", "all_violate", *[True] * N_TRAIN)}
+    assert {(g["decision"], g["reason"], *g["violated"]) for g in groups} == {
+        ("drop", "all_violate", *[True] * N_TRAIN)
+    }
 
 
 def test_a_failed_reward_call_drops_its_group_and_training_goes_on(run: Run) -> None:

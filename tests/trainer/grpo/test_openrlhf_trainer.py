@@ -13,12 +13,14 @@ from trainer.grpo.cpu_runtime import cuda_shims
 
 cuda_shims.install_flash_attn_stand_in()
 
-from trainer.grpo.openrlhf_trainer import EndlessPrompts, NothingKept, RunLength, WholeBatches
+from trainer.grpo.openrlhf_trainer import EndlessPrompts, NothingKept, RunLength, WholeBatches  # noqa: E402
 
 
 def loader(count: int) -> StatefulDataLoader:
     rows = [("train", f"prompt {i}", json.dumps({"prompt_id": i}), None) for i in range(count)]
-    return StatefulDataLoader(rows, batch_size=1, shuffle=True, collate_fn=lambda items: tuple(map(list, zip(*items, strict=True))))
+    return StatefulDataLoader(
+        rows, batch_size=1, shuffle=True, collate_fn=lambda items: tuple(map(list, zip(*items, strict=True)))
+    )
 
 
 def drawn(prompts: EndlessPrompts, count: int) -> list[str]:

@@ -42,7 +42,9 @@ GROUP = {"split": "train", "decision": "drop", "reason": "all_violate", "violate
 
 def test_the_ledger_reads_what_was_recorded_and_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLMR_RUN_DIR", str(tmp_path))
-    for i, change in enumerate(({}, {"decision": "train", "reason": None, "violated": [False, True]}, {"split": "eval"})):
+    for i, change in enumerate(
+        ({}, {"decision": "train", "reason": None, "violated": [False, True]}, {"split": "eval"})
+    ):
         record("groups", lambda i=i, change=change: {"time": i, **GROUP, **change})  # type: ignore[misc]
     ledger = Ledger(tmp_path).refresh().refresh()
     assert (len(ledger.groups), ledger.trained(), ledger.dropped()) == (3, 1, {"all_violate": 1})

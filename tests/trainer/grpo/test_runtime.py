@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from trainer.grpo import runtime
 from trainer.grpo.runtime import choose, runtime_env
 
 
@@ -65,7 +67,7 @@ print(json.dumps(asked))
 
 def test_the_set_up_hook_asks_cuda_nothing() -> None:
     pytest.importorskip("openrlhf", reason="the trainer's environment is not installed")
-    ours = os.path.dirname(os.path.dirname(sys.modules["trainer.grpo.runtime"].__file__ or ""))
+    ours = str(Path(runtime.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", f"OURS = {ours!r}\n{WATCHED}"],
         capture_output=True,
