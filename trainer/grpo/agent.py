@@ -134,7 +134,9 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 **about,
                 "prompt": prompt,
                 "responses": responses,
+                "constraints": constraints,
                 "failed_constraints": reward.failed_constraints,
+                "samples": reward.samples,
             },
         )
         return reward

@@ -182,7 +182,7 @@ class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor
                     raise TimeoutError(f"no answer in {RESCUE_SECONDS:.0f} s")
                 ray.get(ready)
             print(f"RLMR: the run failed ({type(cause).__name__}); the policy was saved as it is", file=sys.stderr)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - the cause is raised again by fit
             print(
                 f"RLMR: the policy could not be saved after the failure: {type(exc).__name__}: {exc}", file=sys.stderr
             )

@@ -48,15 +48,16 @@ class Ledger:
                 else:
                     yield row
 
-    def texts(self, split: str = "train") -> Iterator[list[str]]:
-        """The responses of each group of the split, in the order of `groups`, from the files: they may be larger than memory."""
-
-        def rows(path: Path) -> Iterator[dict[str, Any]]:
-            with path.open("rb") as file:
-                yield from (row for line in file if (row := _parsed(line)) is not None)
-
-        merged = heapq.merge(*map(rows, shards(self.folder, "texts")), key=lambda row: row["time"])
-        return (row["responses"] for row in merged if row["split"] == split)
+    def whole_groups(self, split: str = "train") -> Iterator[dict[str, Any]]:
+        """Each group of the split with its prompt, constraints, responses and statuses, in the order of time; read from the files
+        group by group, for they may be larger than memory."""
+        numbers, texts = _merged(self.folder, "groups"), _merged(self.folder, "texts")
+        text = next(texts, None)
+        for row in numbers:
+            while text is not None and _key(text) < _key(row):
+                text = next(texts, None)  # its numbers were lost
+            if text is not None and _key(text) == _key(row) and row["split"] == split:
+                yield {**text, **row}
 
     @property
     def training_groups(self) -> list[dict[str, Any]]:
@@ -86,6 +87,18 @@ class Ledger:
 
 def shards(folder: Path, kind: str) -> list[Path]:
     return sorted((folder / "ledger").glob(f"{kind}.*.jsonl"))
+
+
+def _key(row: dict[str, Any]) -> tuple[float, str]:
+    return row["time"], row["prompt_id"]
+
+
+def _merged(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
+    def rows(path: Path) -> Iterator[dict[str, Any]]:
+        with path.open("rb") as file:
+            yield from (row for line in file if (row := _parsed(line)) is not None)
+
+    return heapq.merge(*map(rows, shards(folder, kind)), key=_key)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

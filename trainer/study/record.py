@@ -59,10 +59,10 @@ def curves(ledger: Ledger, quality: Quality | None) -> dict[str, list[float | No
     """Learning curves over the training groups, dropped ones included: BINS places each, null where nothing is known."""
     groups = ledger.training_groups
     overlaps, qualities = list[float](), list[float]()
-    for responses in ledger.texts():
-        overlaps.append(sibling_overlap(responses))
+    for group in ledger.whole_groups():
+        overlaps.append(sibling_overlap(group["responses"]))
         if quality is not None:
-            qualities.append(_mean([quality(text) for text in responses]))
+            qualities.append(_mean([quality(text) for text in group["responses"]]))
     columns: dict[str, list[float]] = {
         "compliance": [_mean([1.0 - v for v in g["violated"] if v is not None]) for g in groups],
         "writing_score": [_mean([w for w in g["writing"] if w is not None]) for g in groups],

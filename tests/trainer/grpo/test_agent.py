@@ -112,7 +112,8 @@ async def test_what_happened_is_written_and_a_full_disk_costs_no_group(
         await agent.client.close()
     (written,) = Ledger(tmp_path / "run").refresh().groups
     assert (written["step"], written["n"], written["rewards"]) == (1, 2, [0.0, 1.0])
-    assert list(Ledger(tmp_path / "run").texts()) == [["r0", "r1"]]
+    (whole,) = Ledger(tmp_path / "run").whole_groups()
+    assert (whole["responses"], whole["prompt"], whole["rewards"]) == (["r0", "r1"], ROW["prompt"], [0.0, 1.0])
 
 
 async def test_groups_of_the_same_prompt_do_not_mix(environment: pytest.MonkeyPatch) -> None:

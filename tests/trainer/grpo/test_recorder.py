@@ -59,12 +59,14 @@ def write(run: Path, name: str, text: str) -> None:
 def test_writers_have_files_of_their_own_and_are_read_in_the_order_of_time(tmp_path: Path) -> None:
     assert shard(tmp_path, "groups").name.startswith("groups.")
     for host, times in (("a-1", (1, 4)), ("b-2", (2, 3))):
-        rows = [{"time": t, "split": "train", "responses": [str(t)]} for t in times]
+        rows = [{"time": t, "prompt_id": "p", "split": "train", "responses": [str(t)]} for t in times]
         write(tmp_path, f"groups.{host}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         write(tmp_path, f"texts.{host}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     ledger = Ledger(tmp_path).refresh()
     assert [g["time"] for g in ledger.groups] == [1, 2, 3, 4]
-    assert list(ledger.texts()) == [["1"], ["2"], ["3"], ["4"]]
+    assert [g["responses"] for g in ledger.whole_groups()] == [["1"], ["2"], ["3"], ["4"]]
+    write(tmp_path, "texts.a-1.jsonl", json.dumps({**rows[0], "time": 4, "responses": ["4"]}) + "\n")
+    assert [g["responses"] for g in ledger.whole_groups()] == [["2"], ["3"], ["4"]]  # a lost text is no other group's
 
 
 def test_a_line_still_being_written_waits(tmp_path: Path) -> None:
