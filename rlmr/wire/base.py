@@ -1,10 +1,11 @@
 """What every message shares: statuses, prompts, constraints. Wire contract v1."""
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 
 class WireModel(BaseModel):
@@ -47,6 +48,10 @@ SampleId = Annotated[
 ]
 
 
+class Identified(WireModel):
+    id: SampleId
+
+
 class _HasId(Protocol):
     @property
     def id(self) -> str: ...
@@ -63,6 +68,27 @@ def unique_ids(items: list[Item]) -> list[Item]:
         if first != i:
             raise ValueError(f"entries {first} and {i} have the same id: ids must differ within a request")
     return items
+
+
+Value = TypeVar("Value")
+
+
+def either_form(samples: Value, info: ValidationInfo) -> Value:
+    """Validator of `samples` in a request that takes `groups` in their place, which must be the field before it."""
+    if "groups" in info.data and (samples is None) == (info.data["groups"] is None):
+        raise ValueError("send either samples or groups: " + ("one of them" if samples is None else "not both"))
+    return samples
+
+
+Part = TypeVar("Part")
+
+
+def split_up(parts: Sequence[Part], sizes: Iterable[int]) -> Iterator[list[Part]]:
+    """`parts` in runs of these sizes, in order: the results of all groups as those of each."""
+    start = 0
+    for size in sizes:
+        yield list(parts[start : start + size])
+        start += size
 
 
 class ChatMessage(WireModel):

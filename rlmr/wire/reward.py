@@ -96,6 +96,15 @@ class SampleDiagnostics(WireModel):
     cut_chars: int = Field(
         default=0, ge=0, description="Characters of the response that were cut off its beginning as thinking."
     )
+    rule_share: float | None = Field(
+        default=None, description="Share of the rule-checked constraints met; null where one has no verdict."
+    )
+    judge_passed: bool | None = Field(
+        default=None, description="Every judged constraint is met; null where a constraint has no verdict."
+    )
+    met_share: float | None = Field(
+        default=None, description="Share of all constraints met; null where one has no verdict."
+    )
 
 
 class GroupDiagnostics(WireModel):
