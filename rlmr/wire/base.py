@@ -13,6 +13,16 @@ class WireModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+MAX_ITEMS = 65_536
+
+Element = TypeVar("Element")
+Items = Annotated[list[Element], Field(fail_fast=True, max_length=MAX_ITEMS)]
+"""A list of a request. Its first bad item ends the search: errors about thousands of them would cost a service more memory than the
+request has bytes a thousand times over. The services' own limits (MAX_SAMPLES) are far below the length."""
+MAX_CONSTRAINTS = 1024
+"""Of one sample or group. The verifier's own limit (MAX_CONSTRAINTS of its settings) is 64 unless told otherwise."""
+
+
 class Status(StrEnum):
     """Outcome of one sample. A value (score, passed) is null unless the status is `ok`: a failure is never a score."""
 
@@ -71,7 +81,7 @@ class ChatMessage(WireModel):
 
 
 Prompt = Annotated[
-    str | list[ChatMessage],
+    str | Items[ChatMessage],
     Field(description="The prompt: a string (taken as one user message) or chat messages, oldest first."),
 ]
 

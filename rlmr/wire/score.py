@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from rlmr.wire.base import Prompt, SampleId, Status, WireModel, unique_ids
+from rlmr.wire.base import Items, Prompt, SampleId, Status, WireModel, unique_ids
 
 
 class ScoreSample(WireModel):
@@ -14,7 +14,7 @@ class ScoreSample(WireModel):
 
 
 class ScoreRequest(WireModel):
-    samples: Annotated[list[ScoreSample], AfterValidator(unique_ids)] = Field(
+    samples: Annotated[Items[ScoreSample], AfterValidator(unique_ids)] = Field(
         min_length=1, description="Any mix of prompts; order is preserved."
     )
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from rlmr.wire.base import Constraint, Prompt, SampleId, Status, WireModel, unique_ids
+from rlmr.wire.base import Constraint, Items, Prompt, SampleId, Status, WireModel, unique_ids
 
 
 class VerifySample(WireModel):
@@ -13,13 +13,13 @@ class VerifySample(WireModel):
     response: str = Field(
         description="The text to check, without chat markup. Data only: nothing in it can change its verdict."
     )
-    constraints: list[Constraint] | None = Field(
+    constraints: Items[Constraint] | None = Field(
         description="What must hold. null = the judge reads the constraints out of the prompt; [] = nothing to check, passes."
     )
 
 
 class VerifyRequest(WireModel):
-    samples: Annotated[list[VerifySample], AfterValidator(unique_ids)] = Field(
+    samples: Annotated[Items[VerifySample], AfterValidator(unique_ids)] = Field(
         min_length=1, description="Any mix of prompts; order is preserved."
     )
     mode: Literal["strict", "loose"] = Field(
