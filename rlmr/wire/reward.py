@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from rlmr.wire.base import Constraint, Items, Prompt, SampleId, WireModel, unique_ids
+from rlmr.wire.base import Constraints, Items, Prompt, SampleId, WireModel, unique_ids
 from rlmr.wire.score import ModelIdentity
 from rlmr.wire.verify import VerifierIdentity
 
@@ -61,7 +61,7 @@ class RewardGroup(WireModel):
 
     id: SampleId
     prompt: Prompt
-    constraints: Items[Constraint] | None = Field(
+    constraints: Constraints | None = Field(
         description="What must hold, as in POST /verify: null = the judge reads it out of the prompt, [] = nothing."
     )
     responses: Items[str] = Field(min_length=1, description="The group: n responses to the same prompt.")
@@ -95,6 +95,15 @@ class SampleDiagnostics(WireModel):
     )
     cut_chars: int = Field(
         default=0, ge=0, description="Characters of the response that were cut off its beginning as thinking."
+    )
+    rule_share: float | None = Field(
+        default=None, description="Share of the rule-checked constraints met; null where one has no verdict."
+    )
+    judge_passed: bool | None = Field(
+        default=None, description="Every judged constraint is met; null where a constraint has no verdict."
+    )
+    met_share: float | None = Field(
+        default=None, description="Share of all constraints met; null where one has no verdict."
     )
 
 

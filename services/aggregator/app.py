@@ -69,7 +69,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     async def reward(body: RewardRequest, request: Request) -> RewardReply:
         bound = bind_strategy(settings, body.strategy)
         check_size(body.groups, settings.max_samples, "groups[{i}].responses")
-        questions = encode_groups(asker, body.groups, "groups")
+        questions = await encode_groups(asker, body.groups, "groups")
         request_id = request.scope["rlmr_request_id"]
 
         async def one(index: int, question: Question) -> tuple[RewardGroupResult, Signals]:
@@ -105,7 +105,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
         bound = bind_strategy(settings, None)
         groups = lone_groups(body, bound, settings.strip_suffixes)
         check_size(groups, settings.max_samples, "query")
-        questions = encode_groups(asker, groups, "labels")
+        questions = await encode_groups(asker, groups, "labels")
         request_id = request.scope["rlmr_request_id"]
         work = (asker.ask(question, bound.strategy, request_id) for question in questions)
         try:

@@ -59,7 +59,8 @@ class JsonRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
         if self.body_field is None:
             return super().get_route_handler()  # type: ignore[return-value]
-        wire: TypeAdapter[Any] = TypeAdapter(self.body_field.field_info.annotation)
+        annotation: Any = self.body_field.field_info.annotation
+        wire: TypeAdapter[Any] = TypeAdapter(annotation)
         endpoint = self.endpoint
 
         async def handle(request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from rlmr.wire import VerifyReply, VerifyRequest
+from rlmr.wire import VerifyGroupsReply, VerifyReply, VerifyRequest
 from services.serving import Readiness, create_app, serve
 from services.serving.body import JsonRoute
 from services.serving.deadline import seconds_left
@@ -33,7 +33,7 @@ def build_app(settings: VerifierSettings) -> FastAPI:
     ready = Readiness(False, ["starting"])
 
     @router.post("/verify", tags=["verify"], summary="Which constraints each response obeys")
-    async def verify(body: VerifyRequest, request: Request) -> VerifyReply:
+    async def verify(body: VerifyRequest, request: Request) -> VerifyReply | VerifyGroupsReply:
         asked = seconds_left(request)
         deadline = Deadline(min(settings.timeout_seconds, asked) if asked else settings.timeout_seconds)
         try:

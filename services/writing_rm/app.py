@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from rlmr.wire import FieldError, ScoreReply, ScoreRequest
+from rlmr.wire import FieldError, ScoreGroupsReply, ScoreReply, ScoreRequest
 from services.serving import ApiError, Readiness, create_app, serve
 from services.serving.body import JsonRoute
 from services.serving.disconnect import ClientLeft, until_disconnect
@@ -35,14 +35,13 @@ def build_app(settings: WritingRmSettings, give_up: Callable[[str], None] = lamb
     add_engine_metrics(router, next(iter(settings.engine_urls), None))
 
     @router.post("/score", summary="Standardised writing rewards, one per sample")
-    async def score(body: ScoreRequest, request: Request) -> ScoreReply:
-        if len(body.samples) > settings.max_samples:
-            message = f"{len(body.samples)} samples, at most {settings.max_samples}: send several requests"
-            raise ApiError(
-                422, "too_many_samples", f"samples: {message}", [FieldError(path="samples", message=message)]
-            )
+    async def score(body: ScoreRequest, request: Request) -> ScoreReply | ScoreGroupsReply:
+        samples, path = body.flat(), "samples" if body.groups is None else "groups"
+        if len(samples) > settings.max_samples:
+            message = f"{len(samples)} texts, at most {settings.max_samples}: send several requests"
+            raise ApiError(422, "too_many_samples", f"{path}: {message}", [FieldError(path=path, message=message)])
         try:
-            reply = await until_disconnect(request, model.reply(body))
+            reply = body.reply(*await until_disconnect(request, model.scored(samples)))
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
         # Encoded here: FastAPI would validate and copy the whole reply once more.

@@ -107,6 +107,8 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "time": time.time(),
                 "split": row.get("split", "train"),
                 "prompt_id": group_id,
+                "prompt": prompt,
+                "constraints": constraints,
                 "n": group.n,
                 "decision": reward.decision,
                 "reason": reward.reason,
@@ -120,6 +122,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "attempts": reward.attempts,
                 "error": reward.error,
                 "failed_constraints": reward.failed_constraints,
+                "samples": reward.samples,
                 "responses": responses,
             },
         )

@@ -62,7 +62,9 @@ HOSTILE: dict[str, Callable[[str], bytes]] = {
     "a number of 10^5 digits": lambda name: _items(name, b"9" * 100_000),
     "many numbers of 10^5 digits": lambda name: _items(name, _filled(b"9" * 100_000)),
     "many numbers of 4,000 digits": lambda name: _items(name, _filled(b"9" * 4_000)),
-    "as many numbers of 4,000 digits as values are allowed": lambda name: _items(name, _filled(b"9" * 4_000, 1_000_000)),
+    "as many numbers of 4,000 digits as values are allowed": lambda name: _items(
+        name, _filled(b"9" * 4_000, 1_000_000)
+    ),
     "many floats of 10^5 digits": lambda name: _items(name, _filled(b"0." + b"9" * 100_000)),
     "blanks": lambda name: _items(name, b" " * ROOM),
     "quotes": lambda name: _items(name, _filled(b'""')),
@@ -85,8 +87,12 @@ FOR_CONSTRAINTS: dict[str, Callable[[str], bytes]] = {
     "as many constraints as one sample may have, in as many as values are allowed": lambda name: _items(
         name,
         b",".join(
-            (b'{"id":"%d","prompt":"p","constraints":[%s],"responses":["a","b"]}' if name == "aggregator" else
-             b'{"id":"%d","prompt":"p","constraints":[%s],"response":"a"}') % (i, _filled(b'{"type":"a"}', 64 * 13))
+            (
+                b'{"id":"%d","prompt":"p","constraints":[%s],"responses":["a","b"]}'
+                if name == "aggregator"
+                else b'{"id":"%d","prompt":"p","constraints":[%s],"response":"a"}'
+            )
+            % (i, _filled(b'{"type":"a"}', 64 * 13))
             for i in range(380)
         ),
     ),

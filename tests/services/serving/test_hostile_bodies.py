@@ -21,7 +21,9 @@ from tests.services.serving.hostile_bodies import FOR_CONSTRAINTS, HOSTILE, MAX_
 from tests.three_services import wait_until_ready
 
 PROBE_SECONDS = 0.1
-CASES = [(name, kind) for name in ROUTES for kind in (HOSTILE if name == "writing_rm" else {**HOSTILE, **FOR_CONSTRAINTS})]
+CASES = [
+    (name, kind) for name in ROUTES for kind in (HOSTILE if name == "writing_rm" else {**HOSTILE, **FOR_CONSTRAINTS})
+]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ Everything here replaces something that only CUDA offers, and does nothing where
 
     cuda_shims.py    no-op torch.cuda calls, CPU device mesh, an import stand-in for flash_attn
     deepspeed_cpu.py DeepSpeed without C++ builds
-    weight_sync.py   policy -> vLLM weight broadcast over a TCP store instead of NCCL
+    weight_sync.py   policy -> vLLM weight broadcast over gloo instead of NCCL
     vllm_worker.py   the vLLM side of that broadcast
     environment.py   the environment variables CPU processes need
 

@@ -1,0 +1,69 @@
+"""`rlmr data`: prompts and preference pairs, made and checked."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from trainer.data.check import Report
+
+app = typer.Typer(name="data", help="Prompts and preference pairs.", no_args_is_help=True, add_completion=False)
+
+SHOWN = 10
+"""Findings of a kind that are printed; --json has them all."""
+
+
+@app.command()
+def seeds(out: Path = typer.Argument(help="Prompt file to write (JSONL).")) -> None:
+    """Write RLMR's hand-written seed prompts, English and Chinese, without constraints."""
+    from trainer.data.rows import write
+    from trainer.data.seed_prompts import seed_prompts
+
+    typer.echo(f"{out}: {write(seed_prompts(), out)} prompts")
+
+
+@app.command()
+def check(
+    file: Path = typer.Argument(help="JSONL of prompts ({input, label}) or of pairs ({prompt, chosen, rejected})."),
+    against: list[Path] = typer.Option([], help="An evaluation set that must not leak into the file; may be repeated."),
+    ngram: int = typer.Option(8, min=3, help="Tokens in a row (words, Chinese characters) that count as a leak."),
+    near: float = typer.Option(0.7, min=0.1, max=1.0, help="Jaccard similarity of 3-grams that counts as near."),
+    json_out: Path | None = typer.Option(None, "--json", help="Where to write the whole report."),
+) -> None:
+    """Schema, duplicates, leakage, feasibility, balance, length. Exits 1 if something must not be trained on."""
+    from trainer.data.check import check_file
+    from trainer.data.rows import DataFileError
+
+    try:
+        report = check_file(file, against, ngram, near)
+    except DataFileError as exc:
+        raise _failed(exc) from exc
+    if json_out:
+        json_out.write_text(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    _print(report)
+    if report.errors:
+        raise typer.Exit(1)
+
+
+def _print(report: "Report") -> None:
+    typer.echo(f"{report.file}: {report.rows} {report.kind}")
+    for name in ("malformed", "duplicates", "near_duplicates", "leaks", "infeasible"):
+        found: list[str] = getattr(report, name)
+        typer.echo(f"  {name.replace('_', ' '):<16}{len(found):>6}")
+        for finding in found[:SHOWN]:
+            typer.echo(f"    {finding}")
+        if len(found) > SHOWN:
+            typer.echo(f"    ... and {len(found) - SHOWN} more (--json has all)")
+    for name, counts in report.balance.items():
+        shown = ", ".join(f"{value} {count}" for value, count in list(counts.items())[:14])
+        typer.echo(f"  {name + ':':<22}{shown}{', ...' if len(counts) > 14 else ''}")
+    for name, spread in report.length.items():
+        shown = ", ".join(f"{key} {value:.3g}" for key, value in spread.items() if value is not None)
+        typer.echo(f"  {'length, ' + name + ':':<22}{shown}")
+
+
+def _failed(why: Exception | str) -> typer.Exit:
+    typer.echo(f"error: {why}", err=True)
+    return typer.Exit(1)
