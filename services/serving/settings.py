@@ -19,7 +19,7 @@ class ServiceSettings(BaseSettings):
     )
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest request body, in bytes; more is 413.")
     max_json_values: int = Field(
-        default=65_536,
+        default=32_768,
         ge=1024,
         description="Most JSON values in one body, with 16 bytes of blanks or digits outside strings as one; more is 422. A value costs up to 1 KB of memory.",
     )

@@ -116,7 +116,7 @@ def test_a_refusal_for_too_many_values_names_the_limit_and_the_remedy(
     connection.request("POST", "/verify", HOSTILE["empty items, all of it"]("verifier"))
     error = json.loads(connection.getresponse().read())
     assert error["code"] == "too_many_values"
-    assert "65536" in error["message"]
+    assert "32768" in error["message"]
     assert "MAX_JSON_VALUES" in error["message"]
 
 
