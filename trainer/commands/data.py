@@ -67,3 +67,26 @@ def _print(report: "Report") -> None:
 def _failed(why: Exception | str) -> typer.Exit:
     typer.echo(f"error: {why}", err=True)
     return typer.Exit(1)
+
+
+@app.command()
+def constrain(
+    file: Path = typer.Argument(help="Prompt file (JSONL)."),
+    out: Path = typer.Argument(help="Prompt file to write."),
+    difficulty: list[str] = typer.Option(["easy", "medium", "hard"], help="These take turns: easy, medium, hard."),
+    seed: int = typer.Option(0, help="Of the draw."),
+    by_judge: bool = typer.Option(False, help="Attach none: the verifier's judge reads them out of each prompt."),
+) -> None:
+    """Attach constraints in natural wording to plain prompts, none that contradict each other."""
+    from trainer.data.constrain import DIFFICULTIES, NothingFits, left_to_the_judge
+    from trainer.data.constrain import constrain as attach
+    from trainer.data.rows import DataFileError, PromptRow, read, write
+
+    if unknown := set(difficulty) - set(DIFFICULTIES):
+        raise _failed(f"--difficulty {', '.join(sorted(unknown))}: one of {', '.join(DIFFICULTIES)}")
+    try:
+        rows = read(file, PromptRow)
+        made = [left_to_the_judge(row) for row in rows] if by_judge else attach(rows, seed, difficulty)
+    except (DataFileError, NothingFits) as exc:
+        raise _failed(exc) from exc
+    typer.echo(f"{out}: {write(made, out)} prompts")
