@@ -62,9 +62,7 @@ HOSTILE: dict[str, Callable[[str], bytes]] = {
     "a number of 10^5 digits": lambda name: _items(name, b"9" * 100_000),
     "many numbers of 10^5 digits": lambda name: _items(name, _filled(b"9" * 100_000)),
     "many numbers of 4,000 digits": lambda name: _items(name, _filled(b"9" * 4_000)),
-    "as many numbers of 4,000 digits as values are allowed": lambda name: _items(
-        name, _filled(b"9" * 4_000, 500_000)
-    ),
+    "as many numbers of 4,000 digits as values are allowed": lambda name: _items(name, _filled(b"9" * 4_000, 500_000)),
     "many floats of 10^5 digits": lambda name: _items(name, _filled(b"0." + b"9" * 100_000)),
     "blanks": lambda name: _items(name, b" " * ROOM),
     "quotes": lambda name: _items(name, _filled(b'""')),
