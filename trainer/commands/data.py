@@ -90,3 +90,76 @@ def constrain(
     except (DataFileError, NothingFits) as exc:
         raise _failed(exc) from exc
     typer.echo(f"{out}: {write(made, out)} prompts")
+
+
+@app.command()
+def pairs(
+    out: Path = typer.Argument(help="Pair file to write."),
+    corrupt: list[Path] = typer.Option(
+        [], help="Good texts, {prompt, response} a line: each against worse copies of itself."
+    ),
+    copies: int = typer.Option(2, min=1, help="Worse copies of a text."),
+    choices: list[Path] = typer.Option(
+        [], help="Human choices, {prompt, a, b, choice: a, b or tie} a line; the majority counts."
+    ),
+    strong: Path | None = typer.Option(None, help="Answers of a strong writer, {prompt, response} a line ..."),
+    weak: Path | None = typer.Option(None, help="... and of a weak one to the same prompts."),
+    judged: list[Path] = typer.Option(
+        [], help="Answers, {prompt, response} a line, several a prompt: a judge chooses."
+    ),
+    judge_url: str = typer.Option("", help="OpenAI-compatible endpoint of the judge."),
+    judge_model: str = typer.Option("", help="Its model."),
+    match: bool = typer.Option(True, help="Draw the pairs so that length does not tell the choice."),
+    seed: int = typer.Option(0, help="Of corruptions and draw."),
+    report: Path | None = typer.Option(None, help="Where to write the length bias before and after (JSON)."),
+) -> None:
+    """Preference pairs from any of: human choices, a judge, graded corruptions, strong answers against weak ones."""
+    import asyncio
+
+    from trainer.data import pairs as made
+    from trainer.data.endpoint import EndpointError
+    from trainer.data.rows import DataFileError, PairRow, write
+
+    if (strong is None) != (weak is None):
+        raise _failed("--strong and --weak belong together")
+    if judged and not (judge_url and judge_model):
+        raise _failed("--judged needs --judge-url and --judge-model")
+    found: list[PairRow] = []
+    try:
+        for path in corrupt:
+            found += made.from_corruptions(made.read_answers(path), copies, seed)
+        for path in choices:
+            found += made.from_choices(path)
+        if strong and weak:
+            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak))
+        for path in judged:
+            chosen, undecided = asyncio.run(made.judged(made.read_answers(path), judge_url, judge_model))
+            found += chosen
+            typer.echo(
+                f"{path}: the judge contradicted itself, or said neither A nor B, in {undecided} pairs; they are left out"
+            )
+    except (DataFileError, EndpointError) as exc:
+        raise _failed(exc) from exc
+    if not found:
+        raise _failed(
+            "no pairs: give --corrupt, --choices, --strong and --weak, or --judged, with texts that allow some"
+        )
+    kept, bias = made.length_matched(found, seed)
+    kept = kept if match else found
+    if not kept:
+        raise _failed(
+            f"all {len(found)} pairs chose by one side of length: none can be matched; --no-match keeps them as they are"
+        )
+    typer.echo(f"{out}: {write(kept, out)} pairs of {len(found)}")
+    for when in ("before", "after") if match else ("before",):
+        measured = bias[when]
+        share = (
+            "none of unequal length"
+            if measured["share"] is None
+            else f"{measured['share']:.3f} ({measured['low']:.3f} to {measured['high']:.3f})"
+        )
+        typer.echo(
+            f"  {when:<7} longer text chosen: {share}, AUC of length {measured['auc']:.3f}, mean gap {measured['mean_gap']:+.2f} tokens"
+        )
+    if report:
+        report.write_text(json.dumps(bias, indent=2) + "\n", encoding="utf-8")
