@@ -119,6 +119,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "seconds": round(reward.seconds, 4),
                 "attempts": reward.attempts,
                 "error": reward.error,
+                "revisions": reward.revisions,
                 "failed_constraints": reward.failed_constraints,
                 "responses": responses,
             },

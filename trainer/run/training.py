@@ -30,13 +30,18 @@ def train(
     prompts: int,
     batch: int,
     console: Console,
+    group_filter: dict[str, Any] | None = None,
+    expect: dict[str, str] | None = None,
 ) -> Ledger:
-    """Blocks until OpenRLHF ends. `prompts` is how many will be drawn in all: the progress bar counts groups against it."""
+    """Blocks until OpenRLHF ends. `prompts` is how many will be drawn in all: the progress bar counts groups against it. `expect`: the
+    revisions that the run is pinned to."""
     log = run / "logs" / "trainer.log"
     env = {
         **os.environ,
         "RLMR_REWARD_URL": reward_url,
         "RLMR_STRATEGY": json.dumps(strategy),
+        "RLMR_FILTER": json.dumps(group_filter or {}),
+        "RLMR_EXPECT": json.dumps(expect or {}),
         "RLMR_RUN_DIR": str(run),
         "PYTHONPATH": os.pathsep.join(p for p in (_source_root(), os.environ.get("PYTHONPATH")) if p),
     }
