@@ -35,6 +35,7 @@ from services.aggregator.strategies import installed
 from services.aggregator.together import all_of
 from services.aggregator.upstream import Upstream
 from services.serving import ApiError, Readiness, create_app, serve
+from services.serving.body import JsonRoute
 from services.serving.deadline import seconds_left
 from services.serving.disconnect import ClientLeft, until_disconnect
 
@@ -60,7 +61,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     verifier = Upstream("verifier", settings.verifier_url, settings, metrics)
     asker = Asker(settings, writing_rm, verifier, metrics)
     fault_kinds = frozenset(settings.policy_faults)
-    router = APIRouter()
+    router = APIRouter(route_class=JsonRoute)
 
     @router.post(
         "/reward",
@@ -73,7 +74,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     async def reward(body: RewardRequest, request: Request) -> RewardReply:
         bound, group_filter = bind_strategy(settings, body.strategy), bind_filter(settings, body.filter)
         check_size(body.groups, settings.max_samples, "groups[{i}].responses")
-        questions = encode_groups(asker, body.groups, "groups")
+        questions = await encode_groups(asker, body.groups, "groups")
         circumstances = Circumstances(
             request.scope["rlmr_request_id"], seconds_left(request), body.expect or Expected()
         )
@@ -114,13 +115,14 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
         bound = bind_strategy(settings, None)
         groups = lone_groups(body, bound, settings.strip_suffixes)
         check_size(groups, settings.max_samples, "query")
-        questions = encode_groups(asker, groups, "labels")
+        questions = await encode_groups(asker, groups, "labels")
         circumstances = Circumstances(request.scope["rlmr_request_id"], seconds_left(request))
         work = [asker.ask(question, bound.strategy, circumstances) for question in questions]
         try:
-            return lone_rewards(await until_disconnect(request, all_of(work)), bound)
+            reply = lone_rewards(await until_disconnect(request, all_of(work)), bound)
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
+        return Response(reply.model_dump_json(), media_type="application/json")  # type: ignore[return-value]
 
     async def readiness() -> Readiness:
         need = bind_strategy(settings, None).strategy

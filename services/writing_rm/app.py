@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from rlmr.wire import FieldError, ScoreGroupsReply, ScoreReply, ScoreRequest
 from services.serving import ApiError, Readiness, create_app, serve
+from services.serving.body import JsonRoute
 from services.serving.deadline import seconds_left
 from services.serving.disconnect import ClientLeft, until_disconnect
 from services.serving.engine_metrics import add_engine_metrics
@@ -31,7 +32,7 @@ def build_app(settings: WritingRmSettings, give_up: Callable[[str], None] = lamb
     """give_up: called with the reason if the model can never be served. Without it, /livez says so and somebody else ends the process."""
     http_metrics = HttpMetrics.create("writing-rm")
     model = ModelService(settings, WritingRmMetrics.create(http_metrics.registry), give_up)
-    router = APIRouter()
+    router = APIRouter(route_class=JsonRoute)
     add_engine_metrics(router, next(iter(settings.engine_urls), None))
 
     @router.post("/score", summary="Standardised writing rewards, one per sample")

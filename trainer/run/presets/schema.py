@@ -72,9 +72,7 @@ class Preset(BaseModel):
         description="What to change of the aggregator's filter: all_high and all_low (null = off), drop_all_violate, min_valid, min_valid_share.",
     )
     seed: int = Field(default=0, ge=0)
-    steps: int = Field(
-        gt=0, description="Planned steps: steps x batch prompts are drawn; each dropped group uses one of them up."
-    )
+    steps: int = Field(gt=0, description="Training steps, exactly; a dropped group is replaced by another prompt's.")
     batch: int = Field(gt=0, description="Prompts a step.")
     n: int = Field(ge=2, description="Samples a prompt: the group.")
     updates: int = Field(default=1, ge=1, description="Optimizer updates a step; has to divide batch x n samples.")
