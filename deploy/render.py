@@ -28,8 +28,8 @@ PLAIN_SETS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "gpu": (
         ("values-gpu.yaml",),
         {
-            "writingRm": {"model": {"hub": {"repository": "YOUR-ORG/YOUR-REWARD-MODEL"}}},
-            "verifier": {"model": {"hub": {"repository": "YOUR-ORG/YOUR-JUDGE"}}},
+            "writingRm": {"model": {"hub": {"repository": "YOUR-ORG/YOUR-REWARD-MODEL", "revision": "0" * 40}}},
+            "verifier": {"model": {"hub": {"repository": "YOUR-ORG/YOUR-JUDGE", "revision": "0" * 40}}},
         },
     ),
 }

@@ -66,6 +66,7 @@ def scaler_queries() -> dict[str, str]:
         for d in documents
         if d["kind"] == "ScaledObject"
         for i, trigger in enumerate(d["spec"]["triggers"])
+        if trigger["type"] == "prometheus"
     }
 
 

@@ -17,6 +17,9 @@ def nested(path: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+KEY = {"auth": {"existingSecret": "keys"}}
+
+
 def complaint(values: dict[str, Any]) -> str:
     with pytest.raises(helm.HelmError) as caught:
         render(values)
@@ -42,7 +45,7 @@ def complaint(values: dict[str, Any]) -> str:
         ("aggregator.pdb.maxUnavailable", "many", ["/aggregator/pdb/maxUnavailable"]),
         ("aggregator.image.digest", "sha256:abc", ["/aggregator/image/digest", "pattern"]),
         ("aggregator.model", {}, ["/aggregator", "model"]),
-        ("verifier.judge.type", "yes", ["/verifier/judge/type", "'none', 'engine', 'url'"]),
+        ("verifier.judge.type", "yes", ["/verifier/judge/type", "'none', 'engine', 'pool', 'url'"]),
         ("verifier.judge.url", "judge:8000", ["/verifier/judge/url"]),
         ("writingRm.model.source", "huggingface", ["/writingRm/model/source", "'hub', 'pvc', 'image', 'path'"]),
         ("writingRm.model.path", "relative/dir", ["/writingRm/model/path"]),
@@ -50,7 +53,7 @@ def complaint(values: dict[str, Any]) -> str:
         ("writingRm.engine.shmSize", "lots", ["/writingRm/engine/shmSize"]),
         ("auth.apiKey", "secret", ["/auth", "apiKey"]),
         ("networkPolicy.aggregatorFrom", "all", ["/networkPolicy/aggregatorFrom", "array"]),
-        ("ingress.hosts", [{"host": "a"}], ["/ingress/hosts/0", "path"]),
+        ("ingress.hosts", [{"host": "a"}], ["/ingress/hosts/0", "paths"]),
         ("httpRoute.timeout", "2 minutes", ["/httpRoute/timeout"]),
         ("monitoring.prometheusUrl", "prometheus:9090", ["/monitoring/prometheusUrl"]),
     ],
@@ -76,6 +79,7 @@ def test_schema_refuses(path: str, value: Any, said: list[str]) -> None:
         (nested("verifier.autoscaling", {"type": "hpa", "minReplicas": 0}), ["keda", "cannot start from zero"]),
         (nested("aggregator.autoscaling", {"type": "keda", "minReplicas": 0}), ["aggregator.autoscaling.minReplicas"]),
         (nested("writingRm.model.source", "hub"), ["writingRm.model.hub.repository"]),
+        (nested("writingRm.model", {"source": "hub", "hub": {"repository": "a/b"}}), ["hub.revision is empty", "commit"]),
         (nested("writingRm.model.source", "pvc"), ["writingRm.model.pvc.claimName"]),
         (nested("writingRm.model.source", "path"), ["writingRm.model.path"]),
         (nested("writingRm.engine.type", "sglang"), ["writingRm.engine.image.repository", "values-gpu.yaml"]),
@@ -84,7 +88,7 @@ def test_schema_refuses(path: str, value: Any, said: list[str]) -> None:
             ["writingRm.engine.image needs a tag or a digest"],
         ),
         (nested("verifier.judge.type", "url"), ["verifier.judge.url and verifier.judge.model"]),
-        (nested("httpRoute.enabled", True), ["httpRoute.parentRefs"]),
+        (merge(KEY, nested("httpRoute.enabled", True)), ["httpRoute.parentRefs"]),
         (values_of(["values-gpu.yaml"]), ["model.hub.repository"]),
         (
             merge(VARIANTS["gpu"], nested("verifier.engine.type", "torch")),

@@ -7,8 +7,8 @@ from typing import Any
 from deploy.render import values_of
 
 MODELS: dict[str, Any] = {
-    "writingRm": {"model": {"hub": {"repository": "example/reward", "revision": "abc", "tokenSecret": "hub"}}},
-    "verifier": {"model": {"hub": {"repository": "example/judge", "revision": "def"}}},
+    "writingRm": {"model": {"hub": {"repository": "example/reward", "revision": "a" * 40, "tokenSecret": "hub"}}},
+    "verifier": {"model": {"hub": {"repository": "example/judge", "revision": "b" * 40}}},
 }
 _KEDA = {"type": "keda", "minReplicas": 0, "maxReplicas": 5}
 _ALL_ON: dict[str, Any] = {
@@ -28,6 +28,7 @@ _ALL_ON: dict[str, Any] = {
     },
     "networkPolicy": {
         "aggregatorFrom": [{"podSelector": {"matchLabels": {"a": "b"}}}],
+        "ingressFrom": [{"namespaceSelector": {"matchLabels": {"name": "nginx"}}}],
         "upstreamFrom": [{"podSelector": {"matchLabels": {"c": "d"}}}],
         "extraEgress": [{"ports": [{"port": 443, "protocol": "TCP"}]}],
     },
