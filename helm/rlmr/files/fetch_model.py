@@ -64,7 +64,9 @@ def download() -> None:
     snapshot_download(os.environ["MODEL"], revision=os.environ["REVISION"], local_dir=part)
     shutil.rmtree(part / ".cache", ignore_errors=True)
     sizes = {str(p.relative_to(part)): p.stat().st_size for p in sorted(part.rglob("*")) if p.is_file()}
-    (part / marker).write_text(json.dumps({"model": os.environ["MODEL"], "revision": os.environ["REVISION"], "files": sizes}))
+    (part / marker).write_text(
+        json.dumps({"model": os.environ["MODEL"], "revision": os.environ["REVISION"], "files": sizes})
+    )
     os.sync()
     part.rename(target)
 

@@ -20,7 +20,9 @@ group = {
 headers = {"Content-Type": "application/json"}
 if key := os.environ.get("RLMR_API_KEY"):
     headers["Authorization"] = f"Bearer {key}"
-request = urllib.request.Request(os.environ["URL"] + "/reward", json.dumps({"groups": [group], "strategy": {"name": "rlmr"}}).encode(), headers)
+request = urllib.request.Request(
+    os.environ["URL"] + "/reward", json.dumps({"groups": [group], "strategy": {"name": "rlmr"}}).encode(), headers
+)
 with urllib.request.urlopen(request, timeout=60) as reply:
     answer = json.load(reply)
 print(json.dumps(answer, indent=1))

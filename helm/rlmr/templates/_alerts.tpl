@@ -12,7 +12,7 @@
   expr: absent(rlmr_build_info{ {{- $match }}}){{ if $sleeps }} and on () ({{ $demand }}){{ end }}
   {{- /* From zero a pod has to be made and its model loaded. */}}
   for: {{ if $sleeps }}20m{{ else }}5m{{ end }}
-  labels: {severity: critical}
+  labels: {severity: critical, component: {{ $c.component }}}
   annotations:
     summary: No pod of {{ $c.component }} is there, or Prometheus cannot reach it
     description: {{ if eq $c.kind "aggregator" }}Trainers get no rewards.{{ else }}Samples are `unavailable` and their groups dropped.{{ end }}
@@ -20,7 +20,7 @@
 - alert: RLMRServiceDown
   expr: sum by (namespace, release, component) (rlmr_ready{ {{- $match }}}) == 0
   for: {{ if $sleeps }}20m{{ else }}3m{{ end }}
-  labels: {severity: critical}
+  labels: {severity: critical, component: {{ $c.component }}}
   annotations:
     summary: No pod of {{ $c.component }} is ready
     description: Rewards cannot be computed; trainers get `unavailable` and drop their groups.
