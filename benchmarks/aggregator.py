@@ -68,12 +68,8 @@ def bodies(n: int, chars: int) -> tuple[bytes, bytes, bytes]:
     constraints = [{"type": "punctuation:no_comma", "kwargs": {}}] * 3
     prompt = "Write about the sea. " * 10
     group = {"id": "g", "prompt": prompt, "constraints": constraints, "responses": responses}
-    samples = [{"id": str(i), "prompt": prompt, "response": r} for i, r in enumerate(responses)]
-    return (
-        orjson.dumps({"groups": [group]}),
-        orjson.dumps({"samples": samples}),
-        orjson.dumps({"samples": [{**s, "constraints": constraints} for s in samples], "mode": "strict"}),
-    )
+    reward = orjson.dumps({"groups": [group]})
+    return reward, reward, orjson.dumps({"groups": [group], "mode": "strict"})
 
 
 async def load(call: Callable[[], Awaitable[None]], requests: int, concurrency: int) -> list[float]:

@@ -13,17 +13,14 @@ import uvicorn
 
 
 @functools.cache
-def reply(path: str, n: int) -> bytes:
+def reply(path: str, group: str, n: int) -> bytes:
     if path == "/score":
-        results = [
-            {"id": str(i), "status": "ok", "score": i / 7, "raw": i / 7, "tokens": 300, "reason": None}
-            for i in range(n)
-        ]
-        return orjson.dumps({"model": {"name": "stub", "revision": "0", "engine": "none"}, "results": results})
+        results = [{"status": "ok", "score": i / 7, "raw": i / 7, "tokens": 300, "reason": None} for i in range(n)]
+        groups = [{"id": group, "results": results}]
+        return orjson.dumps({"model": {"name": "stub", "revision": "0", "engine": "none"}, "groups": groups})
     verdict = {"type": "punctuation:no_comma", "status": "ok", "source": "rule", "reason": "no comma"}
     verdicts = [
         {
-            "id": str(i),
             "status": "ok",
             "passed": i > 0,
             "constraints": [{**verdict, "passed": i > 0}] * 3,
@@ -31,7 +28,13 @@ def reply(path: str, n: int) -> bytes:
         }
         for i in range(n)
     ]
-    return orjson.dumps({"verifier": {"name": "stub", "revision": "0", "judge": None}, "results": verdicts})
+    groups = [{"id": group, "results": verdicts}]
+    return orjson.dumps({"verifier": {"name": "stub", "revision": "0", "judge": None}, "groups": groups})
+
+
+def answer(path: str, body: bytes) -> bytes:
+    group = orjson.loads(body)["groups"][0]
+    return reply(path, group["id"], len(group["responses"]))
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -42,11 +45,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    content = (
-        reply(scope["path"], body.count(b'"response":'))
-        if scope["method"] == "POST"
-        else b'{"ready":true,"reasons":[]}'
-    )
+    content = answer(scope["path"], body) if scope["method"] == "POST" else b'{"ready":true,"reasons":[]}'
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -39,6 +39,8 @@ GROUPS = {
     ),
     "compare": CommandGroup("trainer.commands.compare:compare", "trainer", "Finished runs side by side."),
     "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: export, check, calibrate."),
+    "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
+    "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),
     "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),
     "world": CommandGroup("trainer.commands.world:app", "trainer", "The embedded story world."),
 }

@@ -28,11 +28,15 @@ from rlmr.wire import (
     RewardGroup,
     RewardReply,
     RewardRequest,
+    ScoreGroup,
+    ScoreGroupsReply,
     ScoreReply,
     ScoreRequest,
     ScoreSample,
     ServiceInfo,
     StrategySpec,
+    VerifyGroup,
+    VerifyGroupsReply,
     VerifyReply,
     VerifyRequest,
     VerifySample,
@@ -102,14 +106,15 @@ def _read(url: str, reply: Reply, kind: type[Answer]) -> Answer:
 
 
 Samples = Iterable[Mapping[str, Any]]
+Mode = Literal["strict", "loose"]
 
 
-def _score_request(samples: Iterable[ScoreSample] | Samples) -> ScoreRequest:
-    return ScoreRequest.model_validate({"samples": list(samples)})
+def _score_request(form: Literal["samples", "groups"], items: Iterable[Any]) -> ScoreRequest:
+    return ScoreRequest.model_validate({form: list(items)})
 
 
-def _verify_request(samples: Iterable[VerifySample] | Samples, mode: Literal["strict", "loose"]) -> VerifyRequest:
-    return VerifyRequest.model_validate({"samples": list(samples), "mode": mode})
+def _verify_request(form: Literal["samples", "groups"], items: Iterable[Any], mode: Mode) -> VerifyRequest:
+    return VerifyRequest.model_validate({form: list(items), "mode": mode})
 
 
 def _reward_request(
@@ -139,13 +144,19 @@ class RlmrClient(_Base):
 
     def score(self, samples: Iterable[ScoreSample] | Samples) -> ScoreReply:
         """POST /score. Samples as ScoreSample or mappings with id, prompt and response."""
-        return self._post("/score", _score_request(samples), ScoreReply)
+        return self._post("/score", _score_request("samples", samples), ScoreReply)
 
-    def verify(
-        self, samples: Iterable[VerifySample] | Samples, mode: Literal["strict", "loose"] = "strict"
-    ) -> VerifyReply:
+    def score_groups(self, groups: Iterable[ScoreGroup] | Samples) -> ScoreGroupsReply:
+        """POST /score. Groups as ScoreGroup or mappings with id, prompt and responses: the prompt travels once."""
+        return self._post("/score", _score_request("groups", groups), ScoreGroupsReply)
+
+    def verify(self, samples: Iterable[VerifySample] | Samples, mode: Mode = "strict") -> VerifyReply:
         """POST /verify. Samples as VerifySample or mappings with id, prompt, response and constraints."""
-        return self._post("/verify", _verify_request(samples, mode), VerifyReply)
+        return self._post("/verify", _verify_request("samples", samples, mode), VerifyReply)
+
+    def verify_groups(self, groups: Iterable[VerifyGroup] | Samples, mode: Mode = "strict") -> VerifyGroupsReply:
+        """POST /verify. Groups as VerifyGroup or mappings with id, prompt, constraints and responses: the prompt travels once."""
+        return self._post("/verify", _verify_request("groups", groups, mode), VerifyGroupsReply)
 
     def reward(
         self,
@@ -169,7 +180,7 @@ class RlmrClient(_Base):
         return _readiness(url, reply)
 
     def _post(self, path: str, request: WireModel, kind: type[Answer]) -> Answer:
-        return self._call("POST", path, request.model_dump_json().encode(), kind)
+        return self._call("POST", path, request.model_dump_json(exclude_unset=True).encode(), kind)
 
     def _call(self, method: str, path: str, body: bytes | None, kind: type[Answer]) -> Answer:
         url = self.base_url + path
@@ -199,12 +210,16 @@ class AsyncRlmrClient(_Base):
         await self._http.aclose()
 
     async def score(self, samples: Iterable[ScoreSample] | Samples) -> ScoreReply:
-        return await self._post("/score", _score_request(samples), ScoreReply)
+        return await self._post("/score", _score_request("samples", samples), ScoreReply)
 
-    async def verify(
-        self, samples: Iterable[VerifySample] | Samples, mode: Literal["strict", "loose"] = "strict"
-    ) -> VerifyReply:
-        return await self._post("/verify", _verify_request(samples, mode), VerifyReply)
+    async def score_groups(self, groups: Iterable[ScoreGroup] | Samples) -> ScoreGroupsReply:
+        return await self._post("/score", _score_request("groups", groups), ScoreGroupsReply)
+
+    async def verify(self, samples: Iterable[VerifySample] | Samples, mode: Mode = "strict") -> VerifyReply:
+        return await self._post("/verify", _verify_request("samples", samples, mode), VerifyReply)
+
+    async def verify_groups(self, groups: Iterable[VerifyGroup] | Samples, mode: Mode = "strict") -> VerifyGroupsReply:
+        return await self._post("/verify", _verify_request("groups", groups, mode), VerifyGroupsReply)
 
     async def reward(
         self,
@@ -225,7 +240,7 @@ class AsyncRlmrClient(_Base):
         return _readiness(url, reply)
 
     async def _post(self, path: str, request: WireModel, kind: type[Answer]) -> Answer:
-        return await self._call("POST", path, request.model_dump_json().encode(), kind)
+        return await self._call("POST", path, request.model_dump_json(exclude_unset=True).encode(), kind)
 
     async def _call(self, method: str, path: str, body: bytes | None, kind: type[Answer]) -> Answer:
         url = self.base_url + path

@@ -15,8 +15,29 @@ from rlmr.wire.reward import (
     SampleDiagnostics,
     StrategySpec,
 )
-from rlmr.wire.score import ModelIdentity, ScoreReply, ScoreRequest, ScoreResult, ScoreSample
-from rlmr.wire.verify import ConstraintResult, VerifierIdentity, VerifyReply, VerifyRequest, VerifyResult, VerifySample
+from rlmr.wire.score import (
+    ModelIdentity,
+    SampleScore,
+    ScoreGroup,
+    ScoreGroupResult,
+    ScoreGroupsReply,
+    ScoreReply,
+    ScoreRequest,
+    ScoreResult,
+    ScoreSample,
+)
+from rlmr.wire.verify import (
+    ConstraintResult,
+    SampleVerdict,
+    VerifierIdentity,
+    VerifyGroup,
+    VerifyGroupResult,
+    VerifyGroupsReply,
+    VerifyReply,
+    VerifyRequest,
+    VerifyResult,
+    VerifySample,
+)
 
 __all__ = [
     "ChatMessage",
@@ -37,6 +58,11 @@ __all__ = [
     "RewardReply",
     "RewardRequest",
     "SampleDiagnostics",
+    "SampleScore",
+    "SampleVerdict",
+    "ScoreGroup",
+    "ScoreGroupResult",
+    "ScoreGroupsReply",
     "ScoreReply",
     "ScoreRequest",
     "ScoreResult",
@@ -45,6 +71,9 @@ __all__ = [
     "Status",
     "StrategySpec",
     "VerifierIdentity",
+    "VerifyGroup",
+    "VerifyGroupResult",
+    "VerifyGroupsReply",
     "VerifyReply",
     "VerifyRequest",
     "VerifyResult",

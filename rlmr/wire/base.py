@@ -1,16 +1,25 @@
 """What every message shares: statuses, prompts, constraints. Wire contract v1."""
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 
 class WireModel(BaseModel):
     """Base of every message: an unknown field is an error that names it, so a misspelt field is never silently ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+MAX_ITEMS = 65_536
+
+Element = TypeVar("Element")
+Items = Annotated[list[Element], Field(fail_fast=True, max_length=MAX_ITEMS)]
+"""A list of a request. Its first bad item ends the search: errors about thousands of them would cost a service more memory than the
+request has bytes a thousand times over. The services' own limits (MAX_SAMPLES) are far below the length."""
 
 
 class Status(StrEnum):
@@ -47,6 +56,10 @@ SampleId = Annotated[
 ]
 
 
+class Identified(WireModel):
+    id: SampleId
+
+
 class _HasId(Protocol):
     @property
     def id(self) -> str: ...
@@ -65,13 +78,34 @@ def unique_ids(items: list[Item]) -> list[Item]:
     return items
 
 
+Value = TypeVar("Value")
+
+
+def either_form(samples: Value, info: ValidationInfo) -> Value:
+    """Validator of `samples` in a request that takes `groups` in their place, which must be the field before it."""
+    if "groups" in info.data and (samples is None) == (info.data["groups"] is None):
+        raise ValueError("send either samples or groups: " + ("one of them" if samples is None else "not both"))
+    return samples
+
+
+Part = TypeVar("Part")
+
+
+def split_up(parts: Sequence[Part], sizes: Iterable[int]) -> Iterator[list[Part]]:
+    """`parts` in runs of these sizes, in order: the results of all groups as those of each."""
+    start = 0
+    for size in sizes:
+        yield list(parts[start : start + size])
+        start += size
+
+
 class ChatMessage(WireModel):
     role: Literal["system", "user", "assistant"] = Field(description="Who speaks.")
     content: str = Field(description="Plain text; special-token text inside it stays text.")
 
 
 Prompt = Annotated[
-    str | list[ChatMessage],
+    str | Items[ChatMessage],
     Field(description="The prompt: a string (taken as one user message) or chat messages, oldest first."),
 ]
 
@@ -112,6 +146,10 @@ class Constraint(WireModel):
         default_factory=dict, description="Arguments of the rule checker; empty for `judge`."
     )
     text: str | None = Field(default=None, description="The constraint in words; only (and always) with type `judge`.")
+
+
+Constraints = Annotated[list[Constraint], Field(fail_fast=True, max_length=1024)]
+"""Of one sample or group, in a request. The verifier's own limit (its setting MAX_CONSTRAINTS) is 64 unless told otherwise."""
 
 
 class ServiceInfo(WireModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from rlmr.wire.base import Constraint, Prompt, SampleId, WireModel, unique_ids
+from rlmr.wire.base import Constraints, Items, Prompt, SampleId, WireModel, unique_ids
 from rlmr.wire.score import ModelIdentity
 from rlmr.wire.verify import VerifierIdentity
 
@@ -61,11 +61,11 @@ class RewardGroup(WireModel):
 
     id: SampleId
     prompt: Prompt
-    constraints: list[Constraint] | None = Field(
+    constraints: Constraints | None = Field(
         description="What must hold, as in POST /verify: null = the judge reads it out of the prompt, [] = nothing."
     )
-    responses: list[str] = Field(min_length=1, description="The group: n responses to the same prompt.")
-    finished: list[bool] | None = Field(
+    responses: Items[str] = Field(min_length=1, description="The group: n responses to the same prompt.")
+    finished: Items[bool] | None = Field(
         default=None,
         description="Per response: whether the policy ended it itself, or it ran into the limit of new tokens (false). null = unknown.",
     )
@@ -78,7 +78,7 @@ class RewardGroup(WireModel):
 
 
 class RewardRequest(WireModel):
-    groups: Annotated[list[RewardGroup], AfterValidator(unique_ids)] = Field(
+    groups: Annotated[Items[RewardGroup], AfterValidator(unique_ids)] = Field(
         min_length=1, description="Any number of groups; each is decided on its own."
     )
     strategy: StrategySpec | None = Field(
@@ -95,6 +95,15 @@ class SampleDiagnostics(WireModel):
     )
     cut_chars: int = Field(
         default=0, ge=0, description="Characters of the response that were cut off its beginning as thinking."
+    )
+    rule_share: float | None = Field(
+        default=None, description="Share of the rule-checked constraints met; null where one has no verdict."
+    )
+    judge_passed: bool | None = Field(
+        default=None, description="Every judged constraint is met; null where a constraint has no verdict."
+    )
+    met_share: float | None = Field(
+        default=None, description="Share of all constraints met; null where one has no verdict."
     )
 
 
@@ -145,11 +154,11 @@ class RewardReply(WireModel):
 class GetRewardRequest(WireModel):
     """OpenRLHF's remote reward contract (openrlhf 0.11.2, utils/agent.py): parallel lists."""
 
-    query: list[str] = Field(
+    query: Items[str] = Field(
         min_length=1, description="Prompt and response as one decoded text, special tokens included."
     )
-    prompts: list[str] = Field(min_length=1, description="The prompts, as decoded text.")
-    labels: list[str | None] = Field(
+    prompts: Items[str] = Field(min_length=1, description="The prompts, as decoded text.")
+    labels: Items[str | None] = Field(
         min_length=1, description="The label column verbatim: a JSON object with `prompt_id` and `constraints`."
     )
 

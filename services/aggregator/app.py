@@ -31,6 +31,7 @@ from services.aggregator.signals import Signals, one_identity
 from services.aggregator.strategies import installed
 from services.aggregator.upstream import Upstream
 from services.serving import ApiError, Readiness, create_app, serve
+from services.serving.body import JsonRoute
 from services.serving.disconnect import ClientLeft, until_disconnect
 
 log = structlog.get_logger(__name__)
@@ -62,13 +63,13 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     verifier = Upstream("verifier", settings.verifier_url, settings, metrics)
     asker = Asker(settings, writing_rm, verifier, metrics)
     group_filter, fault_kinds = settings.filter(), frozenset(settings.policy_faults)
-    router = APIRouter()
+    router = APIRouter(route_class=JsonRoute)
 
     @router.post("/reward", summary="Rewards for whole groups, with the decision to train on each or drop it")
     async def reward(body: RewardRequest, request: Request) -> RewardReply:
         bound = bind_strategy(settings, body.strategy)
         check_size(body.groups, settings.max_samples, "groups[{i}].responses")
-        questions = encode_groups(asker, body.groups, "groups")
+        questions = await encode_groups(asker, body.groups, "groups")
         request_id = request.scope["rlmr_request_id"]
 
         async def one(index: int, question: Question) -> tuple[RewardGroupResult, Signals]:
@@ -104,13 +105,14 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
         bound = bind_strategy(settings, None)
         groups = lone_groups(body, bound, settings.strip_suffixes)
         check_size(groups, settings.max_samples, "query")
-        questions = encode_groups(asker, groups, "labels")
+        questions = await encode_groups(asker, groups, "labels")
         request_id = request.scope["rlmr_request_id"]
         work = (asker.ask(question, bound.strategy, request_id) for question in questions)
         try:
-            return lone_rewards(await until_disconnect(request, all_of(work)), bound)
+            reply = lone_rewards(await until_disconnect(request, all_of(work)), bound)
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
+        return Response(reply.model_dump_json(), media_type="application/json")  # type: ignore[return-value]
 
     async def readiness() -> Readiness:
         need = bind_strategy(settings, None).strategy

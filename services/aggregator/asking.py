@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from rlmr.wire import ModelIdentity, RewardGroup, ScoreReply, Status, VerifierIdentity, VerifyReply
+from rlmr.wire import ModelIdentity, RewardGroup, ScoreGroupsReply, Status, VerifierIdentity, VerifyGroupsReply
 from services.aggregator.metrics import AggregatorMetrics
 from services.aggregator.mixing import Strategy
 from services.aggregator.settings import AggregatorSettings
@@ -17,7 +17,7 @@ from services.aggregator.thinking import without_thinking
 from services.aggregator.upstream import Upstream, UpstreamFailure
 
 Answer = TypeVar("Answer", Writing, Verdict)
-Reply = TypeVar("Reply", ScoreReply, VerifyReply)
+Reply = TypeVar("Reply", ScoreGroupsReply, VerifyGroupsReply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One group as request bodies for both upstreams, encoded before anything is sent."""
+    """One group as a request for both upstreams, encoded before anything is sent."""
 
     group: RewardGroup
     """As it is scored and verified: without what was cut."""
@@ -41,8 +41,15 @@ class Question:
     """Responses that are sent."""
     held_back: dict[int, tuple[Status, str]]
     """Responses that are not, with their status and the reason."""
-    score: bytes
-    verify: bytes
+    encoded: bytes
+    """The group with the responses that are sent: both upstreams take it as it is, so it is encoded once."""
+    mode: Literal["strict", "loose"]
+
+    def score(self) -> bytes:
+        return b'{"groups":[%b]}' % self.encoded
+
+    def verify(self) -> bytes:
+        return b'{"groups":[%b],"mode":"%b"}' % (self.encoded, self.mode.encode())
 
 
 class Asker:
@@ -64,7 +71,7 @@ class Asker:
     async def ask(self, question: Question, need: Strategy, request_id: str) -> Signals:
         """One call to each upstream for the whole group. An upstream that the strategy does not need is asked only with `ask_all`,
         and then without retries. Never raises for an upstream's fault: its failure is the status of every sample."""
-        deadline, ask_all = self.settings.deadline(len(question.score)), self.settings.ask_all
+        deadline, ask_all = self.settings.deadline(len(question.encoded)), self.settings.ask_all
 
         def call(needed: bool) -> Call:
             return Call(deadline, self.settings.retries if needed else 0, request_id)
@@ -86,7 +93,7 @@ class Asker:
 
 
 def encode(group: RewardGroup, cut_chars: list[int], mode: Literal["strict", "loose"], max_chars: int) -> Question:
-    """Sample ids are positions in the group. Raises orjson.JSONEncodeError for a prompt that is not valid Unicode."""
+    """Raises orjson.JSONEncodeError for a prompt that is not valid Unicode."""
     constraints = None if group.constraints is None else [c.model_dump(exclude_none=True) for c in group.constraints]
     if isinstance(group.prompt, str):
         prompt: object = group.prompt
@@ -101,15 +108,13 @@ def encode(group: RewardGroup, cut_chars: list[int], mode: Literal["strict", "lo
         elif not _encodable(text):
             held_back[i] = Status.INVALID_INPUT, "the response holds a lone surrogate, which is not valid Unicode"
     positions = [i for i in range(len(group.responses)) if i not in held_back]
-    samples = [{"id": str(i), "prompt": prompt, "response": group.responses[i]} for i in positions]
-    return Question(
-        group=group,
-        cut_chars=cut_chars,
-        positions=positions,
-        held_back=held_back,
-        score=orjson.dumps({"samples": samples}),
-        verify=orjson.dumps({"samples": [{**s, "constraints": constraints} for s in samples], "mode": mode}),
-    )
+    asked = {
+        "id": group.id,
+        "prompt": prompt,
+        "constraints": constraints,
+        "responses": [group.responses[i] for i in positions],
+    }
+    return Question(group, cut_chars, positions, held_back, orjson.dumps(asked), mode)
 
 
 def _encodable(text: str) -> bool:
@@ -128,8 +133,8 @@ async def ask_writing(upstream: Upstream, question: Question, call: Call) -> tup
     model = None
     if question.positions:
         try:
-            reply = await _reply(upstream, "score", question.score, question.positions, call, ScoreReply)
-            given, model = [writing_of(r) for r in reply.results], reply.model
+            reply = await _reply(upstream, "score", question.score(), question, call, ScoreGroupsReply)
+            given, model = [writing_of(r) for r in reply.groups[0].results], reply.model
         except UpstreamFailure as failure:
             given = [Writing(failure.status, reason=failure.reason)] * len(question.positions)
     return _merge(question, given, lambda status, why: Writing(status, reason=why)), model
@@ -143,8 +148,8 @@ async def ask_verdicts(
     verifier = None
     if question.positions:
         try:
-            reply = await _reply(upstream, "verify", question.verify, question.positions, call, VerifyReply)
-            given, verifier = [verdict_of(r) for r in reply.results], reply.verifier
+            reply = await _reply(upstream, "verify", question.verify(), question, call, VerifyGroupsReply)
+            given, verifier = [verdict_of(r) for r in reply.groups[0].results], reply.verifier
         except UpstreamFailure as failure:
             given = [Verdict(failure.status, reasons=[failure.reason])] * len(question.positions)
     return _merge(question, given, lambda status, why: Verdict(status, reasons=[why])), verifier
@@ -158,7 +163,7 @@ def _merge(question: Question, given: list[Answer], held_back: Callable[[Status,
 
 
 async def _reply(
-    upstream: Upstream, path: str, body: bytes, positions: list[int], call: Call, kind: type[Reply]
+    upstream: Upstream, path: str, body: bytes, question: Question, call: Call, kind: type[Reply]
 ) -> Reply:
     """The reply, if it answers what was asked. Raises UpstreamFailure."""
     content = await upstream.post(path, body, deadline=call.deadline, retries=call.retries, request_id=call.request_id)
@@ -169,11 +174,9 @@ async def _reply(
         first = exc.errors(include_input=False, include_url=False)[0]
         why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: not a {kind.__name__}: {why}") from exc
-    ids = [r.id for r in reply.results]
-    if len(ids) != len(positions):
-        why = f"{len(ids)} results for {len(positions)} samples"
-        raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: {why}")
-    if ids != [str(i) for i in positions]:
-        why = "the results' ids are not those of the samples, in their order"
-        raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: {why}")
+    if [group.id for group in reply.groups] != [question.group.id]:
+        raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: the reply is not for the group that was sent")
+    given, sent = len(reply.groups[0].results), len(question.positions)
+    if given != sent:
+        raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: {given} results for {sent} responses")
     return reply

@@ -1,5 +1,6 @@
 """What a request must satisfy before an upstream is asked; each refusal is a 422 that names the field."""
 
+import asyncio
 from collections.abc import Sequence
 
 import orjson
@@ -45,10 +46,12 @@ def check_size(groups: Sequence[RewardGroup], max_samples: int, path: str) -> No
             raise ApiError(422, "too_many_samples", f"{error.path}: {message}", [error])
 
 
-def encode_groups(asker: Asker, groups: Sequence[RewardGroup], name: str) -> list[Question]:
-    """Raises ApiError for a group that JSON cannot carry."""
+async def encode_groups(asker: Asker, groups: Sequence[RewardGroup], name: str) -> list[Question]:
+    """Raises ApiError for a group that JSON cannot carry. Probes and other requests have their turn in between."""
     questions = []
     for i, group in enumerate(groups):
+        if i % 16 == 15:
+            await asyncio.sleep(0)
         try:
             questions.append(asker.encode(group))
         except orjson.JSONEncodeError as exc:

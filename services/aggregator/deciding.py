@@ -15,7 +15,7 @@ from rlmr.wire import (
     Status,
 )
 from services.aggregator.faults import as_violations, policy_faults
-from services.aggregator.mixing import BoundStrategy, GroupFilter, Samples, Strategy
+from services.aggregator.mixing import AllViolate, BoundStrategy, GroupFilter, Samples, Strategy
 from services.aggregator.mixing.likeness import likeness
 from services.aggregator.signals import Signals, Verdict, Writing
 
@@ -63,9 +63,44 @@ def samples_of(signals: Signals, need: Strategy, chosen: Sequence[int], texts: S
         violated=[not v.passed for v in verdicts],
         rule_share=[v.rule_share for v in detailed if v.rule_share is not None],
         judge_passed=[v.judge_passed for v in detailed if v.judge_passed is not None],
+        met_share=[v.met_share for v in detailed if v.met_share is not None],
         likeness=likeness([texts[i] for i in chosen]) if need.needs_likeness else (),
         group_size=len(texts),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Per response a reward (null for an invalid sample, and for all of a dropped group) and whether it counts."""
+
+    rewards: list[float | None]
+    valid: list[bool]
+    reason: DropReason | None
+    """Why the group is dropped; None = it is trained on."""
+    delta: float | None
+
+
+def reward_group(signals: Signals, texts: Sequence[str], bound: BoundStrategy, rule: GroupFilter) -> Decided:
+    """The filter and the strategy on one group whose policy faults are violations already (as_violations); `texts`: its n
+    responses. Raises MixingError where the strategy has no answer."""
+    need, n = bound.strategy, len(texts)
+    missing = what_is_missing(signals, need, n)
+    valid = [m is None for m in missing]
+    chosen = [i for i in range(n) if valid[i]]
+    rewards: list[float | None] = [None] * n
+    if len(chosen) < rule.required(n):
+        return Decided(rewards, valid, _why_too_few(signals, need), None)
+    samples = samples_of(signals, need, chosen, texts)
+    reason = rule.reason_to_drop(samples.writing, samples.violated, ranks_all_violate=need.ranks_all_violate)
+    if reason is not None:
+        return Decided(rewards, valid, reason, None)
+    try:
+        mixed = bound(samples)
+    except AllViolate:
+        return Decided(rewards, valid, DropReason.ALL_VIOLATE, None)
+    for i, reward in zip(chosen, mixed.rewards, strict=True):
+        rewards[i] = reward
+    return Decided(rewards, valid, None, mixed.delta)
 
 
 def decide(
@@ -78,38 +113,26 @@ def decide(
 ) -> RewardGroupResult:
     """Rewards of one group of n responses, or why it is dropped. `given`: what the upstreams said. Raises MixingError where the
     strategy has no answer."""
-    need, n = bound.strategy, len(group.responses)
+    n = len(group.responses)
     faults = policy_faults(group, given, fault_kinds)
     signals = as_violations(given, faults)
-    missing = what_is_missing(signals, need, n)
-    chosen = [i for i in range(n) if missing[i] is None]
-    reason = _why_too_few(signals, need) if len(chosen) < rule.required(n) else None
-    rewards: list[float | None] = [None] * n
-    delta = None
-    if reason is None:
-        samples = samples_of(signals, need, chosen, group.responses)
-        reason = rule.reason_to_drop(samples.writing, samples.violated, must_mix=need.drops_all_violate)
-        if reason is None:
-            mixed = bound(samples)
-            delta = mixed.delta
-            for i, reward in zip(chosen, mixed.rewards, strict=True):
-                rewards[i] = reward
+    decided = reward_group(signals, group.responses, bound, rule)
     writing: Sequence[Writing | None] = given.writing or [None] * n
     verdicts: Sequence[Verdict | None] = signals.verdicts or [None] * n
-    diagnostics = _diagnose(writing, verdicts, rewards, chosen)
+    diagnostics = _diagnose(writing, verdicts, decided)
     for i, sample in enumerate(diagnostics.samples):
         sample.fault, sample.cut_chars = faults[i], cut_chars[i]
         if given.verdicts:
             sample.verify_status = given.verdicts[i].status.value
     return RewardGroupResult(
         id=group.id,
-        decision=Decision.TRAIN if reason is None else Decision.DROP,
-        reason=reason,
-        rewards=rewards,
-        valid=[m is None for m in missing],
+        decision=Decision.TRAIN if decided.reason is None else Decision.DROP,
+        reason=decided.reason,
+        rewards=decided.rewards,
+        valid=decided.valid,
         writing=[w.score if w else None for w in writing],
         violated=[None if v is None or v.passed is None else not v.passed for v in verdicts],
-        delta=delta,
+        delta=decided.delta,
         diagnostics=diagnostics,
     )
 
@@ -124,9 +147,9 @@ def _why_too_few(signals: Signals, need: Strategy) -> DropReason:
 def _diagnose(
     writing: Sequence[Writing | None],
     verdicts: Sequence[Verdict | None],
-    rewards: list[float | None],
-    chosen: list[int],
+    decided: Decided,
 ) -> GroupDiagnostics:
+    rewards, chosen = decided.rewards, [i for i, ok in enumerate(decided.valid) if ok]
     given = [x for x in rewards if x is not None]
     group_mean = math.fsum(given) / len(given) if given else None
     violates = [i for i in chosen if (v := verdicts[i]) and v.passed is False]
@@ -144,6 +167,9 @@ def _diagnose(
                 score_status=w.status.value if w else NOT_ASKED,
                 verify_status=v.status.value if v else NOT_ASKED,
                 reasons=[*([w.reason] if w and w.reason else []), *(v.reasons if v else [])],
+                rule_share=v.rule_share if v else None,
+                judge_passed=v.judge_passed if v else None,
+                met_share=v.met_share if v else None,
             )
             for w, v in zip(writing, verdicts, strict=True)
         ],

@@ -32,6 +32,7 @@ def info(strategies: Mapping[str, Strategy]) -> dict[str, Any]:
             "needs_details": s.needs_details,
             "per_sample": s.per_sample,
             "drops_all_violate": s.drops_all_violate,
+            "ranks_all_violate": s.ranks_all_violate,
             "keeps_violators_below_mean": s.keeps_violators_below_mean,
         }
         for name, s in strategies.items()

@@ -64,7 +64,14 @@ def as_violations(signals: Signals, faults: Sequence[PolicyFault | None]) -> Sig
         ]
     if verdicts is not None:
         verdicts = [
-            Verdict(Status.OK, passed=False, rule_share=0.0, judge_passed=False, reasons=[SAID[fault], *v.reasons])
+            Verdict(
+                Status.OK,
+                passed=False,
+                rule_share=0.0,
+                judge_passed=False,
+                met_share=0.0,
+                reasons=[SAID[fault], *v.reasons],
+            )
             if fault
             else v
             for v, fault in zip(verdicts, faults, strict=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from rlmr.wire import ModelIdentity, ScoreResult, Status, VerifierIdentity, VerifyResult
+from rlmr.wire import ModelIdentity, SampleScore, SampleVerdict, Status, VerifierIdentity
 from services.aggregator.mixing import MAX_REWARD
 
 Identity = TypeVar("Identity", ModelIdentity, VerifierIdentity)
@@ -28,6 +28,7 @@ class Verdict:
     passed: bool | None = None
     rule_share: float | None = None
     judge_passed: bool | None = None
+    met_share: float | None = None
     reasons: list[str] = field(default_factory=list)
     judge_could_not_read: bool = False
     """The verifier itself says unparseable: the judge's answer on this response is none. (A broken reply of the verifier's own has
@@ -44,7 +45,7 @@ class Signals:
     verifier: VerifierIdentity | None = None
 
 
-def writing_of(result: ScoreResult) -> Writing:
+def writing_of(result: SampleScore) -> Writing:
     if result.status is not Status.OK:
         return Writing(result.status, reason=result.reason or f"writing reward: {result.status}")
     if result.score is None or not math.isfinite(result.score) or abs(result.score) > MAX_REWARD:
@@ -53,7 +54,7 @@ def writing_of(result: ScoreResult) -> Writing:
     return Writing(Status.OK, score=result.score)
 
 
-def verdict_of(result: VerifyResult) -> Verdict:
+def verdict_of(result: SampleVerdict) -> Verdict:
     if result.status is not Status.OK:
         lines = [f"{c.type}: {c.status}: {c.reason or 'no verdict'}" for c in result.constraints if c.passed is None]
         return Verdict(
@@ -68,10 +69,16 @@ def verdict_of(result: VerifyResult) -> Verdict:
     return Verdict(
         Status.OK,
         passed=result.passed,
-        rule_share=(sum(rules) / len(rules) if rules else 1.0) if known else None,
+        rule_share=_share(rules) if known else None,
         judge_passed=all(c.passed for c in result.constraints if c.source == "judge") if known else None,
+        met_share=_share([bool(c.passed) for c in result.constraints]) if known else None,
         reasons=[f"{c.type}: {c.reason or 'failed'}" for c in result.constraints if c.passed is False],
     )
+
+
+def _share(passed: Sequence[bool]) -> float:
+    """1 where nothing was asked."""
+    return sum(passed) / len(passed) if passed else 1.0
 
 
 def one_identity(identities: Sequence[Identity | None]) -> Identity | None:

@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from rlmr.wire import VerifyReply, VerifyRequest
+from rlmr.wire import VerifyGroupsReply, VerifyReply, VerifyRequest
 from services.serving import Readiness, create_app, serve
+from services.serving.body import JsonRoute
 from services.serving.deadline import seconds_left
 from services.serving.disconnect import ClientLeft, until_disconnect
 from services.serving.engine_metrics import add_engine_metrics
@@ -27,12 +28,12 @@ from services.verifier.text.language import detect_language
 def build_app(settings: VerifierSettings) -> FastAPI:
     metrics = VerifierMetrics.create()
     verifier = Verifier(settings, metrics)
-    router = APIRouter()
+    router = APIRouter(route_class=JsonRoute)
     add_engine_metrics(router, settings.judge_url)
     ready = Readiness(False, ["starting"])
 
     @router.post("/verify", tags=["verify"], summary="Which constraints each response obeys")
-    async def verify(body: VerifyRequest, request: Request) -> VerifyReply:
+    async def verify(body: VerifyRequest, request: Request) -> VerifyReply | VerifyGroupsReply:
         asked = seconds_left(request)
         deadline = Deadline(min(settings.timeout_seconds, asked) if asked else settings.timeout_seconds)
         try:

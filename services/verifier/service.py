@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rlmr.wire import FieldError, VerifierIdentity, VerifyReply, VerifyRequest, VerifyResult
+from rlmr.wire import FieldError, VerifierIdentity, VerifyGroupsReply, VerifyReply, VerifyRequest, VerifyResult
 from services.serving import ApiError, Overloaded
 from services.verifier.cache import ByteCache
 from services.verifier.checking import RuleChecks
@@ -31,27 +31,26 @@ class Verifier:
     def identity(self) -> VerifierIdentity:
         return VerifierIdentity(revision=self.revision, judge=self.judge.identity if self.judge else None)
 
-    async def verify(self, request: VerifyRequest, deadline: Deadline) -> VerifyReply:
+    async def verify(self, request: VerifyRequest, deadline: Deadline) -> VerifyReply | VerifyGroupsReply:
         """Cancelling it ends all that was begun for the request. Raises ApiError."""
-        self._refuse_over_limits(request)
-        with self._counted_as_pending(len(request.samples)):
+        samples = request.flat()
+        self._refuse_over_limits(len(samples), "samples" if request.groups is None else "groups")
+        with self._counted_as_pending(len(samples)):
             if self.watch is not None:
                 await self.watch.first_look()  # a verdict is remembered, and answered, under the judge's whole identity
             in_progress = RequestInProgress(self.settings, self.rules, self.judge, request.mode, deadline)
-            answered = await in_progress.results(request.samples)
+            answered = await in_progress.results(samples)
         self._count(answered)
-        replies = zip(request.samples, answered, strict=True)
-        return VerifyReply(
-            verifier=self.identity,
-            # Equal samples share one answer; only the id is theirs.
-            results=[r if r.id == s.id else r.model_copy(update={"id": s.id}) for s, r in replies],
-        )
+        replies = zip(samples, answered, strict=True)
+        # Equal samples share one answer; only the id is theirs.
+        results = [r if r.id == s.id else r.model_copy(update={"id": s.id}) for s, r in replies]
+        return request.reply(self.identity, results)
 
-    def _refuse_over_limits(self, request: VerifyRequest) -> None:
-        count, limit = len(request.samples), self.settings.max_samples
+    def _refuse_over_limits(self, count: int, path: str) -> None:
+        limit = self.settings.max_samples
         if count > limit:
-            message = f"{count} samples, at most {limit} (MAX_SAMPLES): send several requests"
-            raise ApiError(422, "too_many_samples", message, [FieldError(path="samples", message=message)])
+            message = f"{count} texts, at most {limit} (MAX_SAMPLES): send several requests"
+            raise ApiError(422, "too_many_samples", message, [FieldError(path=path, message=message)])
         if self._pending and self._pending + count > self.settings.max_pending_samples:
             raise Overloaded(f"{self._pending} samples are waiting already", retry_after=1)
 

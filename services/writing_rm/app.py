@@ -10,8 +10,9 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from rlmr.wire import FieldError, ScoreReply, ScoreRequest
+from rlmr.wire import FieldError, ScoreGroupsReply, ScoreReply, ScoreRequest
 from services.serving import ApiError, Readiness, create_app, serve
+from services.serving.body import JsonRoute
 from services.serving.disconnect import ClientLeft, until_disconnect
 from services.serving.engine_metrics import add_engine_metrics
 from services.serving.metrics import HttpMetrics
@@ -30,18 +31,17 @@ def build_app(settings: WritingRmSettings, give_up: Callable[[str], None] = lamb
     """give_up: called with the reason if the model can never be served. Without it, /livez says so and somebody else ends the process."""
     http_metrics = HttpMetrics.create("writing-rm")
     model = ModelService(settings, WritingRmMetrics.create(http_metrics.registry), give_up)
-    router = APIRouter()
+    router = APIRouter(route_class=JsonRoute)
     add_engine_metrics(router, next(iter(settings.engine_urls), None))
 
     @router.post("/score", summary="Standardised writing rewards, one per sample")
-    async def score(body: ScoreRequest, request: Request) -> ScoreReply:
-        if len(body.samples) > settings.max_samples:
-            message = f"{len(body.samples)} samples, at most {settings.max_samples}: send several requests"
-            raise ApiError(
-                422, "too_many_samples", f"samples: {message}", [FieldError(path="samples", message=message)]
-            )
+    async def score(body: ScoreRequest, request: Request) -> ScoreReply | ScoreGroupsReply:
+        samples, path = body.flat(), "samples" if body.groups is None else "groups"
+        if len(samples) > settings.max_samples:
+            message = f"{len(samples)} texts, at most {settings.max_samples}: send several requests"
+            raise ApiError(422, "too_many_samples", f"{path}: {message}", [FieldError(path=path, message=message)])
         try:
-            reply = await until_disconnect(request, model.reply(body))
+            reply = body.reply(*await until_disconnect(request, model.scored(samples)))
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
         # Encoded here: FastAPI would validate and copy the whole reply once more.

@@ -1,13 +1,13 @@
 """The life of the served model: load, warm up, prove itself on the golden texts, answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from rlmr.wire import ModelIdentity, ScoreReply, ScoreRequest
+from rlmr.wire import ModelIdentity, ScoreResult, ScoreSample
 from services.serving import ApiError
 from services.writing_rm.batching import Scheduler
 from services.writing_rm.cache import ScoreCache
@@ -141,14 +141,14 @@ class ModelService:
             return self.engine.usable.problem
         return self.hopeless
 
-    async def reply(self, request: ScoreRequest) -> ScoreReply:
-        """Raises ApiError 503 until the engine has once reproduced the golden scores, Overloaded when the queue is full."""
+    async def scored(self, samples: Sequence[ScoreSample]) -> tuple[ModelIdentity, list[ScoreResult]]:
+        """What scored, and one result per sample in order. Raises ApiError 503 until the engine has once reproduced the golden scores, Overloaded when the queue is full."""
         if self.scorer is None or self.manifest is None or self.engine is None:
             reasons = "; ".join(self.problems())
             raise ApiError(503, "not_ready", f"not ready: {reasons}", headers={"Retry-After": "2"})
-        results = await self.scorer.results(request.samples)
+        results = await self.scorer.results(samples)
         identity = ModelIdentity(name=self.manifest.name, revision=self.manifest.revision, engine=self.engine.identity)
-        return ScoreReply(model=identity, results=results)
+        return identity, results
 
     def details(self) -> dict[str, Any]:
         manifest, engine, scorer = self.manifest, self.engine, self.scorer

@@ -3,8 +3,11 @@
 agent.py         OpenRLHF's group agent: the n siblings of a prompt become one POST /reward
 group_reward.py  that request, and what comes of it when it fails
 guarantee.py     flags that would break RLMR's promise
+batches.py       whether a step's samples fit the ranks
 flags.py         a preset as OpenRLHF's flags
 launch.py        `python -m trainer.grpo.launch openrlhf.cli.train_ppo_ray ...`
-recorder.py      writes down the advantages that OpenRLHF computed
+runtime.py       GPU or CPU, decided once; what Ray gives to its workers
+openrlhf_trainer.py  OpenRLHF's trainer with whole batches and an exact number of steps
+recorder.py      writes the ledger: groups, steps, and the advantages that OpenRLHF computed
 cpu_runtime/     stand-ins for what only CUDA offers
 """

@@ -1,8 +1,9 @@
 """OpenRLHF's group agent: `--train.agent_func_path trainer/grpo/agent.py`.
 
 OpenRLHF (0.11.2, trainer/ray/vllm_engine.py, RolloutRayActor.generate_responses) runs the n samples of one prompt as n concurrent
-`execute` calls in one process, all with the same `sampling_params` object. That object's identity names the group, so n is learned
-from the siblings: training and evaluation may use different n. The last sibling to finish generating sends ONE /reward request.
+`execute` calls in one process, all with the same `sampling_params` object. That object's identity names the group. Its size is checked
+against the label's n (written by openrlhf_trainer.py; training and evaluation may use different n), so that a change in OpenRLHF
+cannot silently make groups of one. The last sibling to finish generating sends ONE /reward request.
 
 Keep or drop goes to OpenRLHF through `scores` and dynamic filtering (`--algo.dynamic_filtering_range 0 1`): 0.5 keeps a group, 1.0
 drops it and draws a new prompt. An invalid sample of a kept group is filled (rlmr/adapters/filling.py): its advantage is 0 and its
@@ -20,7 +21,7 @@ from openrlhf.utils.agent import SingleTurnAgentExecutor
 
 from rlmr.adapters.filling import fill
 from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
-from trainer.grpo.recorder import append
+from trainer.grpo.recorder import record
 
 KEEP, DROP = 0.5, 1.0
 
@@ -88,12 +89,17 @@ class AgentExecutor(SingleTurnAgentExecutor):
     async def _ask(self, group: _Group, label: str) -> GroupReward:
         try:
             row = json.loads(label)
-            group_id, prompt, constraints = str(row["prompt_id"]), row["prompt"], row["constraints"]
+            group_id, prompt, constraints, n = str(row["prompt_id"]), row["prompt"], row["constraints"], int(row["n"])
         except (ValueError, KeyError, TypeError) as exc:
             raise RuntimeError(
-                "label is not what `rlmr train` prepares (JSON with prompt_id, prompt, constraints): "
+                "label is not what `rlmr train` prepares (JSON with prompt_id, prompt, constraints, n): "
                 f"{type(exc).__name__}: {exc}; label: {str(label)[:200]}"
             ) from exc
+        if n != group.n:
+            raise RuntimeError(
+                f"a group of {group.n} samples arrived where {n} were asked for: this OpenRLHF does not run the samples of a prompt "
+                "together with one sampling-parameters object (0.11.2 does); RLMR needs whole groups"
+            )
         responses = [group.responses[i] for i in range(group.n)]
         finished = [group.finished[i] for i in range(group.n)]
         # Evaluation wants both signals as they are, whatever strategy trains.
@@ -101,12 +107,12 @@ class AgentExecutor(SingleTurnAgentExecutor):
         reward = await self.client.reward(
             group_id, prompt, constraints, responses, finished=finished, strategy=strategy
         )
-        append(
-            "groups.jsonl",
-            {
-                "time": time.time(),
-                "split": row.get("split", "train"),
-                "prompt_id": group_id,
+        now, about = time.time(), {"split": row.get("split", "train"), "prompt_id": group_id, "step": row.get("step")}
+        record(
+            "groups",
+            lambda: {
+                "time": now,
+                **about,
                 "n": group.n,
                 "decision": reward.decision,
                 "reason": reward.reason,
@@ -119,8 +125,18 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "seconds": round(reward.seconds, 4),
                 "attempts": reward.attempts,
                 "error": reward.error,
-                "failed_constraints": reward.failed_constraints,
+            },
+        )
+        record(
+            "texts",
+            lambda: {
+                "time": now,
+                **about,
+                "prompt": prompt,
                 "responses": responses,
+                "constraints": constraints,
+                "failed_constraints": reward.failed_constraints,
+                "samples": reward.samples,
             },
         )
         return reward

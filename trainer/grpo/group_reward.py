@@ -18,6 +18,10 @@ from rlmr.calls import AttemptFailed, CallFailed, Policy, Reply, call_async
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:/+=-]")
 
 
+KEPT = ("score_status", "verify_status", "fault", "rule_share", "judge_passed", "met_share")
+"""What a replay under another strategy needs of a sample (trainer/replay)."""
+
+
 @dataclass(frozen=True)
 class RewardSettings:
     """From RLMR_REWARD_*, RLMR_API_KEY and RLMR_STRATEGY: OpenRLHF builds the agent without arguments."""
@@ -64,6 +68,8 @@ class GroupReward:
     attempts: int
     error: str | None = None
     failed_constraints: list[list[str]] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    """Per response, what the services said beside reward and verdict: KEPT of the wire's SampleDiagnostics."""
 
     @property
     def kept(self) -> bool:
@@ -155,4 +161,5 @@ def _group_reward(group: dict[str, Any], seconds: float, attempts: int) -> Group
         seconds=seconds,
         attempts=attempts,
         failed_constraints=[s.get("reasons", []) for s in samples],
+        samples=[{name: s.get(name) for name in KEPT} for s in samples],
     )

@@ -1,34 +1,64 @@
-"""Watches OpenRLHF's trainer process and writes what it saw to RLMR_RUN_DIR: nothing is changed, only read.
+"""Writes what a run does to RLMR_RUN_DIR/ledger, from the processes that know: the agent and OpenRLHF's trainer.
 
-steps.jsonl       one object per training step: OpenRLHF's own status dictionary (loss, reward, KL, timings, our extra_logs)
-advantages.jsonl  one object per training step, from the advantages that OpenRLHF computed (not from ours):
-                  {samples, violators, violators_with_positive_advantage, compliant_with_negative_advantage, ...}
+One file per kind and writer, ledger/<kind>.<host>-<pid>.jsonl, so that no two processes ever write to one file: on a shared folder
+appends of different hosts may tear each other's lines. trainer/run/ledger.py reads them.
+
+groups      one object per group: rewards, verdicts, delta, decision; texts: its responses, apart because they are large
+steps       one object per training step: OpenRLHF's own status dictionary (loss, reward, KL, timings, our extra_logs)
+advantages  one object per training step, from the advantages that OpenRLHF computed (not from ours):
+            {samples, violators, violators_with_positive_advantage, compliant_with_negative_advantage, ...}
+
+Nothing here may ever touch training: a full disk or a missing folder costs rows, is told once on stderr, and that is all.
 """
 
 import json
 import math
 import os
-from collections.abc import Sequence
+import re
+import socket
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 # A violator's advantage is an exact float32 computation on numbers of order 1; only a value above this is a sign error.
 POSITIVE = 0.0
 
+KINDS = ("groups", "texts", "steps", "advantages")
+_told: set[str] = set()
 
-def append(name: str, row: dict[str, Any]) -> None:
-    """Appends one JSON line to RLMR_RUN_DIR/name; O_APPEND keeps concurrent writers' lines whole."""
+
+def shard(folder: Path, kind: str) -> Path:
+    """The file that this process appends rows of `kind` to."""
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
+    return folder / "ledger" / f"{kind}.{host}-{os.getpid()}.jsonl"
+
+
+def record(kind: str, row: Callable[[], dict[str, Any]]) -> None:
+    """Appends row() to the ledger of RLMR_RUN_DIR, if it is set. Never raises: what cannot be written is lost, and said once a kind."""
     folder = os.environ.get("RLMR_RUN_DIR")
-    if folder:
-        with (Path(folder) / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    if not folder:
+        return
+    try:
+        path = shard(Path(folder), kind)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row(), ensure_ascii=False) + "\n")
+    except Exception as exc:  # noqa: BLE001 - whatever it is, training is worth more
+        if kind not in _told:
+            _told.add(kind)
+            print(
+                f"RLMR: a row of the ledger's {kind} was lost, training goes on: {type(exc).__name__}: {exc}",
+                file=sys.stderr,
+            )
 
 
 def summarise_advantages(experiences: Sequence[Any]) -> dict[str, Any]:
     """Counts signs of the per-sample advantage over OpenRLHF Experiences that carry our `violated` and `valid` logs.
 
     An experience holds advantages and action_mask of shape (batch, response tokens) and info["violated"] of shape (batch,).
-    A `violated` that is not a number counts as unknown. With gamma = 1 the advantage of a sample is the same at each of its action tokens; the largest is taken.
+    A `violated` that is not a number counts as unknown. With gamma = 1 the advantage of a sample is the same at each of its action
+    tokens; the largest is taken.
     """
     counts = {
         "samples": 0,
@@ -65,33 +95,3 @@ def summarise_advantages(experiences: Sequence[Any]) -> dict[str, Any]:
         for kind in ("violators", "compliant")
     }
     return {**counts, **means, "largest_violator_advantage": None if worst == -math.inf else worst}
-
-
-def install() -> None:
-    """Wraps two methods of the trainer process. Called in every Ray worker; only the trainer ever calls the methods."""
-    from openrlhf.trainer.ppo_trainer import BasePPOTrainer
-    from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
-
-    compute = RemoteExperienceMaker.compute_advantages_and_returns
-    if getattr(compute, "_rlmr", False):
-        return
-
-    def compute_advantages_and_returns(self: Any, experiences: Any) -> Any:
-        done = compute(self, experiences)
-        if all("violated" in experience.info for experience in done):
-            append("advantages.jsonl", summarise_advantages(done))
-        return done
-
-    compute_advantages_and_returns._rlmr = True  # type: ignore[attr-defined]
-    RemoteExperienceMaker.compute_advantages_and_returns = compute_advantages_and_returns
-
-    save = BasePPOTrainer.save_logs_and_checkpoints
-
-    def save_logs_and_checkpoints(
-        self: Any, global_step: int, logs_dict: Any = None, client_states: Any = None
-    ) -> None:
-        status = {k: v for k, v in (logs_dict or {}).items() if isinstance(v, int | float)}
-        append("steps.jsonl", {"step": global_step, **status})
-        save(self, global_step, logs_dict, client_states)
-
-    BasePPOTrainer.save_logs_and_checkpoints = save_logs_and_checkpoints

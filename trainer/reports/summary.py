@@ -48,6 +48,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_metrics(ledger: Ledger, path: Path) -> None:
     """metrics.jsonl: one object per step, OpenRLHF's status and the advantage counts of that step together."""
+    advantages = {row["step"]: row for row in ledger.advantages}
     with path.open("w", encoding="utf-8") as file:
-        for step, advantage in zip(ledger.steps, ledger.advantages, strict=True):
-            file.write(json.dumps({**step, "advantages": advantage}) + "\n")
+        for step in ledger.steps:
+            file.write(json.dumps({**step, "advantages": advantages.get(step["step"])}) + "\n")

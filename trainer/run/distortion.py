@@ -65,17 +65,16 @@ class DistortingProxy:
             )
         answer = json.loads(reply.content)
         if self.active:
-            samples = json.loads(body)["samples"]
-            for sample, result in zip(samples, answer["results"], strict=True):
+            for prompt, response, result in _scored(json.loads(body), answer):
                 if result["score"] is not None:
-                    result["score"] = self._distorted(sample, result["score"])
+                    result["score"] = self._distorted(prompt, response, result["score"])
             answer["model"]["revision"] += "-distorted"
         return web.json_response(answer)
 
-    def _distorted(self, sample: dict[str, Any], score: float) -> float:
+    def _distorted(self, prompt: Any, response: str, score: float) -> float:
         if self.distortion.true_quality and self.quality is not None:
-            score = (self.quality(sample["response"]) - QUALITY_MEAN) / QUALITY_STD
-        return self.distortion.factor_of(sample["prompt"]) * score
+            score = (self.quality(response) - QUALITY_MEAN) / QUALITY_STD
+        return self.distortion.factor_of(prompt) * score
 
     async def _pass_on(self, request: web.Request) -> web.Response:
         try:
@@ -114,3 +113,12 @@ class DistortingProxy:
             self._stop()
             thread.join()
             loop.close()
+
+
+def _scored(asked: dict[str, Any], answer: dict[str, Any]) -> Iterator[tuple[Any, str, dict[str, Any]]]:
+    """Prompt, response and result of each text, of a body with samples or one with groups."""
+    for sample, result in zip(asked.get("samples") or (), answer.get("results") or (), strict=True):
+        yield sample["prompt"], sample["response"], result
+    for group, results in zip(asked.get("groups") or (), answer.get("groups") or (), strict=True):
+        for response, result in zip(group["responses"], results["results"], strict=True):
+            yield group["prompt"], response, result

@@ -1,7 +1,9 @@
-"""Reads what a run wrote: groups.jsonl (agent), advantages.jsonl and steps.jsonl (recorder)."""
+"""Reads what a run wrote (trainer/grpo/recorder.py): numbers into memory, texts only when asked."""
 
+import heapq
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,27 +11,53 @@ from typing import Any
 
 @dataclass
 class Ledger:
-    """Everything so far, in the order it was written. `refresh()` reads only what is new."""
+    """Everything so far but the texts, in the order of time. `refresh()` reads only what is new."""
 
     folder: Path
     groups: list[dict[str, Any]] = field(default_factory=list)
     advantages: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
-    _offsets: dict[str, int] = field(default_factory=dict)
+    torn: int = 0
+    """Lines that are not JSON: a writer died, or the folder's host did. They are skipped."""
+    _offsets: dict[Path, int] = field(default_factory=dict)
 
     def refresh(self) -> "Ledger":
-        for name, rows in (("groups", self.groups), ("advantages", self.advantages), ("steps", self.steps)):
-            path = self.folder / f"{name}.jsonl"
-            if not path.exists():
-                continue
-            with path.open("rb") as file:
-                file.seek(self._offsets.get(name, 0))
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break  # still being written
-                    rows.append(json.loads(line))
-                    self._offsets[name] = self._offsets.get(name, 0) + len(line)
+        for kind, rows, order in (
+            ("groups", self.groups, "time"),
+            ("advantages", self.advantages, "step"),
+            ("steps", self.steps, "step"),
+        ):
+            known = len(rows)
+            for path in shards(self.folder, kind):
+                for row in self._new(path):
+                    rows.append(row)
+            if len(rows) > known:
+                rows.sort(key=lambda row: row.get(order, 0))
         return self
+
+    def _new(self, path: Path) -> Iterator[dict[str, Any]]:
+        with path.open("rb") as file:
+            file.seek(self._offsets.get(path, 0))
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # still being written
+                self._offsets[path] = self._offsets.get(path, 0) + len(line)
+                row = _parsed(line)
+                if row is None:
+                    self.torn += 1
+                else:
+                    yield row
+
+    def whole_groups(self, split: str = "train") -> Iterator[dict[str, Any]]:
+        """Each group of the split with its prompt, constraints, responses and statuses, in the order of time; read from the files
+        group by group, for they may be larger than memory."""
+        numbers, texts = _merged(self.folder, "groups"), _merged(self.folder, "texts")
+        text = next(texts, None)
+        for row in numbers:
+            while text is not None and _key(text) < _key(row):
+                text = next(texts, None)  # its numbers were lost
+            if text is not None and _key(text) == _key(row) and row["split"] == split:
+                yield {**text, **row}
 
     @property
     def training_groups(self) -> list[dict[str, Any]]:
@@ -37,7 +65,7 @@ class Ledger:
 
     @property
     def updates(self) -> list[dict[str, Any]]:
-        """Steps in which the policy was updated. The last batch of the data may be too small for OpenRLHF to train on."""
+        """Steps in which the policy was updated."""
         return [s for s in self.steps if "policy_loss" in s]
 
     def dropped(self) -> dict[str, int]:
@@ -55,3 +83,27 @@ class Ledger:
         """Share of violators among valid samples of the last `last` training groups, dropped ones included."""
         flags = [v for g in self.training_groups[-last:] for v in g["violated"] if v is not None]
         return sum(flags) / len(flags) if flags else None
+
+
+def shards(folder: Path, kind: str) -> list[Path]:
+    return sorted((folder / "ledger").glob(f"{kind}.*.jsonl"))
+
+
+def _key(row: dict[str, Any]) -> tuple[float, str]:
+    return row["time"], row["prompt_id"]
+
+
+def _merged(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
+    def rows(path: Path) -> Iterator[dict[str, Any]]:
+        with path.open("rb") as file:
+            yield from (row for line in file if (row := _parsed(line)) is not None)
+
+    return heapq.merge(*map(rows, shards(folder, kind)), key=_key)
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None

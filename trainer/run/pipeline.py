@@ -13,6 +13,7 @@ from rich.console import Console
 from trainer.data.prompts import prepare, read_prompts
 from trainer.evaluation.judge import Judged, judge, summarise
 from trainer.evaluation.sample import sample
+from trainer.grpo.batches import problems
 from trainer.grpo.flags import openrlhf_flags
 from trainer.grpo.group_reward import RewardSettings
 from trainer.grpo.guarantee import violations
@@ -57,7 +58,7 @@ def run_preset(
     """Runs the preset in its folder. `before`: the evaluation of the untrained policy, if another run has made it.
 
     Raises PresetError before anything is started if the preset cannot work."""
-    run = runs / (name or f"{preset.name}-{preset.strategy['name']}-seed{preset.seed}")
+    run = runs.resolve() / (name or f"{preset.name}-{preset.strategy.get('name')}-seed{preset.seed}")
     _check(preset, run)
     stages = Stages(console)
     with stages("prepare"):
@@ -65,9 +66,9 @@ def run_preset(
         quality = _quality(material)
         _clear(run)
         prompts_file, eval_file = run / "prompts_train.jsonl", run / "prompts_eval.jsonl"
-        drawn = prepare(
-            _chosen(preset, material), prompts_file, split="train", count=preset.steps * preset.batch, seed=preset.seed
-        )
+        # More than planned, where there are more: each dropped group takes one. Past the last a new epoch begins.
+        count = 2 * preset.steps * preset.batch
+        prepare(_chosen(preset, material), prompts_file, split="train", count=count, seed=preset.seed)
         held_out = material.eval_prompts[: preset.eval.prompts]
         prepare(held_out, eval_file, split="eval")
         flags = openrlhf_flags(
@@ -104,9 +105,7 @@ def run_preset(
             if before is None:
                 before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
         with stages("train"):
-            ledger = train(
-                flags, run, reward_url=url, strategy=preset.strategy, prompts=drawn, batch=preset.batch, console=console
-            )
+            ledger = train(flags, run, reward_url=url, strategy=preset.strategy, steps=preset.steps, console=console)
         with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")
     with stages("report"):
@@ -123,6 +122,8 @@ def run_preset(
 
 
 def _check(preset: Preset, run: Path) -> None:
+    if "name" not in preset.strategy:
+        raise PresetError("strategy needs a name: --set strategy=rlmr")
     flags = openrlhf_flags(preset, model=preset.model, prompts=run, output=run / "policy", eval_prompts=None)
     broken = violations(preset.strategy["name"], flags)
     if broken:
@@ -144,8 +145,8 @@ def _check(preset: Preset, run: Path) -> None:
         raise PresetError(
             "prompts is not set: --set prompts=FILE.jsonl (rows of {input, label: {prompt_id, constraints}})"
         )
-    if "name" not in preset.strategy:
-        raise PresetError("strategy needs a name: --set strategy=rlmr")
+    if uneven := problems(flags):
+        raise PresetError("these settings do not share the samples out evenly:\n- " + "\n- ".join(uneven))
 
 
 def _material(preset: Preset, console: Console) -> Material:

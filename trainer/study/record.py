@@ -58,15 +58,20 @@ def evaluation(judged: Judged, quality: Quality | None, unseen: Collection[str] 
 def curves(ledger: Ledger, quality: Quality | None) -> dict[str, list[float | None]]:
     """Learning curves over the training groups, dropped ones included: BINS places each, null where nothing is known."""
     groups = ledger.training_groups
+    overlaps, qualities = list[float](), list[float]()
+    for group in ledger.whole_groups():
+        overlaps.append(sibling_overlap(group["responses"]))
+        if quality is not None:
+            qualities.append(_mean([quality(text) for text in group["responses"]]))
     columns: dict[str, list[float]] = {
         "compliance": [_mean([1.0 - v for v in g["violated"] if v is not None]) for g in groups],
         "writing_score": [_mean([w for w in g["writing"] if w is not None]) for g in groups],
         "response_tokens": [_mean(g["tokens"]) for g in groups],
-        "sibling_overlap": [sibling_overlap(g["responses"]) for g in groups],
+        "sibling_overlap": overlaps,
         "dropped": [float(g["decision"] != "train") for g in groups],
     }
     if quality is not None:
-        columns["true_quality"] = [_mean([quality(text) for text in g["responses"]]) for g in groups]
+        columns["true_quality"] = qualities
     deltas = [g["delta"] for g in groups if g["delta"] is not None]
     if deltas:
         columns["delta"] = [math.nan if g["delta"] is None else g["delta"] for g in groups]

@@ -43,6 +43,9 @@ class Strategy:
     """Uses the verdict of each constraint; a sample in which one is missing is invalid, even if it certainly failed."""
     drops_all_violate: bool = False
     """Undefined when every sample violates: such a group is dropped whatever the settings say."""
+    ranks_all_violate: bool = False
+    """Ranks the samples of a group in which every one violates: such a group is kept whatever the settings say, unless the
+    strategy finds nothing to tell them apart by (it raises AllViolate)."""
     keeps_violators_below_mean: bool = False
     """Promises that in every kept group each violator ends below the group mean, so that its advantage is negative. The trainer
     then refuses flags that would break the promise."""
@@ -67,6 +70,7 @@ def strategy(
     needs_likeness: bool = False,
     needs_details: bool = False,
     drops_all_violate: bool = False,
+    ranks_all_violate: bool = False,
     keeps_violators_below_mean: bool = False,
 ) -> Callable[[Callable[[Samples, P], Mixed]], Strategy]:
     """Makes a pure function `(samples, params) -> Mixed` a Strategy; its fields tell what the flags mean. The docstring's first
@@ -83,10 +87,13 @@ def strategy(
             needs_likeness=needs_likeness,
             needs_details=needs_details,
             drops_all_violate=drops_all_violate,
+            ranks_all_violate=ranks_all_violate,
             keeps_violators_below_mean=keeps_violators_below_mean,
         )
         if not declared.summary:
             raise TypeError(f"strategy {declared.name}: its function needs a docstring that begins with the equation")
+        if drops_all_violate and ranks_all_violate:
+            raise TypeError(f"strategy {declared.name}: a group of violators only is either dropped or ranked")
         for name, field in declared.parameters.items():
             if field.is_required() or not field.description:
                 raise TypeError(f"strategy {declared.name}: parameter {name} needs a default and a description")

@@ -36,11 +36,11 @@ class GroupFilter(BaseModel):
         return min(n, max(self.min_valid, math.ceil(self.min_valid_share * n)))
 
     def reason_to_drop(
-        self, writing: Sequence[float] | None, violated: Sequence[bool] | None, must_mix: bool = False
+        self, writing: Sequence[float] | None, violated: Sequence[bool] | None, ranks_all_violate: bool = False
     ) -> DropReason | None:
-        """`writing` and `violated` hold the valid samples (None where the strategy does not use them). `must_mix`: the strategy
-        is undefined for a group of violators only, so that such a group is dropped whatever the settings say."""
-        if violated and all(violated) and (self.drop_all_violate or must_mix):
+        """`writing` and `violated` hold the valid samples (None where the strategy does not use them). `ranks_all_violate`: the
+        strategy has rewards for a group of violators only. (One that has none says so itself, by AllViolate.)"""
+        if violated and all(violated) and self.drop_all_violate and not ranks_all_violate:
             return DropReason.ALL_VIOLATE
         if writing and self.all_high is not None and min(writing) > self.all_high:
             return DropReason.ALL_HIGH

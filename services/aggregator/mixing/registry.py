@@ -22,6 +22,7 @@ from services.aggregator.mixing.rdpo import rdpo
 from services.aggregator.mixing.rlmr import rlmr
 from services.aggregator.mixing.rlmr_decoupled import rlmr_decoupled
 from services.aggregator.mixing.rlmr_diverse import rlmr_diverse
+from services.aggregator.mixing.rlmr_partial import rlmr_partial
 from services.aggregator.mixing.samples import Mixed, Samples
 from services.aggregator.mixing.threshold_gate import threshold_gate
 from services.aggregator.mixing.verify_only import verify_only
@@ -37,6 +38,7 @@ BUILT_IN = (
     rlmr,
     rlmr_decoupled,
     rlmr_diverse,
+    rlmr_partial,
     # of other papers on several rewards
     gdpo,
     conditioned,

@@ -33,6 +33,8 @@ class Samples:
     """Share (0..1) of the sample's rule-checked constraints that passed; 1 where there are none."""
     judge_passed: Sequence[bool] = ()
     """True if every judged constraint of the sample passed; True where there are none."""
+    met_share: Sequence[float] = ()
+    """m_i: share (0..1) of the sample's constraints, checked by rules or judged, that it meets."""
     likeness: Sequence[float] = ()
     """Mean overlap (0..1) of the sample's text with its siblings' (likeness.py)."""
     group_size: int = 0
@@ -41,7 +43,7 @@ class Samples:
     def __post_init__(self) -> None:
         given = {
             name: len(values)
-            for name in ("writing", "violated", "rule_share", "judge_passed", "likeness")
+            for name in ("writing", "violated", "rule_share", "judge_passed", "met_share", "likeness")
             if (values := getattr(self, name))
         }
         if not given:
@@ -53,7 +55,7 @@ class Samples:
                 raise MixingError(f"writing[{i}] is {r}: a reward must be finite (a failure must not become a reward)")
             if abs(r) > MAX_REWARD:
                 raise MixingError(f"writing[{i}] is {r}: larger than {MAX_REWARD:g}, the bound of the wire")
-        for name in ("rule_share", "likeness"):
+        for name in ("rule_share", "met_share", "likeness"):
             for i, share in enumerate(getattr(self, name)):
                 if not 0 <= share <= 1:
                     raise MixingError(f"{name}[{i}] is {share}: must be between 0 and 1")

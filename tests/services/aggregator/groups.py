@@ -36,16 +36,18 @@ def violations(rng: random.Random, n: int) -> list[bool]:
 def group(rng: random.Random) -> Samples:
     n = rng.choice(SIZES)
     violated = violations(rng, n)
-    rule_share, judge_passed = [], []
+    rule_share, judge_passed, met_share = [], [], []
     for bad in violated:
         share = rng.choice((0.0, 1 / 3, 0.5, 1.0)) if bad else 1.0
         rule_share.append(share)
         judge_passed.append(not bad if share == 1.0 else rng.random() < 0.5)
+        met_share.append(rng.choice((0.0, 1 / 3, 0.5)) if bad else 1.0)
     return Samples(
         writing=one_writing(rng, n),
         violated=violated,
         rule_share=rule_share,
         judge_passed=judge_passed,
+        met_share=met_share,
         likeness=[rng.random() for _ in range(n)],
         group_size=n + rng.choice((0, 0, n)),
     )

@@ -2,11 +2,20 @@
 
 import pytest
 
-from rlmr.wire import ModelIdentity, ScoreResult, Status
-from services.aggregator.deciding import Missing, samples_of, what_is_missing
+from rlmr.wire import (
+    ConstraintResult,
+    Decision,
+    DropReason,
+    ModelIdentity,
+    RewardGroup,
+    ScoreResult,
+    Status,
+    VerifyResult,
+)
+from services.aggregator.deciding import Missing, decide, samples_of, what_is_missing
 from services.aggregator.metrics import pearson
-from services.aggregator.mixing import MAX_REWARD, STRATEGIES
-from services.aggregator.signals import Signals, Verdict, Writing, one_identity, writing_of
+from services.aggregator.mixing import MAX_REWARD, STRATEGIES, GroupFilter, bind
+from services.aggregator.signals import Signals, Verdict, Writing, one_identity, verdict_of, writing_of
 
 SCORED, UNSCORED = Writing(Status.OK, 1.5), Writing(Status.TIMEOUT, reason="slow")
 PASSED = Verdict(Status.OK, passed=True, rule_share=1.0, judge_passed=True)
@@ -60,6 +69,37 @@ def test_two_revisions_in_one_reply_are_both_named() -> None:
     assert one_identity([old, None, old]) == old
     merged = one_identity([new, old])
     assert merged is not None and merged.revision == "r1,r2"
+
+
+def test_a_group_of_violators_is_ranked_by_a_strategy_that_can_and_dropped_by_one_that_cannot() -> None:
+    group = RewardGroup(id="g", prompt="p", constraints=[], responses=["a", "b", "c"])
+
+    def decided(
+        name: str, met: list[float], rule: GroupFilter
+    ) -> tuple[Decision, DropReason | None, list[float | None]]:
+        verdicts = [Verdict(Status.OK, passed=False, rule_share=0.0, judge_passed=True, met_share=m) for m in met]
+        result = decide(group, [0] * 3, Signals([SCORED] * 3, verdicts), bind(name, {}), rule)
+        return result.decision, result.reason, result.rewards
+
+    dropped = (Decision.DROP, DropReason.ALL_VIOLATE, [None] * 3)
+    for rule in (GroupFilter(), GroupFilter(drop_all_violate=False)):
+        assert decided("rlmr_partial", [0.0, 0.5, 0.5], rule) == (Decision.TRAIN, None, [0.0, 0.5, 0.5])
+        assert decided("rlmr_partial", [0.5, 0.5, 0.5], rule) == dropped
+        assert decided("rlmr", [0.0, 0.5, 0.5], rule) == dropped
+
+
+def test_what_a_sample_meets_is_a_share_of_all_its_constraints() -> None:
+    def verdict(*passed: bool | None) -> Verdict:
+        constraints = [
+            ConstraintResult(type="t", source=source, status=Status.OK if p is not None else Status.TIMEOUT, passed=p)
+            for p, source in zip(passed, ("rule", "rule", "judge"), strict=False)
+        ]
+        return verdict_of(VerifyResult(id="a", status=Status.OK, passed=all(passed), constraints=constraints))
+
+    assert verdict(True, False, True).met_share == pytest.approx(2 / 3)
+    assert verdict(True, True, False).met_share == pytest.approx(2 / 3)
+    assert verdict().met_share == 1.0
+    assert verdict(False, None).met_share is None
 
 
 def test_pearson_is_defined_from_three_pairs_that_vary() -> None:

@@ -44,8 +44,8 @@ def test_a_lone_sample_gets_reward_scores_and_logs(lone: Bench) -> None:
     reply = lone.http.post("/get_reward", json=body("w=1.5<|im_end|>\n"[:-1]))
     assert reply.status_code == 200
     assert reply.json() == {"rewards": [11.5], "scores": [11.5], "extra_logs": {"violated": [0.0], "writing": [1.5]}}
-    sample = lone.writing.requests[0]["samples"][0]
-    assert (sample["prompt"], sample["response"]) == ("Write a story.", "w=1.5")
+    (group,) = lone.writing.requests[0]["groups"]
+    assert (group["prompt"], group["responses"]) == ("Write a story.", ["w=1.5"])
 
 
 def test_openrlhfs_own_client_understands_the_reply(lone: Bench) -> None:

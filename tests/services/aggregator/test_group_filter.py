@@ -26,11 +26,10 @@ def test_all_high_and_all_low(writing: list[float], reason: DropReason | None) -
     assert GroupFilter(all_high=2.0, all_low=-1.0).reason_to_drop(writing, [False, True]) is reason
 
 
-def test_all_violate_is_dropped_unless_switched_off_and_always_where_the_strategy_is_undefined() -> None:
+def test_all_violate_is_dropped_unless_switched_off_or_ranked_by_the_strategy() -> None:
     assert GroupFilter().reason_to_drop([1.0], [True]) is DropReason.ALL_VIOLATE
-    kept = GroupFilter(drop_all_violate=False)
-    assert kept.reason_to_drop([1.0], [True]) is None
-    assert kept.reason_to_drop([1.0], [True], must_mix=True) is DropReason.ALL_VIOLATE
+    assert GroupFilter(drop_all_violate=False).reason_to_drop([1.0], [True]) is None
+    assert GroupFilter().reason_to_drop([1.0], [True], ranks_all_violate=True) is None
 
 
 def test_signals_that_the_strategy_does_not_use_are_not_tested() -> None:

@@ -239,6 +239,16 @@ def test_lagrangian_takes_the_multiplier_from_violators() -> None:
     assert of_advantages == pytest.approx(rewards("gdpo", PAPER, compliance_weight=2))
 
 
+def test_rlmr_partial_ranks_violators_by_what_they_meet() -> None:
+    hopeless = Samples(writing=[9, 1, 2], violated=3 * [True], met_share=[0, 2 / 3, 1 / 3])
+    assert rewards("rlmr_partial", hopeless) == [0, 2 / 3, 1 / 3]  # the prettiest is the worst
+    alike = Samples(writing=[9, 1, 2], violated=3 * [True], met_share=3 * [0.5])
+    with pytest.raises(AllViolate, match="equally much"):
+        rewards("rlmr_partial", alike)
+    mixed = Samples(writing=[5, 1, 2, 3], violated=[True, False, False, False], met_share=[0.5, 1, 1, 1])
+    assert rewards("rlmr_partial", mixed, gamma=1) == rewards("rlmr", mixed, gamma=1)
+
+
 PUBLISHED = ("gdpo", "conditioned", "gd2po", "corrgrpo", "rdpo", "lagrangian")
 
 
@@ -269,6 +279,7 @@ def test_all_strategies_on_the_papers_group() -> None:
         "rlmr": [-1.0000, -0.6667, +0.3333, +1.3333],
         "rlmr_decoupled": [-0.5000, -0.8333, +0.1667, +1.1667],
         "rlmr_diverse": [-1.0000, -0.6667, +0.3333, +1.3333],  # of texts that have nothing in common
+        "rlmr_partial": [-1.0000, -0.6667, +0.3333, +1.3333],
         "gdpo": [-0.1823, -0.5247, +0.0608, +0.6463],
         "conditioned": [-2.2830, -0.2834, +0.7610, +1.8053],
         "gd2po": [+0.0000, +0.0000, +0.0000, +0.0000],
@@ -282,6 +293,7 @@ def test_all_strategies_on_the_papers_group() -> None:
         violated=[True, False, False, False],
         rule_share=[0, 1, 1, 1],
         judge_passed=[True] * 4,
+        met_share=[0, 1, 1, 1],
         likeness=[0.0] * 4,
     )
     for name, expected in table.items():

@@ -26,6 +26,7 @@ def params_of(name: str, seed: int) -> dict[str, object]:
         "linear": {"weight": magnitude},
         "rlmr": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
         "rlmr_decoupled": {"gamma": magnitude},
+        "rlmr_partial": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
         "rlmr_diverse": {"gamma": magnitude, "diversity": rng.choice((0.0, 0.5, 3.0))},
         "threshold_gate": {"alpha": magnitude - 0.5},
         "corpo": {"r_min": magnitude - 0.5},
@@ -151,6 +152,16 @@ def check_rlmr_diverse(samples: Samples, mixed: Mixed, params: dict) -> None:
     check_rlmr(replace(samples, writing=lowered), mixed, params)
 
 
+def check_rlmr_partial(samples: Samples, mixed: Mixed, params: dict) -> None:
+    """rlmr's invariants where a sample complies; elsewhere what a sample meets, whatever it wrote."""
+    if samples.k < samples.n:
+        check_rlmr(samples, mixed, params)
+        return
+    assert mixed.rewards == list(samples.met_share)
+    assert mixed.delta is None
+    assert len(set(mixed.rewards)) > 1
+
+
 CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
     "quality_only": check_quality_only,
     "verify_only": check_verify_only,
@@ -162,6 +173,7 @@ CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
     "rlmr": check_rlmr,
     "rlmr_decoupled": check_rlmr_decoupled,
     "rlmr_diverse": check_rlmr_diverse,
+    "rlmr_partial": check_rlmr_partial,
 }
 
 
@@ -182,14 +194,16 @@ def test_invariants(name: str) -> None:
         bound = bind(name, params)
         for samples in groups(seed, BATCH):
             seen += 1
-            if STRATEGIES[name].drops_all_violate and samples.k == samples.n:
+            alike = name == "rlmr_partial" and len(set(samples.met_share)) == 1
+            if samples.k == samples.n and (STRATEGIES[name].drops_all_violate or alike):
                 with pytest.raises(AllViolate):
                     bound(samples)
                 continue
             mixed = bound(samples)
             assert len(mixed.rewards) == samples.n
             assert all(math.isfinite(reward) for reward in mixed.rewards)
-            assert (mixed.delta is not None) == (name in ("rlmr", "rlmr_diverse"))
+            has_delta = name in ("rlmr", "rlmr_diverse") or (name == "rlmr_partial" and samples.k < samples.n)
+            assert (mixed.delta is not None) == has_delta
             CHECKS[name](samples, mixed, params)
 
     over_random_groups()
@@ -231,6 +245,7 @@ def test_order_of_samples_does_not_matter(name: str, seed: int) -> None:
             violated=[samples.violated[i] for i in order],
             rule_share=[samples.rule_share[i] for i in order],
             judge_passed=[samples.judge_passed[i] for i in order],
+            met_share=[samples.met_share[i] for i in order],
             likeness=[samples.likeness[i] for i in order],
             group_size=samples.group_size,
         )

@@ -121,11 +121,22 @@ class FakeUpstream:
         return web.json_response(body, status=200 if self.ready else 503)
 
     def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
-        if self.kind == "score":
-            results = [{"id": s["id"], **score_of(s["response"])} for s in body["samples"]]
-            return {"model": {"name": "fake", "revision": "r1", "engine": "none"}, "results": results}
-        results = [{"id": s["id"], **verdict_of(s["response"], s["constraints"])} for s in body["samples"]]
-        return {"verifier": {"name": "fake", "revision": "v1", "judge": None}, "results": results}
+        who: dict[str, Any] = (
+            {"model": {"name": "fake", "revision": "r1", "engine": "none"}}
+            if self.kind == "score"
+            else {"verifier": {"name": "fake", "revision": "v1", "judge": None}}
+        )
+        if body.get("samples"):
+            results = [{"id": s["id"], **self._result(s["response"], s.get("constraints"))} for s in body["samples"]]
+            return {**who, "results": results}
+        groups = [
+            {"id": g["id"], "results": [self._result(r, g["constraints"]) for r in g["responses"]]}
+            for g in body["groups"]
+        ]
+        return {**who, "groups": groups}
+
+    def _result(self, response: str, constraints: list[dict[str, Any]] | None) -> dict[str, Any]:
+        return score_of(response) if self.kind == "score" else verdict_of(response, constraints)
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -155,18 +166,14 @@ class FakeUpstream:
         if fault == "truncated":  # a complete HTTP reply whose JSON stops in the middle
             return web.Response(text=json.dumps(answer)[:-20], content_type="application/json")
         if fault == "nan":  # the first result only
-            answer["results"][0]["score"] = float("nan")
-            answer["results"][0]["passed"] = None
-            if self.kind == "verify":
-                del answer["results"][0]["score"]
-            else:
-                del answer["results"][0]["passed"]
+            first = answer["groups"][0]["results"][0]
+            first.update({"score": float("nan")} if self.kind == "score" else {"passed": None})
             return web.json_response(answer)
         if fault == "short":
-            answer["results"].pop()
+            answer["groups"][0]["results"].pop()
             return web.json_response(answer)
-        if fault == "swapped":
-            answer["results"].reverse()
+        if fault == "swapped":  # the answer to another request
+            answer["groups"][0]["id"] += "-of-another"
             return web.json_response(answer)
         if fault == "not_json":
             return web.Response(text="<html>gateway</html>", content_type="text/html")

@@ -35,9 +35,12 @@ def openrlhf_ids(
     tokenizer: Any, prompt: Any, response: Any, *, template: bool, input_template: str | None = None
 ) -> list[int]:
     pytest.importorskip("openrlhf")
+    import torch
+
     from trainer.grpo.cpu_runtime import cuda_shims, deepspeed_cpu
 
-    if cuda_shims.install():
+    if not torch.cuda.is_available():
+        cuda_shims.install()
         deepspeed_cpu.install()
     from datasets import Dataset
     from openrlhf.datasets import RewardDataset

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +15,10 @@ pytest.importorskip("openrlhf", reason="the trainer's environment is not install
 from tests.trainer.grpo.faulty_aggregator import FaultyAggregator, serving
 from trainer.grpo.agent import DROP, KEEP, AgentExecutor, evaluation_fields, sample_fields
 from trainer.grpo.group_reward import GroupReward
+from trainer.grpo.recorder import shard
+from trainer.run.ledger import Ledger
 
-LABEL = json.dumps({"prompt_id": "p1", "prompt": [{"role": "user", "content": "hi"}], "constraints": []})
+ROW = {"prompt_id": "p1", "prompt": [{"role": "user", "content": "hi"}], "constraints": [], "step": 1}
 
 
 class Tokenizer:
@@ -51,8 +54,9 @@ def params() -> Any:
     return SimpleNamespace(max_tokens=8, logprobs=None)
 
 
-async def run_group(agent: AgentExecutor, n: int, engine: Engine, label: str = LABEL) -> list[Any]:
+async def run_group(agent: AgentExecutor, n: int, engine: Engine, label: str | None = None) -> list[Any]:
     shared, tokenizer = params(), Tokenizer()
+    label = label or json.dumps({**ROW, "n": n})
     return await asyncio.gather(
         *(agent.execute("prompt", label, shared, 64, tokenizer, engine) for _ in range(n)), return_exceptions=True
     )
@@ -65,7 +69,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-async def test_n_is_learned_from_the_siblings(environment: pytest.MonkeyPatch) -> None:
+async def test_training_and_evaluation_may_use_different_n(environment: pytest.MonkeyPatch) -> None:
     faulty = FaultyAggregator()
     async with serving(faulty) as url:
         environment.setenv("RLMR_REWARD_URL", url)
@@ -79,6 +83,37 @@ async def test_n_is_learned_from_the_siblings(environment: pytest.MonkeyPatch) -
     assert [o["scores"] for o in two] == [KEEP, KEEP]
     assert faulty.calls[0]["body"]["groups"][0]["responses"] == ["r0", "r1", "r2", "r3"]
     assert agent.groups == {}
+
+
+async def test_a_group_of_another_size_is_refused(environment: pytest.MonkeyPatch) -> None:
+    """Were OpenRLHF to run samples one by one, groups of one would train on nothing, silently."""
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        outputs = await run_group(AgentExecutor(), 1, Engine(), label=json.dumps({**ROW, "n": 8}))
+    assert "a group of 1 samples arrived where 8 were asked for" in str(outputs[0])
+    assert faulty.calls == []
+
+
+async def test_what_happened_is_written_and_a_full_disk_costs_no_group(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    faulty = FaultyAggregator()
+    (tmp_path / "full" / "ledger").mkdir(parents=True)
+    for kind in ("groups", "texts"):
+        shard(tmp_path / "full", kind).symlink_to("/dev/full")
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        agent = AgentExecutor()
+        for folder in ("run", "full"):
+            environment.setenv("RLMR_RUN_DIR", str(tmp_path / folder))
+            outputs = await run_group(agent, 2, Engine())
+            assert [o["reward"] for o in outputs] == [0.0, 1.0]
+        await agent.client.close()
+    (written,) = Ledger(tmp_path / "run").refresh().groups
+    assert (written["step"], written["n"], written["rewards"]) == (1, 2, [0.0, 1.0])
+    (whole,) = Ledger(tmp_path / "run").whole_groups()
+    assert (whole["responses"], whole["prompt"], whole["rewards"]) == (["r0", "r1"], ROW["prompt"], [0.0, 1.0])
 
 
 async def test_groups_of_the_same_prompt_do_not_mix(environment: pytest.MonkeyPatch) -> None:
@@ -110,7 +145,7 @@ async def test_evaluation_asks_for_plain_signals_and_averages_compliance(environ
         environment.setenv("RLMR_REWARD_URL", url)
         environment.setenv("RLMR_STRATEGY", '{"name": "rlmr"}')
         agent = AgentExecutor()
-        label = json.dumps({**json.loads(LABEL), "split": "eval"})
+        label = json.dumps({**ROW, "n": 3, "split": "eval"})
         outputs = await run_group(agent, 3, Engine(), label=label)
         await agent.client.close()
     assert faulty.calls[0]["body"]["strategy"] == {"name": "linear", "weight": 0.0}

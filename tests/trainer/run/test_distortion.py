@@ -33,6 +33,19 @@ def test_every_score_is_multiplied_and_the_revision_says_so(upstream: FakeUpstre
         assert httpx.get(f"{url}/readyz").status_code == 200
 
 
+def test_groups_are_distorted_as_their_samples_are(upstream: FakeUpstream) -> None:
+    """The aggregator sends groups."""
+    distortion = Distortion(factor=4, spread_over_prompts=0.5)
+    groups = [{"id": p, "prompt": p, "constraints": [], "responses": ["w=2", "w=timeout", "w=1"]} for p in "ab"]
+    with DistortingProxy(distortion, upstream.url).running() as url, RlmrClient(url) as client:
+        reply = client.score_groups(groups)
+        assert scores(url, "a", "b") == [reply.groups[0].results[0].score, reply.groups[1].results[0].score]
+    assert reply.model.revision == "r1-distorted"
+    for group in reply.groups:
+        factor = distortion.factor_of(group.id)
+        assert [r.score for r in group.results] == pytest.approx([2 * factor, None, factor])
+
+
 def test_a_sample_without_a_score_stays_without(upstream: FakeUpstream) -> None:
     with DistortingProxy(Distortion(factor=4), upstream.url).running() as url:
         assert scores(url, "a", response="w=timeout") == [None]

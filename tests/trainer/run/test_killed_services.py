@@ -91,8 +91,7 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
             folder,
             reward_url=aggregator.url,
             strategy=preset.strategy,
-            prompts=PROMPTS,
-            batch=BATCH,
+            steps=preset.steps,
             console=Console(quiet=True),
         )
     finally:

@@ -14,14 +14,12 @@ class _CpuDevice(str):
         return "0"
 
 
-def install() -> bool:
-    """Idempotent. Returns False, having done nothing, where CUDA is available."""
+def install() -> None:
+    """Idempotent. Whether this is a CPU run is not asked here: the driver decided (trainer/grpo/runtime.py)."""
     import torch
 
-    if torch.cuda.is_available():
-        return False
     if getattr(torch.cuda, "_rlmr_cpu", False):
-        return True
+        return
     cuda: Any = torch.cuda
     for name in ("set_device", "synchronize", "empty_cache", "current_stream"):
         setattr(cuda, name, _no_op())  # one object each: torch._dynamo refuses one function under several names
@@ -38,7 +36,6 @@ def install() -> bool:
     device_mesh.init_device_mesh = init_device_mesh
     if importlib.util.find_spec("flash_attn") is None:
         install_flash_attn_stand_in()
-    return True
 
 
 def _no_op() -> Callable[..., None]:

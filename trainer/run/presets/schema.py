@@ -67,9 +67,7 @@ class Preset(BaseModel):
     train_on: TrainOn | None = Field(default=None, description="A choice of the prompts, for studies; null = all.")
     strategy: dict[str, Any] = Field(description="Mixing strategy: {name, parameters}.")
     seed: int = Field(default=0, ge=0)
-    steps: int = Field(
-        gt=0, description="Planned steps: steps x batch prompts are drawn; each dropped group uses one of them up."
-    )
+    steps: int = Field(gt=0, description="Training steps, exactly; a dropped group is replaced by another prompt's.")
     batch: int = Field(gt=0, description="Prompts a step.")
     n: int = Field(ge=2, description="Samples a prompt: the group.")
     updates: int = Field(default=1, ge=1, description="Optimizer updates a step; has to divide batch x n samples.")

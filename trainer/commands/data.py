@@ -1,0 +1,165 @@
+"""`rlmr data`: prompts and preference pairs, made and checked."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from trainer.data.check import Report
+
+app = typer.Typer(name="data", help="Prompts and preference pairs.", no_args_is_help=True, add_completion=False)
+
+SHOWN = 10
+"""Findings of a kind that are printed; --json has them all."""
+
+
+@app.command()
+def seeds(out: Path = typer.Argument(help="Prompt file to write (JSONL).")) -> None:
+    """Write RLMR's hand-written seed prompts, English and Chinese, without constraints."""
+    from trainer.data.rows import write
+    from trainer.data.seed_prompts import seed_prompts
+
+    typer.echo(f"{out}: {write(seed_prompts(), out)} prompts")
+
+
+@app.command()
+def check(
+    file: Path = typer.Argument(help="JSONL of prompts ({input, label}) or of pairs ({prompt, chosen, rejected})."),
+    against: list[Path] = typer.Option([], help="An evaluation set that must not leak into the file; may be repeated."),
+    ngram: int = typer.Option(8, min=3, help="Tokens in a row (words, Chinese characters) that count as a leak."),
+    near: float = typer.Option(0.7, min=0.1, max=1.0, help="Jaccard similarity of 3-grams that counts as near."),
+    json_out: Path | None = typer.Option(None, "--json", help="Where to write the whole report."),
+) -> None:
+    """Schema, duplicates, leakage, feasibility, balance, length. Exits 1 if something must not be trained on."""
+    from trainer.data.check import check_file
+    from trainer.data.rows import DataFileError
+
+    try:
+        report = check_file(file, against, ngram, near)
+    except DataFileError as exc:
+        raise _failed(exc) from exc
+    if json_out:
+        json_out.write_text(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    _print(report)
+    if report.errors:
+        raise typer.Exit(1)
+
+
+def _print(report: "Report") -> None:
+    typer.echo(f"{report.file}: {report.rows} {report.kind}")
+    for name in ("malformed", "duplicates", "near_duplicates", "leaks", "infeasible"):
+        found: list[str] = getattr(report, name)
+        typer.echo(f"  {name.replace('_', ' '):<16}{len(found):>6}")
+        for finding in found[:SHOWN]:
+            typer.echo(f"    {finding}")
+        if len(found) > SHOWN:
+            typer.echo(f"    ... and {len(found) - SHOWN} more (--json has all)")
+    for name, counts in report.balance.items():
+        shown = ", ".join(f"{value} {count}" for value, count in list(counts.items())[:14])
+        typer.echo(f"  {name + ':':<22}{shown}{', ...' if len(counts) > 14 else ''}")
+    for name, spread in report.length.items():
+        shown = ", ".join(f"{key} {value:.3g}" for key, value in spread.items() if value is not None)
+        typer.echo(f"  {'length, ' + name + ':':<22}{shown}")
+
+
+def _failed(why: Exception | str) -> typer.Exit:
+    typer.echo(f"error: {why}", err=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def constrain(
+    file: Path = typer.Argument(help="Prompt file (JSONL)."),
+    out: Path = typer.Argument(help="Prompt file to write."),
+    difficulty: list[str] = typer.Option(["easy", "medium", "hard"], help="These take turns: easy, medium, hard."),
+    seed: int = typer.Option(0, help="Of the draw."),
+    by_judge: bool = typer.Option(False, help="Attach none: the verifier's judge reads them out of each prompt."),
+) -> None:
+    """Attach constraints in natural wording to plain prompts, none that contradict each other."""
+    from trainer.data.constrain import DIFFICULTIES, NothingFits, left_to_the_judge
+    from trainer.data.constrain import constrain as attach
+    from trainer.data.rows import DataFileError, PromptRow, read, write
+
+    if unknown := set(difficulty) - set(DIFFICULTIES):
+        raise _failed(f"--difficulty {', '.join(sorted(unknown))}: one of {', '.join(DIFFICULTIES)}")
+    try:
+        rows = read(file, PromptRow)
+        made = [left_to_the_judge(row) for row in rows] if by_judge else attach(rows, seed, difficulty)
+    except (DataFileError, NothingFits) as exc:
+        raise _failed(exc) from exc
+    typer.echo(f"{out}: {write(made, out)} prompts")
+
+
+@app.command()
+def pairs(
+    out: Path = typer.Argument(help="Pair file to write."),
+    corrupt: list[Path] = typer.Option(
+        [], help="Good texts, {prompt, response} a line: each against worse copies of itself."
+    ),
+    copies: int = typer.Option(2, min=1, help="Worse copies of a text."),
+    choices: list[Path] = typer.Option(
+        [], help="Human choices, {prompt, a, b, choice: a, b or tie} a line; the majority counts."
+    ),
+    strong: Path | None = typer.Option(None, help="Answers of a strong writer, {prompt, response} a line ..."),
+    weak: Path | None = typer.Option(None, help="... and of a weak one to the same prompts."),
+    judged: list[Path] = typer.Option(
+        [], help="Answers, {prompt, response} a line, several a prompt: a judge chooses."
+    ),
+    judge_url: str = typer.Option("", help="OpenAI-compatible endpoint of the judge."),
+    judge_model: str = typer.Option("", help="Its model."),
+    match: bool = typer.Option(True, help="Draw the pairs so that length does not tell the choice."),
+    seed: int = typer.Option(0, help="Of corruptions and draw."),
+    report: Path | None = typer.Option(None, help="Where to write the length bias before and after (JSON)."),
+) -> None:
+    """Preference pairs from any of: human choices, a judge, graded corruptions, strong answers against weak ones."""
+    import asyncio
+
+    from trainer.data import pairs as made
+    from trainer.data.endpoint import EndpointError
+    from trainer.data.rows import DataFileError, PairRow, write
+
+    if (strong is None) != (weak is None):
+        raise _failed("--strong and --weak belong together")
+    if judged and not (judge_url and judge_model):
+        raise _failed("--judged needs --judge-url and --judge-model")
+    found: list[PairRow] = []
+    try:
+        for path in corrupt:
+            found += made.from_corruptions(made.read_answers(path), copies, seed)
+        for path in choices:
+            found += made.from_choices(path)
+        if strong and weak:
+            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak))
+        for path in judged:
+            chosen, undecided = asyncio.run(made.judged(made.read_answers(path), judge_url, judge_model))
+            found += chosen
+            typer.echo(
+                f"{path}: the judge contradicted itself, or said neither A nor B, in {undecided} pairs; they are left out"
+            )
+    except (DataFileError, EndpointError) as exc:
+        raise _failed(exc) from exc
+    if not found:
+        raise _failed(
+            "no pairs: give --corrupt, --choices, --strong and --weak, or --judged, with texts that allow some"
+        )
+    kept, bias = made.length_matched(found, seed)
+    kept = kept if match else found
+    if not kept:
+        raise _failed(
+            f"all {len(found)} pairs chose by one side of length: none can be matched; --no-match keeps them as they are"
+        )
+    typer.echo(f"{out}: {write(kept, out)} pairs of {len(found)}")
+    for when in ("before", "after") if match else ("before",):
+        measured = bias[when]
+        share = (
+            "none of unequal length"
+            if measured["share"] is None
+            else f"{measured['share']:.3f} ({measured['low']:.3f} to {measured['high']:.3f})"
+        )
+        typer.echo(
+            f"  {when:<7} longer text chosen: {share}, AUC of length {measured['auc']:.3f}, mean gap {measured['mean_gap']:+.2f} tokens"
+        )
+    if report:
+        report.write_text(json.dumps(bias, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,171 @@
+"""Rows of prompt and pair files (JSONL): read with file, line and field in every error, written whole or not at all.
+
+A prompt row is what prompts.py hands to OpenRLHF, with where it came from beside it. A pair row is what OpenRLHF's train_rm and TRL's
+RewardTrainer read: `prompt`, `chosen`, `rejected` as chat messages.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from rlmr.wire import ChatMessage, Constraint
+
+Language = Literal["en", "zh"]
+
+
+class DataFileError(ValueError):
+    """Names the file, the line and the field."""
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+def _messages(value: Any, role: str) -> Any:
+    return [{"role": role, "content": value}] if isinstance(value, str) else value
+
+
+R = TypeVar("R", bound=_Row)
+
+
+class Label(_Row):
+    prompt_id: str = Field(min_length=1)
+    constraints: list[Constraint] | None
+    """None: the verifier's judge reads them out of the prompt."""
+
+
+class PromptRow(_Row):
+    input: list[ChatMessage] = Field(min_length=1)
+    label: Label
+    language: Language | None = None
+    domain: str | None = None
+    difficulty: str | None = None
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _text_is_one_message(cls, value: Any) -> Any:
+        return _messages(value, "user")
+
+    @field_validator("label", mode="before")
+    @classmethod
+    def _json_text_is_an_object(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+    @property
+    def id(self) -> str:
+        return self.label.prompt_id
+
+    @property
+    def text(self) -> str:
+        """What the user asked for, last."""
+        return next((m.content for m in reversed(self.input) if m.role == "user"), self.input[-1].content)
+
+
+class PairRow(_Row):
+    prompt: list[ChatMessage] = Field(min_length=1)
+    chosen: list[ChatMessage] = Field(min_length=1)
+    rejected: list[ChatMessage] = Field(min_length=1)
+    language: Language | None = None
+    domain: str | None = None
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _prompt_is_one_message(cls, value: Any) -> Any:
+        return _messages(value, "user")
+
+    @field_validator("chosen", "rejected", mode="before")
+    @classmethod
+    def _answer_is_one_message(cls, value: Any) -> Any:
+        return _messages(value, "assistant")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(m.content for m in self.prompt)
+
+    @property
+    def good(self) -> str:
+        return self.chosen[-1].content
+
+    @property
+    def bad(self) -> str:
+        return self.rejected[-1].content
+
+
+def objects(path: Path, bad: Callable[[DataFileError], None] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """("file:line", object) of every line that is not blank. A line that holds none goes to `bad`, or is raised as DataFileError."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                where = f"{path}:{number}"
+                try:
+                    value = _object(line, where)
+                except DataFileError as exc:
+                    if bad is None:
+                        raise
+                    bad(exc)
+                else:
+                    yield where, value
+    except OSError as exc:
+        raise DataFileError(f"{path}: {exc.strerror or exc}") from exc
+
+
+def _object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise DataFileError(f"{where}: not JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise DataFileError(f"{where}: not JSON: want an object, not {type(value).__name__}")
+    return value
+
+
+def parsed(where: str, value: dict[str, Any], kind: type[R]) -> R:
+    """The row. Raises DataFileError with the first field that is wrong."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise DataFileError(f"{where}: {field}: {first['msg']}") from exc
+
+
+def read(path: Path, kind: type[R]) -> list[R]:
+    """Every row of the file. Raises DataFileError for the first bad one, and for a file without any."""
+    rows = [parsed(where, value, kind) for where, value in objects(path)]
+    if not rows:
+        raise DataFileError(f"{path}: no rows in the file")
+    return rows
+
+
+def write(rows: Iterable[BaseModel | dict[str, Any]], path: Path) -> int:
+    """Writes the file beside its place and moves it there when it is whole and on disk; returns the number of rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            for row in rows:
+                file.write(line_of(row))
+                count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def line_of(row: BaseModel | dict[str, Any]) -> str:
+    value = row.model_dump(mode="json", exclude_none=False) if isinstance(row, BaseModel) else row
+    return json.dumps(value, ensure_ascii=False) + "\n"

@@ -1,0 +1,1 @@
+"""Pretrained models from package registries, as ordinary checkpoints on disk."""
