@@ -156,6 +156,7 @@ class ModelService:
         manifest, engine, scorer = self.manifest, self.engine, self.scorer
         return {
             "model": manifest.model_dump(exclude={"golden", "files"}) if manifest else None,
+            "source": self.settings.model_source or str(self.settings.model_dir),
             "engine": engine.identity if engine else None,
             "max_tokens": scorer.max_tokens if scorer else None,
             "max_batch_tokens": engine.max_batch_tokens if engine else None,
