@@ -59,4 +59,7 @@ def hidden_text_attacks() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         if type.startswith("wording:"):
             yield "hidden_inside", _PROMPT, frame.format("\u0336".join(words)), constraint
             yield "hidden_inside", _PROMPT, frame.format(f"{words[:2]}**{words[2:]}**"), constraint
-            yield "hidden_inside", _PROMPT, frame.format(words.replace(" ", "\n")), constraint
+            # Loose mode drops the first and the last line.
+            broken = f"Fog.\n{frame.format(words.replace(' ', chr(10)))}\nRain."
+            if type != "wording:forbidden_openings":
+                yield "hidden_inside", _PROMPT, broken, constraint
