@@ -26,9 +26,10 @@ _MAX_DEPTH = 64
     Range,
     lambda kw: f"Use {said(kw)} Markdown headings.",
     summary="Lines that begin with one to six # and a space.",
+    version=2,
 )
 def headings(text: Text, kw: Range) -> Verdict:
-    return within(len(_HEADING.findall(text.raw)), kw, "headings")
+    return within(len(_HEADING.findall(text.plain)), kw, "headings")
 
 
 @checker(
@@ -36,9 +37,10 @@ def headings(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Use {said(kw)} list items, bulleted or numbered.",
     summary="Lines that begin with *, +, - or a number, and a space.",
+    version=2,
 )
 def list_items(text: Text, kw: Range) -> Verdict:
-    return within(len(_LIST_ITEM.findall(text.raw)), kw, "list items")
+    return within(len(_LIST_ITEM.findall(text.plain)), kw, "list items")
 
 
 @checker(
@@ -46,6 +48,7 @@ def list_items(text: Text, kw: Range) -> Verdict:
     NoKwargs,
     "Write plain text, without any Markdown.",
     summary="No heading, list, emphasis, code, link or table.",
+    version=2,
 )
 def no_markdown(text: Text, kw: NoKwargs) -> Verdict:
     for name, pattern in (
@@ -54,7 +57,7 @@ def no_markdown(text: Text, kw: NoKwargs) -> Verdict:
         ("emphasis, code or a link", _EMPHASIS),
         ("a table", _TABLE_RULE),
     ):
-        if pattern.search(text.raw):
+        if pattern.search(text.plain):
             return Verdict(False, f"Markdown found: {name}")
     return Verdict(True, "plain text")
 
@@ -63,14 +66,14 @@ def no_markdown(text: Text, kw: NoKwargs) -> Verdict:
     "markup:table", NoKwargs, "Use a Markdown table.", summary="A line of dashes between bars, below a line with bars."
 )
 def table(text: Text, kw: NoKwargs) -> Verdict:
-    lines = text.lines
+    lines = text.plain.split("\n")
     found = any(_TABLE_RULE.match(lines[i]) and "|" in lines[i - 1] for i in range(1, len(lines)))
     return Verdict(found, "a table found" if found else "no table")
 
 
 def _unfenced(text: Text) -> str:
     """Without one code fence round the whole text."""
-    value = text.stripped
+    value = text.plain.strip()
     fence = _FENCE.match(value)
     return value[fence.end() : -3].strip() if fence and value.endswith("```") else value
 
@@ -93,6 +96,7 @@ def _missing(value: object, keys: tuple[str, ...], kind: str) -> Verdict:
     Json,
     lambda kw: _with_keys("JSON object", kw.keys),
     summary="The whole text, one code fence aside, is a JSON object with at least these keys.",
+    version=2,
 )
 def json_object(text: Text, kw: Json) -> Verdict:
     try:
@@ -111,6 +115,7 @@ def json_object(text: Text, kw: Json) -> Verdict:
     Json,
     lambda kw: _with_keys("YAML mapping", kw.keys),
     summary="The whole text, one code fence aside, is one YAML mapping with at least these keys at its top.",
+    version=2,
 )
 def yaml_mapping(text: Text, kw: Json) -> Verdict:
     value = _unfenced(text)
@@ -168,6 +173,7 @@ class Xml(Kwargs):
     Xml,
     lambda kw: "Answer with one XML document" + (f" with the root <{kw.root}>." if kw.root else "."),
     summary="The whole text, one code fence aside, is well-formed XML; a document type is not allowed.",
+    version=2,
 )
 def xml(text: Text, kw: Xml) -> Verdict:
     parser = expat.ParserCreate()

@@ -24,7 +24,7 @@ _LETTER = regex.compile(r"\p{L}")
 
 
 def _share(text: Text, script: str) -> float:
-    letters = Counter({c: n for c, n in Counter(text.raw).items() if _is_letter(c)})
+    letters = Counter({c: n for c, n in Counter(text.plain).items() if _is_letter(c)})
     wanted = sum(n for c, n in letters.items() if _is_of(script, c))
     return 100 * wanted / letters.total() if letters else 0.0
 
@@ -48,6 +48,7 @@ class Only(Kwargs):
     Only,
     "Write in {script} script only.",
     summary="Every letter belongs to the script; a text without letters fails.",
+    version=2,
 )
 def only(text: Text, kw: Only) -> Verdict:
     found = _share(text, kw.script)
@@ -63,6 +64,7 @@ class ShareOf(PercentRange):
     ShareOf,
     lambda kw: f"Let {said(kw)}% of the letters be {kw.script}.",
     summary="Letters of the script, of all letters.",
+    version=2,
 )
 def share(text: Text, kw: ShareOf) -> Verdict:
     return within(_share(text, kw.script), kw, f"of the letters are {kw.script}")

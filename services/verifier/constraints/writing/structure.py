@@ -27,6 +27,7 @@ class Sections(Kwargs):
     Sections,
     lambda kw: f"Divide the text into sections titled {_listed(kw.titles)}{', in this order' if kw.ordered else ''}.",
     summary="Each title stands on a line of its own; numbering, Markdown signs, brackets and a colon round it are ignored, and case.",
+    version=2,
 )
 def sections(text: Text, kw: Sections) -> Verdict:
     where: dict[str, int] = {}
@@ -54,13 +55,14 @@ class Order(Kwargs):
     Order,
     lambda kw: f"Mention in this order: {_listed(kw.elements)}.",
     summary="Each element occurs after the first place where the one before it could stand; case is ignored.",
+    version=2,
 )
 def order(text: Text, kw: Order) -> Verdict:
     at = 0
     for element in kw.elements:
-        found = text.lower.find(element.lower(), at)
+        found = text.plain.lower().find(element.lower(), at)
         if found < 0:
-            where = "after the one before it" if element.lower() in text.lower else "at all"
+            where = "after the one before it" if element.lower() in text.plain.lower() else "at all"
             return Verdict(False, f'"{element[:60]}" does not occur {where}')
         at = found + len(element.lower())
     return Verdict(True, "every element in order")
@@ -75,9 +77,10 @@ class Beginning(Kwargs):
     Beginning,
     'Begin with "{phrase}".',
     summary="The first characters, case ignored, outer white space and Markdown signs left out.",
+    version=2,
 )
 def begins_with(text: Text, kw: Beginning) -> Verdict:
-    start = without_markup(text.raw).lstrip()[: len(kw.phrase) + 20]
+    start = without_markup(text.plain).lstrip()[: len(kw.phrase) + 20]
     return Verdict(start.casefold().startswith(kw.phrase.strip().casefold()), f"begins with {start[:60]!r}")
 
 
@@ -86,9 +89,10 @@ def begins_with(text: Text, kw: Beginning) -> Verdict:
     Beginning,
     'End with "{phrase}".',
     summary="The last characters, case ignored, outer white space and Markdown emphasis left out.",
+    version=2,
 )
 def ends_with(text: Text, kw: Beginning) -> Verdict:
-    end = text.stripped.rstrip("*_ ")
+    end = text.plain.strip().rstrip("*_ ")
     return Verdict(end.casefold().endswith(kw.phrase.strip().casefold()), f"ends with {end[-60:]!r}")
 
 
@@ -102,6 +106,7 @@ class ParagraphContains(Kwargs):
     ParagraphContains,
     'Use "{phrase}" in paragraph {paragraph}.',
     summary="The phrase occurs in one paragraph, counted from 1; case is ignored.",
+    version=2,
 )
 def paragraph_contains(text: Text, kw: ParagraphContains) -> Verdict:
     if len(text.paragraphs) < kw.paragraph:

@@ -12,7 +12,7 @@ from services.verifier.text.syllables import syllables_of_line
 
 
 def _stanzas(text: Text) -> list[list[str]]:
-    return [[line.strip() for line in part.split("\n") if line.strip()] for part in text.paragraphs]
+    return [[line.strip() for line in part.split("\n") if line.strip()] for part in text.blocks]
 
 
 @checker(
@@ -20,9 +20,10 @@ def _stanzas(text: Text) -> list[list[str]]:
     Range,
     lambda kw: f"Write {said(kw)} stanzas, separated by blank lines.",
     summary="Groups of lines between blank lines.",
+    version=2,
 )
 def stanzas(text: Text, kw: Range) -> Verdict:
-    return within(len(text.paragraphs), kw, "stanzas")
+    return within(len(text.blocks), kw, "stanzas")
 
 
 @checker(
@@ -30,6 +31,7 @@ def stanzas(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every stanza have {said(kw)} lines.",
     summary="Every stanza is within the limits; the reason names the first that is not.",
+    version=2,
 )
 def lines_per_stanza(text: Text, kw: Range) -> Verdict:
     for i, stanza in enumerate(_stanzas(text), start=1):
@@ -52,6 +54,7 @@ class Syllables(Kwargs):
         + ("." if len(kw.pattern) == 1 else ", over and over if there are more lines.")
     ),
     summary="Syllables per line, as in 5-7-5 for a haiku; the pattern starts over until the lines end, and must end with them.",
+    version=2,
 )
 def syllables(text: Text, kw: Syllables) -> Verdict:
     """English by dictionary and rule, Chinese by character."""
@@ -74,6 +77,7 @@ class RhymeScheme(Kwargs):
     RhymeScheme,
     "Let every stanza rhyme as {scheme} (X: no rhyme asked).",
     summary="In every stanza lines with the same letter rhyme; different letters are not asked to differ.",
+    version=2,
 )
 def rhyme_scheme(text: Text, kw: RhymeScheme) -> Verdict:
     """English rhymes are judged by spelling, so a rhyme of unusual spelling may be missed."""
@@ -102,6 +106,7 @@ class Acrostic(Kwargs):
     Acrostic,
     'Let the {position} letters of the lines spell "{word}".',
     summary="First (or last) letters or Chinese characters of the lines spell the word; case and punctuation are ignored.",
+    version=2,
 )
 def acrostic(text: Text, kw: Acrostic) -> Verdict:
     letters = []

@@ -55,9 +55,10 @@ class ForbiddenOpenings(Kwargs):
         else f"Do not begin with {_listed(kw.openings)}."
     ),
     summary="The text begins with none of the phrases (by default: worn-out English and Chinese openings); case, opening quotes and Markdown signs are left out.",
+    version=2,
 )
 def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
-    start = _as_seen(without_markup(text.raw[:20_000]).lstrip(" \n\t\"'“”‘’「『«#"))
+    start = _as_seen(without_markup(text.plain[:20_000]).lstrip(" \n\t\"'“”‘’「『«#"))
     found = next((opening for opening in kw.openings if start.startswith(_as_seen(opening))), None)
     return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
 
@@ -67,9 +68,10 @@ def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
     NoKwargs,
     "Avoid clichés.",
     summary="None of some fifty worn-out phrases of English and Chinese fiction occurs.",
+    version=2,
 )
 def no_cliches(text: Text, kw: NoKwargs) -> Verdict:
-    lower = _as_seen(text.raw)
+    lower = _as_seen(text.plain)
     found = [phrase for phrase in _CLICHES if phrase in lower]
     return Verdict(not found, f"clichés: {', '.join(found)[:200]}" if found else "no cliché of the list")
 
@@ -83,9 +85,10 @@ class ForbiddenPhrases(Kwargs):
     ForbiddenPhrases,
     lambda kw: f"Do not use {_listed(kw.phrases)}.",
     summary="None occurs: phrases that begin and end with Latin letters as whole words, others anywhere; case is ignored.",
+    version=2,
 )
 def forbidden_phrases(text: Text, kw: ForbiddenPhrases) -> Verdict:
-    lower = _as_seen(text.raw)
+    lower = _as_seen(text.plain)
     found = [phrase for phrase in kw.phrases if _occurrences(_as_seen(phrase), lower, at_most=1)]
     return Verdict(not found, f"found: {', '.join(found)[:200]}" if found else "no forbidden phrase")
 
@@ -100,9 +103,10 @@ class RequiredPhrases(Kwargs):
     RequiredPhrases,
     lambda kw: f"Use {_listed(kw.phrases)}" + (f" at least {kw.times} times each." if kw.times > 1 else "."),
     summary="Each occurs often enough: phrases that begin and end with Latin letters as whole words, others anywhere; case ignored.",
+    version=2,
 )
 def required_phrases(text: Text, kw: RequiredPhrases) -> Verdict:
-    lower = _plain(text.raw)
+    lower = _plain(text.plain)
     for phrase in kw.phrases:
         found = _occurrences(phrase, lower, at_most=kw.times)
         if found < kw.times:
