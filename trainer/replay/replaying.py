@@ -1,6 +1,5 @@
 """One run under several strategies, group by group; nothing is kept but counts."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ class Replay:
 
     label: str
     groups: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
+    dropped: dict[str, int] = field(default_factory=dict)
     """Groups by reason."""
     newly_kept: int = 0
     """Groups that the run dropped and this strategy trains on."""
@@ -87,7 +86,8 @@ def _count(result: Replay, group: ReplayedGroup) -> None:
         stored.delta,
     )
     if group.advantages is None:
-        result.dropped[str(decided.reason)] += 1
+        reason = str(decided.reason)
+        result.dropped[reason] = result.dropped.get(reason, 0) + 1
         result.newly_dropped += stored.reason is None
         return
     result.newly_kept += stored.reason is not None
