@@ -18,6 +18,11 @@ class ServiceSettings(BaseSettings):
         description="Bearer key that callers must send; unset = no authentication (warned about at start).",
     )
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest request body, in bytes; more is 413.")
+    max_json_values: int = Field(
+        default=32_768,
+        ge=1024,
+        description="Most JSON values in one body, with 16 bytes of blanks or digits outside strings as one; more is 422. A value costs up to 1 KB of memory.",
+    )
     max_samples: int = Field(default=1024, ge=1, description="Most samples (responses) in one request; more is 422.")
     max_chars: int = Field(
         default=200_000, ge=1, description="Longest prompt or response, in characters; longer is too_long."

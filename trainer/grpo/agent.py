@@ -126,6 +126,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "attempts": reward.attempts,
                 "error": reward.error,
                 "samples": reward.samples,
+                "revisions": reward.revisions,
             },
         )
         record(

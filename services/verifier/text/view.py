@@ -11,6 +11,7 @@ from string import ascii_letters, digits
 import regex
 
 from services.verifier.text import units
+from services.verifier.text.blocks import Blocks, blocks_of
 from services.verifier.text.folding import as_read
 from services.verifier.text.language import detect_language
 from services.verifier.text.sentences import split_sentences
@@ -85,6 +86,11 @@ class Text:
     def blocks(self) -> list[str]:
         """Parts between blank lines."""
         return units.blocks(self.plain)
+
+    @cached_property
+    def markdown(self) -> Blocks:
+        """Headings, lists, tables and other blocks."""
+        return blocks_of(self.plain)
 
     @cached_property
     def filled_lines(self) -> list[str]:
