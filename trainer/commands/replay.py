@@ -12,9 +12,9 @@ def replay(
     strategies: list[str] = typer.Option(
         [], "--strategy", help="Name, or name:param=value,param=value. Repeatable; the run's own is always first."
     ),
-    drop_all_violate: bool = typer.Option(True, help="As the service's setting of this name."),
-    all_high: float | None = typer.Option(None, help="As the service's setting of this name."),
-    all_low: float | None = typer.Option(None, help="As the service's setting of this name."),
+    rule: list[str] = typer.Option(
+        [], "--filter", help="What to change of the run's filter, e.g. all_high=2.0. Repeatable."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print every count as JSON."),
 ) -> None:
     """Recompute rewards, drops and OpenRLHF's advantages of a stored run under other strategies; nothing is generated or asked.
@@ -24,7 +24,7 @@ def replay(
     from rich.table import Table
 
     from services.aggregator.mixing import GroupFilter
-    from trainer.replay.asked import strategy_asked
+    from trainer.replay.asked import parameters, strategy_asked
     from trainer.replay.replaying import replay as replay_run
     from trainer.replay.stored import NotReplayable, read_run
 
@@ -36,8 +36,8 @@ def replay(
             ",".join([f"{stored.strategy['name']}:", *(f"{k}={v}" for k, v in own.items())]).replace(":,", ":"),
             *strategies,
         ]
-        rule = GroupFilter(drop_all_violate=drop_all_violate, all_high=all_high, all_low=all_low)
-        results = [replay_run(stored, text.rstrip(":"), strategy_asked(text), rule) for text in asked]
+        kept = GroupFilter(**{**stored.filter, **parameters(rule)})
+        results = [replay_run(stored, text.rstrip(":"), strategy_asked(text), kept) for text in asked]
     except (NotReplayable, ValueError) as exc:
         console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from exc

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class StoredRun:
     strategy: dict[str, Any]
     estimator: str
     """OpenRLHF's advantage estimator."""
+    filter: dict[str, Any] = field(default_factory=dict)
+    """What the run sent of the aggregator's filter."""
 
     def groups(self) -> Iterator[StoredGroup]:
         """Training groups in the order of time, one at a time. Raises NotReplayable for a ledger of an older version."""
@@ -63,7 +65,8 @@ def read_run(folder: Path) -> StoredRun:
     estimator = arguments[arguments.index(flag) + 1] if flag in arguments else "group_norm"
     if not summary.exists():
         raise NotReplayable(f"{summary} is missing: the run has not ended; its strategy is written there")
-    return StoredRun(folder, json.loads(summary.read_text(encoding="utf-8"))["strategy"], estimator)
+    told = json.loads(summary.read_text(encoding="utf-8"))
+    return StoredRun(folder, told["strategy"], estimator, told.get("filter") or {})
 
 
 def _signals(row: dict[str, Any]) -> Signals:
