@@ -64,7 +64,11 @@ def alert_queries() -> dict[str, str]:
 
 @cache
 def scaler_queries() -> dict[str, str]:
-    documents = render(VARIANTS["keda-from-zero"], release=release.RELEASE, namespace=release.NAMESPACE)
+    documents = [
+        document
+        for variant in ("keda-from-zero", "judge-pool")
+        for document in render(VARIANTS[variant], release=release.RELEASE, namespace=release.NAMESPACE)
+    ]
     return {
         f"{d['metadata']['name']} trigger {i}": trigger["metadata"]["query"]
         for d in documents
