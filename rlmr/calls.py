@@ -34,6 +34,17 @@ unreadable     a reply that is not what the caller asked for
 """
 
 
+DEADLINE_HEADER = "X-RLMR-Deadline"
+"""Seconds that the caller still waits. All services honour it, and pass on what is left."""
+
+
+def deadline_header(seconds: float) -> dict[str, str]:
+    """For an attempt of so many seconds; a little less (5 %, at most 2 s), so that what is done by then still arrives in time."""
+    if math.isinf(seconds):
+        return {}
+    return {DEADLINE_HEADER: f"{max(0.001, seconds - min(0.05 * seconds, 2.0)):.3f}"}
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: int

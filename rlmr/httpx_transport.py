@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from rlmr.calls import AttemptFailed, Reply, checked
+from rlmr.calls import AttemptFailed, Reply, checked, deadline_header
 
 CONNECT_SECONDS = 5.0
 
@@ -53,7 +53,7 @@ class _Watch:
         limit = None if math.isinf(self.limit) else self.limit
         return {
             "content": body,
-            "headers": {"Content-Type": "application/json"} if body is not None else {},
+            "headers": {"Content-Type": "application/json", **deadline_header(self.limit)} if body is not None else {},
             "timeout": httpx.Timeout(limit, connect=min(self.limit, CONNECT_SECONDS)),
             "extensions": {"trace": trace},
         }

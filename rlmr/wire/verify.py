@@ -83,7 +83,7 @@ class VerifyRequest(WireModel):
 
 class VerifierIdentity(WireModel):
     name: str = Field(default="rlmr-verifier", description="Name of the verifier.")
-    revision: str = Field(description="Version of the rule checkers: same revision, same verdicts.")
+    revision: str = Field(description="Rule checkers, their libraries, and the judge: same revision, same verdicts.")
     judge: str | None = Field(default=None, description="Judge model and prompt version; null without a judge.")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import orjson
 from pydantic import ValidationError
 
-from rlmr.wire import FieldError, RewardGroup, StrategySpec
+from rlmr.wire import FieldError, FilterSpec, RewardGroup, StrategySpec
 from services.aggregator.asking import Asker, Question
-from services.aggregator.mixing import BoundStrategy
+from services.aggregator.mixing import BoundStrategy, GroupFilter
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.strategies import installed
 from services.serving import ApiError
@@ -33,6 +33,16 @@ def bind_strategy(settings: AggregatorSettings, spec: StrategySpec | None) -> Bo
                 for e in exc.errors(include_input=False, include_url=False)
             ]
         raise ApiError(422, "invalid_request", f"{errors[0].path}: {errors[0].message}", errors) from exc
+
+
+def bind_filter(settings: AggregatorSettings, spec: FilterSpec | None) -> GroupFilter:
+    """The service's filter with what the request changes of it. Raises ApiError."""
+    try:
+        return settings.filter_with(spec)
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        error = _error(".".join(["filter", *map(str, first["loc"])]), first["msg"])
+        raise ApiError(422, "invalid_request", f"{error.path}: {error.message}", [error]) from exc
 
 
 def check_size(groups: Sequence[RewardGroup], max_samples: int, path: str) -> None:

@@ -125,6 +125,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "seconds": round(reward.seconds, 4),
                 "attempts": reward.attempts,
                 "error": reward.error,
+                "revisions": reward.revisions,
             },
         )
         record(
