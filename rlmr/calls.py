@@ -67,6 +67,11 @@ class AttemptFailed(Exception):
         return self.reply.status if self.reply else None
 
     @property
+    def outline(self) -> str:
+        """The reason without what the other side wrote, for readers who are not to see it."""
+        return f"HTTP {self.status}" if self.kind == "status" else self.reason
+
+    @property
     def retry_after(self) -> float | None:
         """Seconds the other side asks us to wait; None if it does not ask."""
         return seconds_of(self.reply.headers.get("Retry-After")) if self.reply and self.kind == "status" else None
@@ -85,6 +90,10 @@ class CallFailed(Exception):
     def __init__(self, failure: AttemptFailed, attempts: int) -> None:
         super().__init__(f"{failure.reason} ({attempts} attempt{'' if attempts == 1 else 's'})")
         self.failure, self.attempts = failure, attempts
+
+    @property
+    def outline(self) -> str:
+        return f"{self.failure.outline} ({self.attempts} attempt{'' if self.attempts == 1 else 's'})"
 
 
 @dataclass(frozen=True, slots=True)

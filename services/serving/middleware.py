@@ -46,7 +46,8 @@ class ServiceLayer:
         self.max_body, self.max_values = settings.max_body_bytes, settings.max_json_values
         self.max_concurrency, self.at_work = settings.max_concurrency, 0
         self.reconnect_share = 1 / settings.reconnect_every if settings.reconnect_every else 0.0
-        self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
+        self.keys = settings.keys()
+        self.by_key = {name: metrics.requests_by_key.labels(name) for name in self.keys}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,7 +73,9 @@ class ServiceLayer:
             await send(message)
 
         with self.metrics.in_flight.track_inprogress():
-            refusal = self._refuse(headers, path, request_id)
+            key = self._key_of(headers)
+            scope["rlmr_stranger"] = bool(self.keys) and key is None
+            refusal = self._refuse(headers, path, request_id, stranger=scope["rlmr_stranger"])
             try:
                 if refusal is not None:
                     await _discard_rest(receive, {"type": "http.request", "more_body": True}, most=self.max_body)
@@ -86,6 +89,8 @@ class ServiceLayer:
                 self.metrics.requests.labels(route, scope["method"], str(code)).inc()
                 self.metrics.seconds.labels(route).observe(seconds)
                 if path not in OPEN_PATHS:
+                    if key is not None:
+                        self.by_key[key].inc()
                     log.info(
                         "request",
                         method=scope["method"],
@@ -93,14 +98,21 @@ class ServiceLayer:
                         code=code,
                         ms=round(seconds * 1e3, 2),
                         request_id=request_id,
+                        **({"key": key} if key is not None else {}),
                     )
 
-    def _refuse(self, headers: dict[bytes, bytes], path: str, request_id: str) -> ASGIApp | None:
-        if self.key is not None and path not in OPEN_PATHS:
-            scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
-            if scheme.lower() != b"bearer" or not hmac.compare_digest(key.strip(), self.key):
-                message = "missing or wrong key: send `Authorization: Bearer <RLMR_API_KEY>`"
-                return error_response(request_id, 401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
+    def _key_of(self, headers: dict[bytes, bytes]) -> str | None:
+        """The name of the key that the caller sent; None without a valid one. Takes the same time whichever key it is."""
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer":
+            return None
+        same = [name for name, key in self.keys.items() if hmac.compare_digest(given.strip(), key)]
+        return same[0] if same else None
+
+    def _refuse(self, headers: dict[bytes, bytes], path: str, request_id: str, stranger: bool) -> ASGIApp | None:
+        if stranger and path not in OPEN_PATHS:
+            message = "missing or wrong key: send `Authorization: Bearer <RLMR_API_KEY>`"
+            return error_response(request_id, 401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self.max_body:
             return error_response(

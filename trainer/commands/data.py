@@ -163,3 +163,57 @@ def pairs(
         )
     if report:
         report.write_text(json.dumps(bias, indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def expand(
+    out: Path = typer.Argument(help="Prompt file to write; OUT.journal beside it holds the run."),
+    url: str = typer.Option(
+        help="OpenAI-compatible endpoint of the writer (its key in OPENAI_API_KEY, if it asks for one)."
+    ),
+    model: str = typer.Option(help="Its model."),
+    count: int = typer.Option(500, min=1, help="Prompts wanted."),
+    seeds: Path | None = typer.Option(None, help="Prompt file of examples; default: the built-in seeds."),
+    language: list[str] = typer.Option(["en", "zh"], help="Equal shares of each."),
+    domain: list[str] = typer.Option([], help="Equal shares of each; default: those of the seeds."),
+    difficulty: list[str] = typer.Option(["easy", "medium", "hard"], help="Of the constraints attached, in turns."),
+    plain: bool = typer.Option(False, help="Attach no constraints."),
+    against: list[Path] = typer.Option([], help="An evaluation set that must not leak in; may be repeated."),
+    budget: int | None = typer.Option(None, help="Tokens of all calls together, prompts included."),
+    temperature: float = typer.Option(0.9, min=0.0),
+    max_tokens: int = typer.Option(300, min=32, help="Of one reply."),
+    at_once: int = typer.Option(4, min=1, help="Calls at a time."),
+    seed: int = typer.Option(0),
+) -> None:
+    """New prompts from examples by a language model (Self-Instruct); run it again to go on where it stopped."""
+    import asyncio
+
+    from trainer.data import expand as making
+    from trainer.data.check import evaluation_prompts
+    from trainer.data.constrain import DIFFICULTIES
+    from trainer.data.endpoint import EndpointError
+    from trainer.data.rows import DataFileError, PromptRow, read, write
+    from trainer.data.seed_prompts import LANGUAGES, seed_prompts
+
+    for name, given, known in (("--language", language, LANGUAGES), ("--difficulty", difficulty, tuple(DIFFICULTIES))):
+        if unknown := set(given) - set(known):
+            raise _failed(f"{name} {', '.join(sorted(unknown))}: one of {', '.join(known)}")
+    plan = making.Plan(
+        count=count, languages=tuple(language), domains=tuple(domain), difficulties=() if plain else tuple(difficulty),
+        budget=budget, temperature=temperature, max_tokens=max_tokens, at_once=at_once, seed=seed,
+    )  # fmt: skip
+
+    def show(run: making.Expansion) -> None:
+        typer.echo(f"{len(run.rows)} of {count} prompts, {run.calls} calls, {run.tokens} tokens", err=True)
+
+    try:
+        examples = read(seeds, PromptRow) if seeds else seed_prompts()
+        journal = out.with_name(f"{out.name}.journal")
+        made = asyncio.run(making.expand(examples, plan, journal, url, model, evaluation_prompts(against), show))
+    except (DataFileError, EndpointError) as exc:
+        raise _failed(f"{exc}\nwhat was made is kept: the same command goes on") from exc
+    typer.echo(f"{out}: {write(made.rows, out)} prompts ({made.stopped}), {made.calls} calls, {made.tokens} tokens")
+    for why, times in sorted(made.refused.items(), key=lambda item: -item[1]):
+        typer.echo(f"  refused, {why}: {times}")
+    if made.stopped == "barren":
+        raise _failed(f"{making.BARREN} calls in a row brought nothing new: raise --temperature, or use another writer")

@@ -133,6 +133,15 @@ volumes:
 - name: RLMR_API_KEY
   valueFrom:
     secretKeyRef: {name: {{ .existingSecret }}, key: {{ .key }}}
+- {name: RLMR_API_KEY_NAME, value: {{ printf "%s.%s" .existingSecret .key | quote }}}
+{{- with .second }}
+{{- if .existingSecret }}
+- name: RLMR_API_KEY_2
+  valueFrom:
+    secretKeyRef: {name: {{ .existingSecret }}, key: {{ .key }}}
+- {name: RLMR_API_KEY_2_NAME, value: {{ printf "%s.%s" .existingSecret .key | quote }}}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if eq .kind "verifier" }}
