@@ -12,6 +12,7 @@ look like Latin ones, and accents on Latin letters.
 
 import re
 import unicodedata
+from typing import Literal
 
 import regex
 
@@ -56,10 +57,23 @@ def without_invisible(text: str) -> str:
     return text if text.isascii() else _INVISIBLE.sub("", text)
 
 
-def seen(text: str) -> str:
-    """Case-folded, without invisible characters; full-width, mathematical, accented and look-alike letters as plain ones."""
+def seen(text: str, *, accents: bool = False) -> str:
+    """Case-folded, without invisible characters; full-width, mathematical, look-alike and (but for `accents`) accented letters as
+    plain ones."""
     if text.isascii():
         return as_read(text).lower()
     # Per character: normalising a whole text sorts its combining marks, which takes quadratic time on hostile ones.
-    apart = "".join(c if c.isascii() else unicodedata.normalize("NFKD", c) for c in as_read(text))
+    form: Literal["NFKC", "NFKD"] = "NFKC" if accents else "NFKD"
+    apart = "".join(c if c.isascii() else unicodedata.normalize(form, c) for c in as_read(text))
     return _LATIN_MARKS.sub("", apart).translate(_LOOKALIKES).casefold()
+
+
+_EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)|~~")
+_GAP = re.compile(r"\s+")
+_HAN_GAP = regex.compile(r"(?<=[\p{Han}\p{P}--[.,;:!?'\"()]]) (?=\p{Han})", regex.V1)
+
+
+def flowing(text: str) -> str:
+    """On one line, without the signs of emphasis and without spaces between Chinese characters: for looking phrases up."""
+    plain = _GAP.sub(" ", _EMPHASIS.sub("", text)).strip()
+    return plain if plain.isascii() else _HAN_GAP.sub("", plain)
