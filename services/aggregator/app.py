@@ -14,7 +14,6 @@ from rlmr.wire import (
     ErrorReply,
     Expected,
     FieldError,
-    FilterSpec,
     GetRewardReply,
     GetRewardRequest,
     RewardGroupResult,
@@ -107,7 +106,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
             return Response(status_code=499)  # type: ignore[return-value]
         reply = RewardReply(
             strategy=StrategySpec(**bound.params.model_dump()),
-            filter=FilterSpec(**group_filter.model_dump()),
+            filter=group_filter,
             model=one_identity([signals.model for _, signals in answers]),
             verifier=one_identity([signals.verifier for _, signals in answers]),
             groups=[result for result, _ in answers],
