@@ -46,7 +46,7 @@ GROUPS = {
         "trainer",
         "One group of a run: who was rewarded for what, and by whom else.",
     ),
-    "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: export, check, calibrate."),
+    "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: train, export, check, evaluate."),
     "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
     "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),
     "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),

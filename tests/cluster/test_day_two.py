@@ -119,7 +119,7 @@ def test_plain_manifests_apply_at_once(cluster: Cluster) -> None:
     folder = str(ROOT / "deploy/k8s/cpu")
     said = cluster.kubectl("apply", "--validate=false", "-k", folder)
     assert said.count(" created") == 1 + 3 * 5 + 1  # namespace, account, and five objects a service
-    cluster.kubectl("delete", "namespace", "rlmr", timeout=180)
+    cluster.kubectl("delete", "-k", folder, "--wait=false")
 
 
 def test_ten_pods_on_an_empty_claim_and_one_download(cluster: Cluster, hub: Hub, values: dict[str, Any]) -> None:
