@@ -159,6 +159,14 @@ def test_what_is_outside_of_the_release_is_reached() -> None:
     assert 4317 in ports_out(render(extra), "aggregator")
 
 
+def test_a_release_without_an_aggregator_tells_how_it_is_asked() -> None:
+    values = VARIANTS["shared-model-alone"]
+    assert of_kind(render(values), "Pod") == []  # nothing that helm test could ask
+    notes = render_texts(values, namespace="shared")["NOTES.txt"]
+    assert "http://rlmr-writing-rm.shared.svc:8001" in notes
+    assert "-aggregator" not in notes
+
+
 def test_callers_through_the_ingress_are_let_in_and_metrics_stay_inside() -> None:
     documents = render(VARIANTS["everything"])
     first, *_ = named(documents, "NetworkPolicy", "aggregator")["spec"]["ingress"]
