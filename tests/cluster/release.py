@@ -85,8 +85,9 @@ class Release:
         labels = f"app.kubernetes.io/instance={NAME}" + (
             f",app.kubernetes.io/component={component}" if component else ""
         )
-        # The pod of `helm test` is none of the release's services.
-        return self.cluster.get("pods", "-n", NAMESPACE, "-l", f"{labels},app.kubernetes.io/component!=test")
+        # Neither the pod of `helm test` nor that of a Job that has fetched a model is one of the release's services.
+        found = self.cluster.get("pods", "-n", NAMESPACE, "-l", f"{labels},app.kubernetes.io/component!=test")
+        return [pod for pod in found if pod["status"].get("phase") != "Succeeded"]
 
     def url(self, component: str = "aggregator") -> str:
         (service,) = self.cluster.get("service", f"{NAME}-{component}", "-n", NAMESPACE)

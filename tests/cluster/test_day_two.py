@@ -32,7 +32,10 @@ LAUNCH = 'python3 -c "$0" "$1" "$2" & child=$!; trap "kill -KILL $child" TERM; w
 STOP = """
 import os, pathlib, signal
 for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-    name, state, parent = stat.read_text().split()[1:4]
+    try:
+        name, state, parent = stat.read_text().split()[1:4]
+    except OSError:  # a probe that has ended
+        continue
     if "python" in name and parent == "1":
         os.kill(int(stat.parent.name), signal.SIGSTOP)
         print("stopped")
