@@ -100,13 +100,18 @@ def load_preset(name: str, changes: list[str] | None = None) -> Preset:
         )
     data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     data.setdefault("name", path.stem)
+    return preset_of(data, changes, path.name)
+
+
+def preset_of(data: dict[str, Any], changes: list[str] | None, where: str) -> Preset:
+    """`data` with `changes`; `where` names it in errors."""
     for change in changes or []:
         _set(data, change)
     try:
         return Preset.model_validate(data)
     except ValidationError as exc:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
-        raise PresetError(f"{path.name}: {problems}") from exc
+        raise PresetError(f"{where}: {problems}") from exc
 
 
 def _set(data: dict[str, Any], change: str) -> None:
