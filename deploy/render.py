@@ -1,6 +1,6 @@
 """Renders helm/rlmr without the helm program (helm-python-sdk), and writes deploy/k8s from it.
 
-python deploy/render.py            write deploy/k8s/<overlay>/<template>.yaml
+python deploy/render.py            write deploy/k8s/<overlay>/<template>.yaml (kubectl apply -k deploy/k8s/<overlay>)
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PLAIN_SETS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "gpu": (
         ("values-gpu.yaml",),
         {
-            "writingRm": {"model": {"hub": {"repository": "YOUR-ORG/YOUR-REWARD-MODEL"}}},
-            "verifier": {"model": {"hub": {"repository": "YOUR-ORG/YOUR-JUDGE"}}},
+            "writingRm": {"model": {"hub": {"repository": "YOUR-ORG/YOUR-REWARD-MODEL", "revision": "0" * 40}}},
+            "verifier": {"model": {"hub": {"repository": "YOUR-ORG/YOUR-JUDGE", "revision": "0" * 40}}},
         },
     ),
 }
@@ -91,7 +91,8 @@ def plain_files() -> dict[str, str]:
     """Path below deploy/k8s -> text. Helm's own labels and its test hook mean nothing without Helm."""
     files: dict[str, str] = {}
     for folder, (overlays, extra) in PLAIN_SETS.items():
-        files[f"{folder}/namespace.yaml"] = (
+        # kubectl apply -f takes files in the order of their names: without a namespace the others fail.
+        files[f"{folder}/00-namespace.yaml"] = (
             HEADER + f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {NAMESPACE}\n"
         )
         for path, text in sorted(render_texts(values_of(overlays, extra)).items()):
@@ -103,6 +104,8 @@ def plain_files() -> dict[str, str]:
                 if line.strip() and not line.strip().startswith(("helm.sh/chart:", "app.kubernetes.io/managed-by:"))
             ]
             files[f"{folder}/{path}"] = HEADER + "\n".join(lines) + "\n"
+        resources = sorted(path.removeprefix(f"{folder}/") for path in files if path.startswith(f"{folder}/"))
+        files[f"{folder}/kustomization.yaml"] = HEADER + "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n" + "".join(f"  - {name}\n" for name in resources)  # fmt: skip
     return files
 
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import aiohttp
 
-from rlmr.calls import AttemptFailed, Reply, checked
+from rlmr.calls import AttemptFailed, Reply, checked, deadline_header
 
 
 class AiohttpTransport:
@@ -56,8 +56,9 @@ class AiohttpTransport:
         return self._session
 
     async def post(self, url: str, body: bytes, seconds: float, headers: dict[str, str] | None = None) -> Reply:
-        """`body`: JSON. The reply if it is HTTP 200. Raises AttemptFailed."""
-        return await self._attempt("POST", url, body, seconds, {"Content-Type": "application/json", **(headers or {})})
+        """`body`: JSON. The reply if it is HTTP 200. Raises AttemptFailed. The other side is told how long it has."""
+        sent = {"Content-Type": "application/json", **deadline_header(seconds), **(headers or {})}
+        return await self._attempt("POST", url, body, seconds, sent)
 
     async def get(self, url: str, seconds: float) -> Reply:
         """As `post`."""

@@ -34,6 +34,17 @@ unreadable     a reply that is not what the caller asked for
 """
 
 
+DEADLINE_HEADER = "X-RLMR-Deadline"
+"""Seconds that the caller still waits. All services honour it, and pass on what is left."""
+
+
+def deadline_header(seconds: float) -> dict[str, str]:
+    """For an attempt of so many seconds; a little less (5 %, at most 2 s), so that what is done by then still arrives in time."""
+    if math.isinf(seconds):
+        return {}
+    return {DEADLINE_HEADER: f"{max(0.001, seconds - min(0.05 * seconds, 2.0)):.3f}"}
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: int
@@ -56,6 +67,11 @@ class AttemptFailed(Exception):
         return self.reply.status if self.reply else None
 
     @property
+    def outline(self) -> str:
+        """The reason without what the other side wrote, for readers who are not to see it."""
+        return f"HTTP {self.status}" if self.kind == "status" else self.reason
+
+    @property
     def retry_after(self) -> float | None:
         """Seconds the other side asks us to wait; None if it does not ask."""
         return seconds_of(self.reply.headers.get("Retry-After")) if self.reply and self.kind == "status" else None
@@ -74,6 +90,10 @@ class CallFailed(Exception):
     def __init__(self, failure: AttemptFailed, attempts: int) -> None:
         super().__init__(f"{failure.reason} ({attempts} attempt{'' if attempts == 1 else 's'})")
         self.failure, self.attempts = failure, attempts
+
+    @property
+    def outline(self) -> str:
+        return f"{self.failure.outline} ({self.attempts} attempt{'' if self.attempts == 1 else 's'})"
 
 
 @dataclass(frozen=True, slots=True)

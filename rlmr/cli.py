@@ -38,6 +38,9 @@ GROUPS = {
         "trainer.commands.study:study", "trainer", "Many runs by a plan, and the page that compares them."
     ),
     "compare": CommandGroup("trainer.commands.compare:compare", "trainer", "Finished runs side by side."),
+    "replay": CommandGroup(
+        "trainer.commands.replay:replay", "trainer", "A run's own groups under other strategies, without generating."
+    ),
     "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: export, check, calibrate."),
     "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
     "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),

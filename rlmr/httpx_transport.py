@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from rlmr.calls import AttemptFailed, Reply, checked
+from rlmr.calls import AttemptFailed, Reply, checked, deadline_header
 
 CONNECT_SECONDS = 5.0
 
@@ -22,14 +22,24 @@ def attempt(client: httpx.Client, method: str, path: str, seconds: float, body: 
 
 
 async def attempt_async(
-    client: httpx.AsyncClient, method: str, path: str, seconds: float, body: bytes | None = None
+    client: httpx.AsyncClient,
+    method: str,
+    path: str,
+    seconds: float,
+    body: bytes | None = None,
+    *,
+    largest: float = math.inf,
 ) -> Reply:
-    """As `attempt`."""
+    """As `attempt`. `largest`: bytes of a reply; a longer one is not read to its end and is unreadable."""
     watch = _Watch(seconds)
     with watch.failures():
         async with client.stream(method, path, **watch.options(body, watch.trace_async)) as response:
-            content = b"".join([chunk async for chunk in watch.in_time_async(response.aiter_bytes())])
-    return checked(Reply(response.status_code, response.headers, content))
+            content = bytearray()
+            async for chunk in watch.in_time_async(response.aiter_bytes()):
+                content += chunk
+                if len(content) > largest:
+                    raise AttemptFailed("unreadable", f"the reply is larger than {largest:g} bytes")
+    return checked(Reply(response.status_code, response.headers, bytes(content)))
 
 
 class _Watch:
@@ -43,7 +53,7 @@ class _Watch:
         limit = None if math.isinf(self.limit) else self.limit
         return {
             "content": body,
-            "headers": {"Content-Type": "application/json"} if body is not None else {},
+            "headers": {"Content-Type": "application/json", **deadline_header(self.limit)} if body is not None else {},
             "timeout": httpx.Timeout(limit, connect=min(self.limit, CONNECT_SECONDS)),
             "extensions": {"trace": trace},
         }

@@ -49,6 +49,9 @@ class GroupAnswer:
         blank: list[Any] = [None] * n
         return cls(False, "unavailable", blank, [False] * n, blank, blank, None, error)
 
+    def first_failure(self) -> str:
+        return next((reasons[0] for reasons in self.failed if reasons), "no reason given")
+
     @property
     def n(self) -> int:
         return len(self.valid)

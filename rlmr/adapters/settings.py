@@ -26,8 +26,13 @@ class Settings:
     """Most groups asked for at once by one process."""
     strategy: dict[str, Any] | None = None
     """Mixing strategy and its parameters, as in POST /reward; null = what the service is configured with."""
+    filter: dict[str, Any] | None = None
+    """What to change of the service's filter, as in POST /reward; null = nothing."""
+    expect: dict[str, str] | None = None
+    """Revisions that must answer, as in POST /reward; null = any."""
     on_failure: Literal["raise", "drop"] = "raise"
-    """After `timeout`, or at a refusal that no repeat can mend: an error that ends the step, or a dropped group."""
+    """After `timeout`, or where the services refuse this one group: an error that ends the step, or a dropped group. What no group
+    could get past (a wrong key, an unknown parameter, another revision) is an error in any case."""
 
     def __post_init__(self) -> None:
         if self.on_failure not in ("raise", "drop"):
@@ -38,13 +43,16 @@ class Settings:
 
     @classmethod
     def from_environment(cls, given: Mapping[str, Any] | None = None) -> "Settings":
-        """`given` wins over RLMR_REWARD_URL, RLMR_API_KEY, RLMR_STRATEGY, RLMR_REWARD_TIMEOUT and RLMR_REWARD_ATTEMPT_TIMEOUT,
+        """`given` wins over RLMR_REWARD_URL, RLMR_API_KEY, RLMR_STRATEGY, RLMR_FILTER, RLMR_EXPECT, RLMR_REWARD_TIMEOUT and RLMR_REWARD_ATTEMPT_TIMEOUT,
         the variables the OpenRLHF agent reads. Raises ValueError for an unknown setting or a missing address."""
         environ = os.environ
         values: dict[str, Any] = {
             "url": environ.get("RLMR_REWARD_URL"),
             "api_key": environ.get("RLMR_API_KEY") or None,
-            "strategy": json.loads(environ["RLMR_STRATEGY"]) if environ.get("RLMR_STRATEGY") else None,
+            **{
+                name: json.loads(text) if (text := environ.get(f"RLMR_{name.upper()}")) else None
+                for name in ("strategy", "filter", "expect")
+            },
             "timeout": float(environ.get("RLMR_REWARD_TIMEOUT", cls.timeout)),
             "attempt_timeout": float(environ.get("RLMR_REWARD_ATTEMPT_TIMEOUT", cls.attempt_timeout)),
         }

@@ -4,6 +4,8 @@ from rlmr.wire.base import ChatMessage, Constraint, ErrorReply, FieldError, Prom
 from rlmr.wire.reward import (
     Decision,
     DropReason,
+    Expected,
+    FilterSpec,
     GetRewardReply,
     GetRewardRequest,
     GroupDiagnostics,
@@ -46,7 +48,9 @@ __all__ = [
     "Decision",
     "DropReason",
     "ErrorReply",
+    "Expected",
     "FieldError",
+    "FilterSpec",
     "GetRewardReply",
     "GetRewardRequest",
     "GroupDiagnostics",

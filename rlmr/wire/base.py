@@ -14,6 +14,14 @@ class WireModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+MAX_ITEMS = 65_536
+
+Element = TypeVar("Element")
+Items = Annotated[list[Element], Field(fail_fast=True, max_length=MAX_ITEMS)]
+"""A list of a request. Its first bad item ends the search: errors about thousands of them would cost a service more memory than the
+request has bytes a thousand times over. The services' own limits (MAX_SAMPLES) are far below the length."""
+
+
 class Status(StrEnum):
     """Outcome of one sample. A value (score, passed) is null unless the status is `ok`: a failure is never a score."""
 
@@ -97,7 +105,7 @@ class ChatMessage(WireModel):
 
 
 Prompt = Annotated[
-    str | list[ChatMessage],
+    str | Items[ChatMessage],
     Field(description="The prompt: a string (taken as one user message) or chat messages, oldest first."),
 ]
 
@@ -138,6 +146,10 @@ class Constraint(WireModel):
         default_factory=dict, description="Arguments of the rule checker; empty for `judge`."
     )
     text: str | None = Field(default=None, description="The constraint in words; only (and always) with type `judge`.")
+
+
+Constraints = Annotated[list[Constraint], Field(fail_fast=True, max_length=1024)]
+"""Of one sample or group, in a request. The verifier's own limit (its setting MAX_CONSTRAINTS) is 64 unless told otherwise."""
 
 
 class ServiceInfo(WireModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from rlmr.wire.base import Constraint, Prompt, SampleId, WireModel, unique_ids
+from rlmr.wire.base import Constraints, Items, Prompt, SampleId, WireModel, unique_ids
 from rlmr.wire.score import ModelIdentity
 from rlmr.wire.verify import VerifierIdentity
 
@@ -61,11 +61,11 @@ class RewardGroup(WireModel):
 
     id: SampleId
     prompt: Prompt
-    constraints: list[Constraint] | None = Field(
+    constraints: Constraints | None = Field(
         description="What must hold, as in POST /verify: null = the judge reads it out of the prompt, [] = nothing."
     )
-    responses: list[str] = Field(min_length=1, description="The group: n responses to the same prompt.")
-    finished: list[bool] | None = Field(
+    responses: Items[str] = Field(min_length=1, description="The group: n responses to the same prompt.")
+    finished: Items[bool] | None = Field(
         default=None,
         description="Per response: whether the policy ended it itself, or it ran into the limit of new tokens (false). null = unknown.",
     )
@@ -77,12 +77,40 @@ class RewardGroup(WireModel):
         return self
 
 
+class FilterSpec(WireModel):
+    """Which groups are dropped although they could be rewarded. null = never; what is left out is the service's."""
+
+    all_high: float | None = Field(
+        default=None, allow_inf_nan=False, description="Drop a group whose writing rewards are all above this."
+    )
+    all_low: float | None = Field(
+        default=None, allow_inf_nan=False, description="Drop a group whose writing rewards are all below this."
+    )
+    drop_all_violate: bool = Field(default=True, description="Drop a group in which every valid sample violates.")
+    min_valid: int = Field(default=2, ge=1, description="Fewest valid samples of a group (at most its size).")
+    min_valid_share: float = Field(default=0.5, ge=0, le=1, description="Smallest valid share of a group.")
+
+
+class Expected(WireModel):
+    """Revisions that must answer; null = any."""
+
+    writing_rm: str | None = Field(default=None, max_length=500, description="`model.revision` of an earlier reply.")
+    verifier: str | None = Field(default=None, max_length=500, description="`verifier.revision` of an earlier reply.")
+
+
 class RewardRequest(WireModel):
-    groups: Annotated[list[RewardGroup], AfterValidator(unique_ids)] = Field(
+    groups: Annotated[Items[RewardGroup], AfterValidator(unique_ids)] = Field(
         min_length=1, description="Any number of groups; each is decided on its own."
     )
     strategy: StrategySpec | None = Field(
         default=None, description="null = the strategy the service is configured with."
+    )
+    filter: FilterSpec | None = Field(
+        default=None, description="What to change of the service's filter for this request; null = nothing."
+    )
+    expect: Expected | None = Field(
+        default=None,
+        description="Another revision that answers is a 409 `revision_mismatch` with both; null = any may.",
     )
 
 
@@ -142,6 +170,7 @@ class RewardGroupResult(WireModel):
 
 class RewardReply(WireModel):
     strategy: StrategySpec = Field(description="The strategy and every parameter in force.")
+    filter: FilterSpec | None = Field(default=None, description="The filter in force.")
     model: ModelIdentity | None = Field(
         default=None, description="Writing reward model; null if it was not asked or did not answer."
     )
@@ -154,11 +183,11 @@ class RewardReply(WireModel):
 class GetRewardRequest(WireModel):
     """OpenRLHF's remote reward contract (openrlhf 0.11.2, utils/agent.py): parallel lists."""
 
-    query: list[str] = Field(
+    query: Items[str] = Field(
         min_length=1, description="Prompt and response as one decoded text, special tokens included."
     )
-    prompts: list[str] = Field(min_length=1, description="The prompts, as decoded text.")
-    labels: list[str | None] = Field(
+    prompts: Items[str] = Field(min_length=1, description="The prompts, as decoded text.")
+    labels: Items[str | None] = Field(
         min_length=1, description="The label column verbatim: a JSON object with `prompt_id` and `constraints`."
     )
 

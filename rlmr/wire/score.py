@@ -6,8 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, field_validator
 
 from rlmr.wire.base import (
-    Constraint,
+    Constraints,
     Identified,
+    Items,
     Prompt,
     SampleId,
     Status,
@@ -29,19 +30,19 @@ class ScoreGroup(WireModel):
 
     id: SampleId
     prompt: Prompt
-    constraints: list[Constraint] | None = Field(
+    constraints: Constraints | None = Field(
         default=None, description="Not used here: allowed so that a group can be sent to /score and /verify as it is."
     )
-    responses: list[str] = Field(min_length=1, description="The texts to score, without chat markup.")
+    responses: Items[str] = Field(min_length=1, description="The texts to score, without chat markup.")
 
 
 class ScoreRequest(WireModel):
     """Either `samples` or `groups`."""
 
-    groups: Annotated[list[ScoreGroup], Field(min_length=1), AfterValidator(unique_ids)] | None = Field(
+    groups: Annotated[Items[ScoreGroup], Field(min_length=1), AfterValidator(unique_ids)] | None = Field(
         default=None, description="Responses by prompt; null = `samples` are sent. Order is preserved."
     )
-    samples: Annotated[list[ScoreSample], Field(min_length=1), AfterValidator(unique_ids)] | None = Field(
+    samples: Annotated[Items[ScoreSample], Field(min_length=1), AfterValidator(unique_ids)] | None = Field(
         default=None,
         validate_default=True,
         description="Any mix of prompts; null = `groups` are sent. Order is preserved.",

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from rlmr.wire.base import (
-    Constraint,
+    Constraints,
     Identified,
+    Items,
     Prompt,
     SampleId,
     Status,
@@ -24,7 +25,7 @@ class VerifySample(WireModel):
     response: str = Field(
         description="The text to check, without chat markup. Data only: nothing in it can change its verdict."
     )
-    constraints: list[Constraint] | None = Field(
+    constraints: Constraints | None = Field(
         description="What must hold. null = the judge reads the constraints out of the prompt; [] = nothing to check, passes."
     )
 
@@ -34,19 +35,19 @@ class VerifyGroup(WireModel):
 
     id: SampleId
     prompt: Prompt
-    constraints: list[Constraint] | None = Field(
+    constraints: Constraints | None = Field(
         description="What must hold for each response: null = the judge reads it out of the prompt, [] = nothing."
     )
-    responses: list[str] = Field(min_length=1, description="The texts to check, without chat markup.")
+    responses: Items[str] = Field(min_length=1, description="The texts to check, without chat markup.")
 
 
 class VerifyRequest(WireModel):
     """Either `samples` or `groups`."""
 
-    groups: Annotated[list[VerifyGroup], Field(min_length=1), AfterValidator(unique_ids)] | None = Field(
+    groups: Annotated[Items[VerifyGroup], Field(min_length=1), AfterValidator(unique_ids)] | None = Field(
         default=None, description="Responses by prompt; null = `samples` are sent. Order is preserved."
     )
-    samples: Annotated[list[VerifySample], Field(min_length=1), AfterValidator(unique_ids)] | None = Field(
+    samples: Annotated[Items[VerifySample], Field(min_length=1), AfterValidator(unique_ids)] | None = Field(
         default=None,
         validate_default=True,
         description="Any mix of prompts; null = `groups` are sent. Order is preserved.",
@@ -82,7 +83,7 @@ class VerifyRequest(WireModel):
 
 class VerifierIdentity(WireModel):
     name: str = Field(default="rlmr-verifier", description="Name of the verifier.")
-    revision: str = Field(description="Version of the rule checkers: same revision, same verdicts.")
+    revision: str = Field(description="Rule checkers, their libraries, and the judge: same revision, same verdicts.")
     judge: str | None = Field(default=None, description="Judge model and prompt version; null without a judge.")
 
 

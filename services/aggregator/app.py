@@ -1,9 +1,9 @@
 """The aggregator: routes and lifespan."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request
@@ -11,7 +11,10 @@ from starlette.responses import Response
 
 from rlmr.wire import (
     Decision,
+    ErrorReply,
+    Expected,
     FieldError,
+    FilterSpec,
     GetRewardReply,
     GetRewardRequest,
     RewardGroupResult,
@@ -20,8 +23,8 @@ from rlmr.wire import (
     StrategySpec,
 )
 from services.aggregator import describing
-from services.aggregator.asking import Asker, Question
-from services.aggregator.checking import bind_strategy, check_size, encode_groups
+from services.aggregator.asking import Asker, Circumstances, Question
+from services.aggregator.checking import bind_filter, bind_strategy, check_size, encode_groups
 from services.aggregator.deciding import decide
 from services.aggregator.get_reward import lone_groups, lone_rewards
 from services.aggregator.metrics import AggregatorMetrics
@@ -29,18 +32,14 @@ from services.aggregator.mixing import MixingError
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.signals import Signals, one_identity
 from services.aggregator.strategies import installed
+from services.aggregator.together import all_of
 from services.aggregator.upstream import Upstream
 from services.serving import ApiError, Readiness, create_app, serve
+from services.serving.body import JsonRoute
+from services.serving.deadline import seconds_left
 from services.serving.disconnect import ClientLeft, until_disconnect
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
-
-
-async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Results in order; cancelling it cancels all."""
-    return list(await asyncio.gather(*work))
 
 
 def why_dropped(result: RewardGroupResult) -> dict[str, Any]:
@@ -61,19 +60,28 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     writing_rm = Upstream("writing_rm", settings.writing_rm_url, settings, metrics)
     verifier = Upstream("verifier", settings.verifier_url, settings, metrics)
     asker = Asker(settings, writing_rm, verifier, metrics)
-    group_filter, fault_kinds = settings.filter(), frozenset(settings.policy_faults)
-    router = APIRouter()
+    fault_kinds = frozenset(settings.policy_faults)
+    router = APIRouter(route_class=JsonRoute)
 
-    @router.post("/reward", summary="Rewards for whole groups, with the decision to train on each or drop it")
+    @router.post(
+        "/reward",
+        summary="Rewards for whole groups, with the decision to train on each or drop it",
+        responses={
+            409: {"model": ErrorReply, "description": "`revision_mismatch`: another revision answers than expected"},
+            424: {"model": ErrorReply, "description": "`upstream_key`: an upstream does not take the aggregator's key"},
+        },
+    )
     async def reward(body: RewardRequest, request: Request) -> RewardReply:
-        bound = bind_strategy(settings, body.strategy)
+        bound, group_filter = bind_strategy(settings, body.strategy), bind_filter(settings, body.filter)
         check_size(body.groups, settings.max_samples, "groups[{i}].responses")
-        questions = encode_groups(asker, body.groups, "groups")
-        request_id = request.scope["rlmr_request_id"]
+        questions = await encode_groups(asker, body.groups, "groups")
+        circumstances = Circumstances(
+            request.scope["rlmr_request_id"], seconds_left(request), body.expect or Expected()
+        )
 
         async def one(index: int, question: Question) -> tuple[RewardGroupResult, Signals]:
             group = question.group
-            signals = await asker.ask(question, bound.strategy, request_id)
+            signals = await asker.ask(question, bound.strategy, circumstances)
             try:
                 result = decide(group, question.cut_chars, signals, bound, group_filter, fault_kinds)
             except MixingError as exc:
@@ -82,16 +90,19 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
                 raise ApiError(422, "invalid_request", f"{path}: {exc}", [error]) from exc
             metrics.count_decision(result, signals, bound.name)
             if result.decision is Decision.DROP:
-                log.info("group_dropped", **why_dropped(result), strategy=bound.name, request_id=request_id)
+                log.info(
+                    "group_dropped", **why_dropped(result), strategy=bound.name, request_id=circumstances.request_id
+                )
             return result, signals
 
-        work = (one(i, question) for i, question in enumerate(questions))
+        work = [one(i, question) for i, question in enumerate(questions)]
         try:
             answers = await until_disconnect(request, all_of(work))
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
         reply = RewardReply(
             strategy=StrategySpec(**bound.params.model_dump()),
+            filter=FilterSpec(**group_filter.model_dump()),
             model=one_identity([signals.model for _, signals in answers]),
             verifier=one_identity([signals.verifier for _, signals in answers]),
             groups=[result for result, _ in answers],
@@ -104,13 +115,14 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
         bound = bind_strategy(settings, None)
         groups = lone_groups(body, bound, settings.strip_suffixes)
         check_size(groups, settings.max_samples, "query")
-        questions = encode_groups(asker, groups, "labels")
-        request_id = request.scope["rlmr_request_id"]
-        work = (asker.ask(question, bound.strategy, request_id) for question in questions)
+        questions = await encode_groups(asker, groups, "labels")
+        circumstances = Circumstances(request.scope["rlmr_request_id"], seconds_left(request))
+        work = [asker.ask(question, bound.strategy, circumstances) for question in questions]
         try:
-            return lone_rewards(await until_disconnect(request, all_of(work)), bound)
+            reply = lone_rewards(await until_disconnect(request, all_of(work)), bound)
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
+        return Response(reply.model_dump_json(), media_type="application/json")  # type: ignore[return-value]
 
     async def readiness() -> Readiness:
         need = bind_strategy(settings, None).strategy

@@ -1,55 +1,73 @@
-"""Asks both upstreams about one group, once each and at the same time. What their answers mean is decided in deciding.py."""
+"""Asks both upstreams about one group, at the same time, until each response has its answer or time is up. What the answers mean is
+decided in deciding.py."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+import math
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-import orjson
+import structlog
 from pydantic import ValidationError
 
-from rlmr.wire import ModelIdentity, RewardGroup, ScoreGroupsReply, Status, VerifierIdentity, VerifyGroupsReply
+from rlmr.wire import (
+    Expected,
+    FieldError,
+    ModelIdentity,
+    RewardGroup,
+    ScoreGroupsReply,
+    Status,
+    VerifierIdentity,
+    VerifyGroupsReply,
+)
 from services.aggregator.metrics import AggregatorMetrics
 from services.aggregator.mixing import Strategy
+from services.aggregator.question import Question, encode
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.signals import Signals, Verdict, Writing, verdict_of, writing_of
 from services.aggregator.thinking import without_thinking
-from services.aggregator.upstream import Upstream, UpstreamFailure
+from services.aggregator.together import both
+from services.aggregator.upstream import KeyRefused, Upstream, UpstreamFailure
+from services.serving import ApiError
+
+log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer", Writing, Verdict)
+Identity = TypeVar("Identity", ModelIdentity, VerifierIdentity)
 Reply = TypeVar("Reply", ScoreGroupsReply, VerifyGroupsReply)
+
+ASK_AGAIN = frozenset({Status.UNAVAILABLE, Status.TIMEOUT})
+"""What may be otherwise the next time."""
+LONGEST_PAUSE = 30.0
+"""Seconds before a response is asked about again, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a request brings beside its groups."""
+
+    request_id: str
+    seconds: float | None = None
+    """Until its caller leaves; None = it does not say."""
+    expect: Expected = field(default_factory=Expected)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How a call is to be made."""
+    """How an upstream is to be asked."""
 
+    needed: bool
+    """Whether the strategy needs the answers; else they are for the report only."""
     deadline: float
-    retries: int
+    """Seconds for everything."""
+    retries: float
+    backoff: float
+    """First pause in seconds; doubles."""
     request_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One group as a request for both upstreams, encoded before anything is sent."""
-
-    group: RewardGroup
-    """As it is scored and verified: without what was cut."""
-    cut_chars: list[int]
-    """Per response, characters of thinking that were cut."""
-    positions: list[int]
-    """Responses that are sent."""
-    held_back: dict[int, tuple[Status, str]]
-    """Responses that are not, with their status and the reason."""
-    encoded: bytes
-    """The group with the responses that are sent: both upstreams take it as it is, so it is encoded once."""
-    mode: Literal["strict", "loose"]
-
-    def score(self) -> bytes:
-        return b'{"groups":[%b]}' % self.encoded
-
-    def verify(self) -> bytes:
-        return b'{"groups":[%b],"mode":"%b"}' % (self.encoded, self.mode.encode())
+    expected: str | None
+    """Revision that must answer; None = any."""
 
 
 class Asker:
@@ -68,105 +86,122 @@ class Asker:
             group = group.model_copy(update={"responses": answers})
         return encode(group, cut_chars, self.settings.verify_mode, self.settings.max_chars)
 
-    async def ask(self, question: Question, need: Strategy, request_id: str) -> Signals:
-        """One call to each upstream for the whole group. An upstream that the strategy does not need is asked only with `ask_all`,
-        and then without retries. Never raises for an upstream's fault: its failure is the status of every sample."""
-        deadline, ask_all = self.settings.deadline(len(question.encoded)), self.settings.ask_all
+    async def ask(self, question: Question, need: Strategy, given: Circumstances) -> Signals:
+        """Asks each upstream about the whole group, and again about the responses without an answer. An upstream that the strategy
+        does not need is asked only with `ask_all`, and then once. An upstream's failure is the status of every sample. Raises
+        ApiError for what no repeat can mend: another revision than expected, a key that is not taken."""
+        settings, ask_all = self.settings, self.settings.ask_all
+        deadline = settings.deadline(len(question.encoded)) if given.seconds is None else given.seconds
+        retries = math.inf if settings.retries is None else settings.retries
 
-        def call(needed: bool) -> Call:
-            return Call(deadline, self.settings.retries if needed else 0, request_id)
+        def call(needed: bool, expected: str | None) -> Call:
+            return Call(
+                needed, deadline, retries if needed else 0, settings.backoff_seconds, given.request_id, expected
+            )
 
         async def writing() -> tuple[list[Writing] | None, ModelIdentity | None]:
             if not (need.needs_writing or ask_all):
                 return None, None
-            return await ask_writing(self.writing_rm, question, call(need.needs_writing))
+            return await ask_writing(self.writing_rm, question, call(need.needs_writing, given.expect.writing_rm))
 
         async def verdicts() -> tuple[list[Verdict] | None, VerifierIdentity | None]:
             if not (need.needs_verdict or ask_all):
                 return None, None
-            return await ask_verdicts(self.verifier, question, call(need.needs_verdict))
+            return await ask_verdicts(self.verifier, question, call(need.needs_verdict, given.expect.verifier))
 
-        (said, model), (judged, verifier) = await asyncio.gather(writing(), verdicts())
+        (said, model), (judged, verifier) = await both(writing(), verdicts())
         signals = Signals(said, judged, model, verifier)
         self.metrics.count_signals(question.group.responses, signals)
         return signals
 
 
-def encode(group: RewardGroup, cut_chars: list[int], mode: Literal["strict", "loose"], max_chars: int) -> Question:
-    """Raises orjson.JSONEncodeError for a prompt that is not valid Unicode."""
-    constraints = None if group.constraints is None else [c.model_dump(exclude_none=True) for c in group.constraints]
-    if isinstance(group.prompt, str):
-        prompt: object = group.prompt
-        prompt_chars = len(group.prompt)
-    else:
-        prompt = [m.model_dump() for m in group.prompt]
-        prompt_chars = sum(len(m.content) for m in group.prompt)
-    held_back: dict[int, tuple[Status, str]] = {}
-    for i, text in enumerate(group.responses):
-        if max(prompt_chars, len(text)) > max_chars:
-            held_back[i] = Status.TOO_LONG, f"prompt or response longer than {max_chars} characters"
-        elif not _encodable(text):
-            held_back[i] = Status.INVALID_INPUT, "the response holds a lone surrogate, which is not valid Unicode"
-    positions = [i for i in range(len(group.responses)) if i not in held_back]
-    asked = {
-        "id": group.id,
-        "prompt": prompt,
-        "constraints": constraints,
-        "responses": [group.responses[i] for i in positions],
-    }
-    return Question(group, cut_chars, positions, held_back, orjson.dumps(asked), mode)
-
-
-def _encodable(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 async def ask_writing(upstream: Upstream, question: Question, call: Call) -> tuple[list[Writing], ModelIdentity | None]:
     """One per response, in order."""
-    given: list[Writing] = []
-    model = None
-    if question.positions:
-        try:
-            reply = await _reply(upstream, "score", question.score(), question, call, ScoreGroupsReply)
-            given, model = [writing_of(r) for r in reply.groups[0].results], reply.model
-        except UpstreamFailure as failure:
-            given = [Writing(failure.status, reason=failure.reason)] * len(question.positions)
-    return _merge(question, given, lambda status, why: Writing(status, reason=why)), model
+
+    async def ask(positions: list[int], seconds: float) -> tuple[ModelIdentity, list[Writing]]:
+        body = question.score(positions)
+        reply = await _reply(
+            upstream, "score", body, question.group.id, len(positions), seconds, call, ScoreGroupsReply
+        )
+        return reply.model, [writing_of(result) for result in reply.groups[0].results]
+
+    return await _answers(upstream.name, question, call, ask, lambda status, why: Writing(status, reason=why))
 
 
 async def ask_verdicts(
     upstream: Upstream, question: Question, call: Call
 ) -> tuple[list[Verdict], VerifierIdentity | None]:
     """As ask_writing."""
-    given: list[Verdict] = []
-    verifier = None
-    if question.positions:
+
+    async def ask(positions: list[int], seconds: float) -> tuple[VerifierIdentity, list[Verdict]]:
+        body = question.verify(positions)
+        reply = await _reply(
+            upstream, "verify", body, question.group.id, len(positions), seconds, call, VerifyGroupsReply
+        )
+        return reply.verifier, [verdict_of(result) for result in reply.groups[0].results]
+
+    return await _answers(upstream.name, question, call, ask, lambda status, why: Verdict(status, reasons=[why]))
+
+
+async def _answers(
+    name: str,
+    question: Question,
+    call: Call,
+    ask: Callable[[list[int], float], Awaitable[tuple[Identity, list[Answer]]]],
+    missing: Callable[[Status, str], Answer],
+) -> tuple[list[Answer], Identity | None]:
+    """All from one revision, whose identity comes with them. `ask`: about these responses, within so many seconds."""
+    answers = {i: missing(*why) for i, why in question.held_back.items()}
+    waiting, who, rounds, end = question.positions, None, 0, time.monotonic() + call.deadline
+    while waiting:
         try:
-            reply = await _reply(upstream, "verify", question.verify(), question, call, VerifyGroupsReply)
-            given, verifier = [verdict_of(r) for r in reply.groups[0].results], reply.verifier
+            now, given = await ask(waiting, max(0.001, end - time.monotonic()))
         except UpstreamFailure as failure:
-            given = [Verdict(failure.status, reasons=[failure.reason])] * len(question.positions)
-    return _merge(question, given, lambda status, why: Verdict(status, reasons=[why])), verifier
+            if isinstance(failure, KeyRefused) and call.needed:
+                raise ApiError(424, "upstream_key", failure.reason) from failure
+            # What an earlier round said of a response stands.
+            answers = {**{i: missing(failure.status, failure.reason) for i in waiting}, **answers}
+            break
+        _as_expected(name, now.revision, call.expected)
+        if who is not None and now.revision != who.revision and len(waiting) < len(question.positions):
+            why = f"{name}: revision {who.revision} answered first and {now.revision} then, and two are not mixed"
+            given = [missing(Status.UNAVAILABLE, why)] * len(question.positions)
+            waiting, who = question.positions, None
+        else:
+            who = now
+        answers.update(zip(waiting, given, strict=True))
+        waiting = [i for i in waiting if answers[i].status in ASK_AGAIN]
+        pause = min(call.backoff * 2.0**rounds, LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+        if not waiting or rounds >= call.retries or time.monotonic() + pause >= end:
+            break
+        rounds += 1
+        log.info("asked_again", upstream=name, samples=len(waiting), wait_s=round(pause, 3), request_id=call.request_id)
+        await asyncio.sleep(pause)
+    return [answers[i] for i in range(len(question.group.responses))], who
 
 
-def _merge(question: Question, given: list[Answer], held_back: Callable[[Status, str], Answer]) -> list[Answer]:
-    """One answer per response, in order: those of the samples that were sent, and the reasons of those that were not."""
-    answers = dict(zip(question.positions, given, strict=True))
-    answers.update({i: held_back(*why) for i, why in question.held_back.items()})
-    return [answers[i] for i in range(len(question.group.responses))]
+def _as_expected(name: str, revision: str, expected: str | None) -> None:
+    if expected is None or expected == revision:
+        return
+    message = (
+        f"{name} has revision {revision}, and {expected} is expected: rewards of the two do not compare. Serve that revision again, or "
+        "start a new run with the one that is served"
+    )
+    raise ApiError(409, "revision_mismatch", message, [FieldError(path=f"expect.{name}", message=message)])
 
 
 async def _reply(
-    upstream: Upstream, path: str, body: bytes, question: Question, call: Call, kind: type[Reply]
+    upstream: Upstream,
+    path: str,
+    body: bytes,
+    group_id: str,
+    sent: int,
+    seconds: float,
+    call: Call,
+    kind: type[Reply],
 ) -> Reply:
     """The reply, if it answers what was asked. Raises UpstreamFailure."""
-    content = await upstream.post(path, body, deadline=call.deadline, retries=call.retries, request_id=call.request_id)
+    content = await upstream.post(path, body, deadline=seconds, retries=call.retries, request_id=call.request_id)
     try:
         # Unknown fields are let through: during a rollout a newer service may say more.
         reply = kind.model_validate_json(content, extra="ignore")
@@ -174,9 +209,9 @@ async def _reply(
         first = exc.errors(include_input=False, include_url=False)[0]
         why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: not a {kind.__name__}: {why}") from exc
-    if [group.id for group in reply.groups] != [question.group.id]:
+    if [group.id for group in reply.groups] != [group_id]:
         raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: the reply is not for the group that was sent")
-    given, sent = len(reply.groups[0].results), len(question.positions)
+    given = len(reply.groups[0].results)
     if given != sent:
         raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: {given} results for {sent} responses")
     return reply

@@ -1,13 +1,14 @@
 """What a request must satisfy before an upstream is asked; each refusal is a 422 that names the field."""
 
+import asyncio
 from collections.abc import Sequence
 
 import orjson
 from pydantic import ValidationError
 
-from rlmr.wire import FieldError, RewardGroup, StrategySpec
+from rlmr.wire import FieldError, FilterSpec, RewardGroup, StrategySpec
 from services.aggregator.asking import Asker, Question
-from services.aggregator.mixing import BoundStrategy
+from services.aggregator.mixing import BoundStrategy, GroupFilter
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.strategies import installed
 from services.serving import ApiError
@@ -34,6 +35,16 @@ def bind_strategy(settings: AggregatorSettings, spec: StrategySpec | None) -> Bo
         raise ApiError(422, "invalid_request", f"{errors[0].path}: {errors[0].message}", errors) from exc
 
 
+def bind_filter(settings: AggregatorSettings, spec: FilterSpec | None) -> GroupFilter:
+    """The service's filter with what the request changes of it. Raises ApiError."""
+    try:
+        return settings.filter_with(spec)
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        error = _error(".".join(["filter", *map(str, first["loc"])]), first["msg"])
+        raise ApiError(422, "invalid_request", f"{error.path}: {error.message}", [error]) from exc
+
+
 def check_size(groups: Sequence[RewardGroup], max_samples: int, path: str) -> None:
     """Raises ApiError for more responses than one request may hold; `path` names the field, with {i} for the group's position."""
     total = 0
@@ -45,10 +56,12 @@ def check_size(groups: Sequence[RewardGroup], max_samples: int, path: str) -> No
             raise ApiError(422, "too_many_samples", f"{error.path}: {message}", [error])
 
 
-def encode_groups(asker: Asker, groups: Sequence[RewardGroup], name: str) -> list[Question]:
-    """Raises ApiError for a group that JSON cannot carry."""
+async def encode_groups(asker: Asker, groups: Sequence[RewardGroup], name: str) -> list[Question]:
+    """Raises ApiError for a group that JSON cannot carry. Probes and other requests have their turn in between."""
     questions = []
     for i, group in enumerate(groups):
+        if i % 16 == 15:
+            await asyncio.sleep(0)
         try:
             questions.append(asker.encode(group))
         except orjson.JSONEncodeError as exc:

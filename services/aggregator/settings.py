@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from rlmr.wire import PolicyFault
+from rlmr.wire import FilterSpec, PolicyFault
 from services.aggregator.mixing import BoundStrategy, GroupFilter
 from services.aggregator.parameters import ENV_PREFIX, read_parameters
 from services.aggregator.strategies import installed
@@ -62,7 +62,8 @@ class AggregatorSettings(ServiceSettings):
     timeout_seconds: float = Field(
         default=120.0,
         gt=0,
-        description="Deadline of an upstream call without any text, the wait in the upstream's queue included.",
+        description="Deadline of an upstream call without any text, the wait in the upstream's queue included, for callers that do not "
+        "send their own (X-RLMR-Deadline).",
     )
     timeout_seconds_per_1000_chars: float = Field(
         default=0.1, ge=0, description="Added to the deadline for every 1,000 characters of prompt and responses."
@@ -71,10 +72,11 @@ class AggregatorSettings(ServiceSettings):
         default=170.0, gt=0, description="Longest deadline; below the 180 s after which OpenRLHF gives up."
     )
     connect_timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for a TCP connection.")
-    retries: int = Field(
-        default=8,
+    retries: int | None = Field(
+        default=None,
         ge=0,
-        description="Further attempts after a connection error or a 5xx, within the deadline. Replies with Retry-After do not count.",
+        description="Further attempts after a connection error or a 5xx, and further questions for samples without an answer, within the "
+        "deadline; unset = as many as it allows. Replies with Retry-After do not count.",
     )
     backoff_seconds: float = Field(
         default=0.2, gt=0, description="First wait between attempts; doubles each time, with jitter."
@@ -126,6 +128,12 @@ class AggregatorSettings(ServiceSettings):
     def bound(self, name: str, given: Mapping[str, Any]) -> BoundStrategy:
         """The strategy with its parameters: those given, the rest as set here. Errors as in Registry.bind."""
         return installed().bind({**self._parameters.get(name, {}), **given, "name": name})
+
+    def filter_with(self, spec: FilterSpec | None) -> GroupFilter:
+        """The filter with what a request changes of it. Raises pydantic.ValidationError."""
+        if spec is None:
+            return self.filter()
+        return GroupFilter.model_validate({**self.filter().model_dump(), **spec.model_dump(exclude_unset=True)})
 
     def deadline(self, chars: int) -> float:
         """Seconds for one upstream call over `chars` characters."""

@@ -24,6 +24,10 @@ class UpstreamFailure(Exception):
         self.status, self.reason = status, reason
 
 
+class KeyRefused(UpstreamFailure):
+    """An upstream does not take our key: only the right setting helps. The reason holds the remedy."""
+
+
 class Upstream:
     """Use as an async context manager. Safe for concurrent calls."""
 
@@ -49,10 +53,11 @@ class Upstream:
     ) -> None:
         await self._http.close()
 
-    async def post(self, path: str, body: bytes, *, deadline: float, retries: int, request_id: str) -> bytes:
+    async def post(self, path: str, body: bytes, *, deadline: float, retries: float, request_id: str) -> bytes:
         """Body of the 200 reply. Repeats what a repeat can mend, within `deadline` seconds (rlmr/calls.py): connection errors, 429
         and 5xx up to `retries` times, and as often as the deadline allows where the upstream says when to come back
-        (Retry-After: it is overloaded or starting, not broken); with `retries` 0 nothing. Raises UpstreamFailure."""
+        (Retry-After: it is overloaded or starting, not broken); with `retries` 0 nothing. Raises UpstreamFailure,
+        KeyRefused for a key that is not taken."""
         policy = Policy(
             attempts=retries + 1,
             deadline=deadline,
@@ -86,6 +91,10 @@ class Upstream:
         try:
             return (await call_async(attempt, policy, on_retry)).content
         except CallFailed as exc:
+            if exc.failure.status == 401:
+                remedy = "give both the same RLMR_API_KEY, or set RLMR_AGGREGATOR_UPSTREAM_API_KEY"
+                message = f"{self.name} does not take the aggregator's key (HTTP 401): {remedy}"
+                raise KeyRefused(Status.UNAVAILABLE, message) from exc
             raise UpstreamFailure(_status_of(exc.failure), f"{self.name}: {exc}") from exc
         finally:
             self._metrics.upstream_seconds.labels(self.name).observe(time.monotonic() - started)
@@ -109,7 +118,7 @@ class Upstream:
 _OUTCOMES = dict.fromkeys(("no_connection", "stale", "lost"), "connection_error") | {"timeout": "timeout"}
 """Labels of attempts without a status."""
 
-# A wrong key or URL (401, 403, 404 ...) is our configuration, not the sample's fault: unavailable.
+# A wrong URL (403, 404 ...) is our configuration, not the sample's fault: unavailable.
 _STATUS_OF_CLIENT_ERROR = {
     400: Status.INVALID_INPUT,
     413: Status.TOO_LONG,

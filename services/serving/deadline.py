@@ -4,10 +4,9 @@ import re
 
 from starlette.requests import Request
 
+from rlmr.calls import DEADLINE_HEADER as HEADER
 from rlmr.wire import FieldError
 from services.serving.errors import ApiError
-
-HEADER = "X-RLMR-Deadline"
 
 _POSITIVE_DECIMAL = re.compile(r"(?=.*[1-9])[0-9]{1,9}(\.[0-9]{1,9})?")
 

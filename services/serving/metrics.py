@@ -13,6 +13,7 @@ class HttpMetrics:
 
     registry: CollectorRegistry
     requests: Counter
+    requests_by_key: Counter
     seconds: Histogram
     in_flight: Gauge
     ready: Gauge
@@ -29,6 +30,12 @@ class HttpMetrics:
             registry=registry,
             requests=Counter(
                 "rlmr_http_requests", "Requests answered.", ["route", "method", "code"], registry=registry
+            ),
+            requests_by_key=Counter(
+                "rlmr_http_requests_by_key",
+                "Requests with a valid key, by the key's name; probes aside.",
+                ["key"],
+                registry=registry,
             ),
             seconds=Histogram(
                 "rlmr_http_request_seconds",

@@ -7,10 +7,11 @@ import time
 import uuid
 
 import structlog
-from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.serving.errors import error_response
+from rlmr.wire import FieldError
+from services.serving.body import ValueCount
+from services.serving.errors import ApiError, error_response
 from services.serving.metrics import HttpMetrics
 from services.serving.settings import ServiceSettings
 
@@ -21,23 +22,32 @@ OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/metrics/engine"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
-class BodyTooLarge(HTTPException):
-    """An HTTPException, because FastAPI turns every other exception while it reads a body into a 400."""
-
-    def __init__(self, max_body: int) -> None:
-        super().__init__(413, _too_large(max_body), headers={"Connection": "close"})
-
-
 def _too_large(max_body: int) -> str:
     return f"body larger than {max_body} bytes: send fewer samples per request or raise MAX_BODY_BYTES"
+
+
+def _too_many_values(most: int) -> ApiError:
+    message = f"more than {most} JSON values in the body: send fewer samples or constraints per request or raise MAX_JSON_VALUES"
+    error = FieldError(path="", message=message)
+    return ApiError(422, "too_many_values", f"body: {message}", [error], headers={"Connection": "close"})
+
+
+async def _discard_rest(receive: Receive, message: Message, most: int) -> None:
+    """A refusal sent while the caller still sends reaches it as a reset connection, and it tries again. So what it sends is taken
+    off the line first: all, or `most` bytes of it."""
+    while most > 0 and message["type"] == "http.request" and message.get("more_body", False):
+        message = await receive()
+        most -= len(message.get("body", b""))
 
 
 class ServiceLayer:
     def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: HttpMetrics, routes: frozenset[str]) -> None:
         self.app, self.metrics, self.routes = app, metrics, routes
-        self.max_body, self.max_concurrency, self.at_work = settings.max_body_bytes, settings.max_concurrency, 0
+        self.max_body, self.max_values = settings.max_body_bytes, settings.max_json_values
+        self.max_concurrency, self.at_work = settings.max_concurrency, 0
         self.reconnect_share = 1 / settings.reconnect_every if settings.reconnect_every else 0.0
-        self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
+        self.keys = settings.keys()
+        self.by_key = {name: metrics.requests_by_key.labels(name) for name in self.keys}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,9 +73,12 @@ class ServiceLayer:
             await send(message)
 
         with self.metrics.in_flight.track_inprogress():
-            refusal = self._refuse(headers, path, request_id)
+            key = self._key_of(headers)
+            scope["rlmr_stranger"] = bool(self.keys) and key is None
+            refusal = self._refuse(headers, path, request_id, stranger=scope["rlmr_stranger"])
             try:
                 if refusal is not None:
+                    await _discard_rest(receive, {"type": "http.request", "more_body": True}, most=self.max_body)
                     await refusal(scope, receive, send_marked)
                 elif path in OPEN_PATHS:
                     await self.app(scope, receive, send_marked)
@@ -76,6 +89,8 @@ class ServiceLayer:
                 self.metrics.requests.labels(route, scope["method"], str(code)).inc()
                 self.metrics.seconds.labels(route).observe(seconds)
                 if path not in OPEN_PATHS:
+                    if key is not None:
+                        self.by_key[key].inc()
                     log.info(
                         "request",
                         method=scope["method"],
@@ -83,14 +98,21 @@ class ServiceLayer:
                         code=code,
                         ms=round(seconds * 1e3, 2),
                         request_id=request_id,
+                        **({"key": key} if key is not None else {}),
                     )
 
-    def _refuse(self, headers: dict[bytes, bytes], path: str, request_id: str) -> ASGIApp | None:
-        if self.key is not None and path not in OPEN_PATHS:
-            scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
-            if scheme.lower() != b"bearer" or not hmac.compare_digest(key.strip(), self.key):
-                message = "missing or wrong key: send `Authorization: Bearer <RLMR_API_KEY>`"
-                return error_response(request_id, 401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
+    def _key_of(self, headers: dict[bytes, bytes]) -> str | None:
+        """The name of the key that the caller sent; None without a valid one. Takes the same time whichever key it is."""
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer":
+            return None
+        same = [name for name, key in self.keys.items() if hmac.compare_digest(given.strip(), key)]
+        return same[0] if same else None
+
+    def _refuse(self, headers: dict[bytes, bytes], path: str, request_id: str, stranger: bool) -> ASGIApp | None:
+        if stranger and path not in OPEN_PATHS:
+            message = "missing or wrong key: send `Authorization: Bearer <RLMR_API_KEY>`"
+            return error_response(request_id, 401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self.max_body:
             return error_response(
@@ -99,23 +121,37 @@ class ServiceLayer:
         return None
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        """Refuses requests over the concurrency limit before their bodies are read, and bodies over the size limit as they
-        arrive: Content-Length may be absent (chunked) or a lie."""
+        """Refuses requests over the concurrency limit before their bodies are read, and bodies over the size limit, or with too
+        many JSON values, as they arrive: Content-Length may be absent (chunked) or a lie."""
         if self.at_work >= self.max_concurrency:
             message = f"{self.at_work} requests are being worked on, the limit: come back later or add replicas"
             await error_response(request_id, 429, "overloaded", message, headers={"Retry-After": "1"})(
                 scope, receive, send
             )
             return
-        seen = 0
+        seen, start, count = 0, [], None  # type: int, list[bytes], ValueCount | None
 
         async def limited() -> Message:
-            nonlocal seen
+            nonlocal seen, count
             message = await receive()
-            if message["type"] == "http.request":
-                seen += len(message.get("body", b""))
-                if seen > self.max_body:
-                    raise BodyTooLarge(self.max_body)
+            if message["type"] != "http.request":
+                return message
+            chunk: bytes = message.get("body", b"")
+            seen += len(chunk)
+            if seen > self.max_body:
+                await _discard_rest(receive, message, most=self.max_body)
+                raise ApiError(413, "too_large", _too_large(self.max_body), headers={"Connection": "close"})
+            # A value takes a byte at least: nothing to count in a body of a few kilobytes.
+            if seen <= self.max_values:
+                start.append(chunk)
+                return message
+            if count is None:
+                count, chunk = ValueCount(), b"".join([*start, chunk])
+                start.clear()
+            count.add(chunk)
+            if count.values > self.max_values:
+                await _discard_rest(receive, message, most=self.max_body)
+                raise _too_many_values(self.max_values)
             return message
 
         self.at_work += 1

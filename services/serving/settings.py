@@ -3,8 +3,10 @@
 import sys
 from typing import Any, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_KEY_NAME = r"^[A-Za-z0-9._-]{1,320}$"
 
 
 class ServiceSettings(BaseSettings):
@@ -17,7 +19,29 @@ class ServiceSettings(BaseSettings):
         validation_alias=AliasChoices("api_key", "RLMR_API_KEY"),
         description="Bearer key that callers must send; unset = no authentication (warned about at start).",
     )
+    api_key_name: str = Field(
+        default="first",
+        pattern=_KEY_NAME,
+        validation_alias=AliasChoices("api_key_name", "RLMR_API_KEY_NAME"),
+        description="What logs and metrics call the key.",
+    )
+    api_key_2: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("api_key_2", "RLMR_API_KEY_2"),
+        description="A second key that callers may send as well: the next one, or the last one, while keys are changed.",
+    )
+    api_key_2_name: str = Field(
+        default="second",
+        pattern=_KEY_NAME,
+        validation_alias=AliasChoices("api_key_2_name", "RLMR_API_KEY_2_NAME"),
+        description="What logs and metrics call the second key.",
+    )
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024, description="Largest request body, in bytes; more is 413.")
+    max_json_values: int = Field(
+        default=32_768,
+        ge=1024,
+        description="Most JSON values in one body, with 16 bytes of blanks or digits outside strings as one; more is 422. A value costs up to 1 KB of memory.",
+    )
     max_samples: int = Field(default=1024, ge=1, description="Most samples (responses) in one request; more is 422.")
     max_chars: int = Field(
         default=200_000, ge=1, description="Longest prompt or response, in characters; longer is too_long."
@@ -44,11 +68,26 @@ class ServiceSettings(BaseSettings):
         default="json", pattern="^(json|console)$", description="json (one object a line) or console."
     )
 
-    @field_validator("api_key")
+    @field_validator("api_key", "api_key_2")
     @classmethod
     def _empty_is_unset(cls, key: SecretStr | None) -> SecretStr | None:
         """An empty variable (a chart's unset secret) means no key, not a key that nobody can send."""
         return key if key and key.get_secret_value() else None
+
+    @model_validator(mode="after")
+    def _keys_are_told_apart(self) -> Self:
+        if self.api_key_2 is not None and self.api_key is None:
+            raise ValueError(
+                "RLMR_API_KEY_2 is set and RLMR_API_KEY is not: set RLMR_API_KEY, the key sent to other services"
+            )
+        if self.api_key_2 is not None and self.api_key_name == self.api_key_2_name:
+            raise ValueError("RLMR_API_KEY_NAME and RLMR_API_KEY_2_NAME are the same: give each key its own")
+        return self
+
+    def keys(self) -> dict[str, bytes]:
+        """The keys that callers may send, by name; empty = no authentication."""
+        named = {self.api_key_name: self.api_key, self.api_key_2_name: self.api_key_2}
+        return {name: key.get_secret_value().encode() for name, key in named.items() if key is not None}
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

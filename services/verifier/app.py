@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from rlmr.wire import VerifyGroupsReply, VerifyReply, VerifyRequest
 from services.serving import Readiness, create_app, serve
+from services.serving.body import JsonRoute
 from services.serving.deadline import seconds_left
 from services.serving.disconnect import ClientLeft, until_disconnect
 from services.serving.engine_metrics import add_engine_metrics
@@ -27,7 +28,7 @@ from services.verifier.text.language import detect_language
 def build_app(settings: VerifierSettings) -> FastAPI:
     metrics = VerifierMetrics.create()
     verifier = Verifier(settings, metrics)
-    router = APIRouter()
+    router = APIRouter(route_class=JsonRoute)
     add_engine_metrics(router, settings.judge_url)
     ready = Readiness(False, ["starting"])
 

@@ -29,7 +29,11 @@ class Verifier:
 
     @property
     def identity(self) -> VerifierIdentity:
-        return VerifierIdentity(revision=self.revision, judge=self.judge.identity if self.judge else None)
+        if self.judge is None:
+            return VerifierIdentity(revision=self.revision)
+        return VerifierIdentity(
+            revision=f"{self.revision}+judge-{self.judge.short_identity}", judge=self.judge.identity
+        )
 
     async def verify(self, request: VerifyRequest, deadline: Deadline) -> VerifyReply | VerifyGroupsReply:
         """Cancelling it ends all that was begun for the request. Raises ApiError."""

@@ -39,6 +39,9 @@ class VerifierSettings(ServiceSettings):
         "judge is unverifiable.",
     )
     judge_model: str = Field(default="", description="Name under which the endpoint serves the judge's model.")
+    judge_source: str = Field(
+        default="", description="Where that model came from, such as ORGANISATION/MODEL@COMMIT; shown in /v1/info."
+    )
     judge_api_key: SecretStr | None = Field(default=None, description="Bearer key of the judge's endpoint.")
     judge_mode: Literal["verdict", "yes_no"] = Field(
         default="verdict",

@@ -12,6 +12,8 @@ from starlette.responses import Response
 
 from rlmr.wire import FieldError, ScoreGroupsReply, ScoreReply, ScoreRequest
 from services.serving import ApiError, Readiness, create_app, serve
+from services.serving.body import JsonRoute
+from services.serving.deadline import seconds_left
 from services.serving.disconnect import ClientLeft, until_disconnect
 from services.serving.engine_metrics import add_engine_metrics
 from services.serving.metrics import HttpMetrics
@@ -30,7 +32,7 @@ def build_app(settings: WritingRmSettings, give_up: Callable[[str], None] = lamb
     """give_up: called with the reason if the model can never be served. Without it, /livez says so and somebody else ends the process."""
     http_metrics = HttpMetrics.create("writing-rm")
     model = ModelService(settings, WritingRmMetrics.create(http_metrics.registry), give_up)
-    router = APIRouter()
+    router = APIRouter(route_class=JsonRoute)
     add_engine_metrics(router, next(iter(settings.engine_urls), None))
 
     @router.post("/score", summary="Standardised writing rewards, one per sample")
@@ -40,7 +42,7 @@ def build_app(settings: WritingRmSettings, give_up: Callable[[str], None] = lamb
             message = f"{len(samples)} texts, at most {settings.max_samples}: send several requests"
             raise ApiError(422, "too_many_samples", f"{path}: {message}", [FieldError(path=path, message=message)])
         try:
-            reply = body.reply(*await until_disconnect(request, model.scored(samples)))
+            reply = body.reply(*await until_disconnect(request, model.scored(samples, seconds_left(request))))
         except ClientLeft:
             return Response(status_code=499)  # type: ignore[return-value]
         # Encoded here: FastAPI would validate and copy the whole reply once more.

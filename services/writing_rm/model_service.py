@@ -141,12 +141,14 @@ class ModelService:
             return self.engine.usable.problem
         return self.hopeless
 
-    async def scored(self, samples: Sequence[ScoreSample]) -> tuple[ModelIdentity, list[ScoreResult]]:
-        """What scored, and one result per sample in order. Raises ApiError 503 until the engine has once reproduced the golden scores, Overloaded when the queue is full."""
+    async def scored(
+        self, samples: Sequence[ScoreSample], seconds: float | None = None
+    ) -> tuple[ModelIdentity, list[ScoreResult]]:
+        """What scored, and one result per sample in order, within `seconds` if the caller has a deadline. Raises ApiError 503 until the engine has once reproduced the golden scores, Overloaded when the queue is full."""
         if self.scorer is None or self.manifest is None or self.engine is None:
             reasons = "; ".join(self.problems())
             raise ApiError(503, "not_ready", f"not ready: {reasons}", headers={"Retry-After": "2"})
-        results = await self.scorer.results(samples)
+        results = await self.scorer.results(samples, seconds)
         identity = ModelIdentity(name=self.manifest.name, revision=self.manifest.revision, engine=self.engine.identity)
         return identity, results
 
@@ -154,6 +156,7 @@ class ModelService:
         manifest, engine, scorer = self.manifest, self.engine, self.scorer
         return {
             "model": manifest.model_dump(exclude={"golden", "files"}) if manifest else None,
+            "source": self.settings.model_source or str(self.settings.model_dir),
             "engine": engine.identity if engine else None,
             "max_tokens": scorer.max_tokens if scorer else None,
             "max_batch_tokens": engine.max_batch_tokens if engine else None,

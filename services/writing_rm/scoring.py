@@ -33,21 +33,23 @@ class Scorer:
         # One thread: a transformers tokenizer keeps state between its settings and its call.
         self._encoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode")
 
-    async def results(self, samples: Sequence[ScoreSample]) -> list[ScoreResult]:
-        """One result per sample, in order. Raises Overloaded when the queue has no room."""
+    async def results(self, samples: Sequence[ScoreSample], seconds: float | None = None) -> list[ScoreResult]:
+        """One result per sample, in order, within `seconds` (at most, and by default, the service's own time-out). Raises Overloaded
+        when the queue has no room."""
+        timeout = self.timeout if seconds is None else min(seconds, self.timeout)
         started, left = time.perf_counter(), threading.Event()
         encoding = asyncio.get_running_loop().run_in_executor(self._encoding, self._encode_all, samples, left)
         try:
-            encoded = await asyncio.wait_for(encoding, self.timeout)
+            encoded = await asyncio.wait_for(encoding, timeout)
         except TimeoutError:
-            late = f"not read within {self.timeout:g} s: too much text waits"
+            late = f"not read within {timeout:g} s: too much text waits"
             encoded = [ScoreResult(id=sample.id, status=Status.TIMEOUT, reason=late) for sample in samples]
         finally:
             left.set()  # no effect when it is done
         spent = time.perf_counter() - started
         self.metrics.stage_seconds.labels("encode").observe(spent)
         texts = [item for item in encoded if isinstance(item, Text)]
-        outcomes = iter(await self.scheduler.score(texts, max(0.0, self.timeout - spent)) if texts else [])
+        outcomes = iter(await self.scheduler.score(texts, max(0.0, timeout - spent)) if texts else [])
         results = []
         for sample, item in zip(samples, encoded, strict=True):
             if isinstance(item, ScoreResult):

@@ -21,6 +21,9 @@ class WritingRmSettings(ServiceSettings):
     model_dir: Path = Field(
         description="Directory made by `rlmr rm export`. With an HTTP engine the weights may be absent."
     )
+    model_source: str = Field(
+        default="", description="Where model_dir came from, such as ORGANISATION/MODEL@COMMIT; shown in /v1/info."
+    )
     verify_files: bool = Field(
         default=True, description="Compare every file with the manifest's hash at start (reads all weights once)."
     )

@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from deploy.render import ROOT, render
+from deploy.render import ROOT, merge, render
+from tests.chart.variants import VARIANTS
 
 CASES = Path(__file__).with_name("alerts_test.yaml")
 
@@ -28,11 +30,22 @@ def promtool(*arguments: str) -> str:
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     """The spec of the rendered PrometheusRule, which is what Prometheus gets."""
-    documents = render({"monitoring": {"prometheusRule": {"enabled": True}}})
+    return write_rules(tmp_path, {})
+
+
+def write_rules(folder: Path, values: dict[str, Any]) -> Path:
+    on = {"monitoring": {"prometheusRule": {"enabled": True}}}
+    documents = render(merge(values, on), release="r", namespace="ns")
     (spec,) = [d["spec"] for d in documents if d["kind"] == "PrometheusRule"]
-    path = tmp_path / "rules.yaml"
+    path = folder / "rules.yaml"
     path.write_text(yaml.safe_dump(spec))
     return path
+
+
+def unit_test(cases: Path, rules: Path, folder: Path) -> None:
+    written = folder / "cases.yaml"
+    written.write_text(cases.read_text().replace("rule_files: [RULES]", f"rule_files: [{rules}]"))
+    assert "SUCCESS" in promtool("test", "rules", str(written))
 
 
 def alerts(rules: Path) -> list[dict]:
@@ -44,9 +57,18 @@ def test_promtool_accepts_the_rules(rules: Path) -> None:
 
 
 def test_alerts_fire_and_stay_silent_as_they_should(rules: Path, tmp_path: Path) -> None:
-    cases = tmp_path / "cases.yaml"
-    cases.write_text(CASES.read_text().replace("rule_files: [RULES]", f"rule_files: [{rules}]"))
-    assert "SUCCESS" in promtool("test", "rules", str(cases))
+    unit_test(CASES, rules, tmp_path)
+
+
+def test_scale_to_zero_pages_nobody_unless_somebody_asks(tmp_path: Path) -> None:
+    rules = write_rules(tmp_path, VARIANTS["keda-from-zero"])
+    unit_test(CASES.with_name("alerts_at_zero_test.yaml"), rules, tmp_path)
+
+
+def test_runbooks_are_links_on_a_page_of_the_operators_own(tmp_path: Path) -> None:
+    page = "https://wiki.example.com/rlmr"
+    rules = write_rules(tmp_path, {"monitoring": {"prometheusRule": {"runbookUrl": page}}})
+    assert {r["annotations"]["runbook_url"].partition("#")[0] for r in alerts(rules)} == {page}
 
 
 def test_every_alert_is_tested_both_ways(rules: Path) -> None:
@@ -61,6 +83,6 @@ def test_every_alert_has_a_severity_and_a_runbook_that_exists(rules: Path) -> No
     anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for rule in alerts(rules):
         assert rule["labels"]["severity"] in {"critical", "warning"}
-        page, _, anchor = rule["annotations"]["runbook"].partition("#")
+        page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
         assert page == "docs/operations.md"
         assert anchor in anchors, rule["alert"]

@@ -17,6 +17,10 @@ def nested(path: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+EVERYTHING = {"path": "/", "pathType": "Prefix"}
+KEY: dict[str, Any] = {"auth": {"existingSecret": "keys"}}
+
+
 def complaint(values: dict[str, Any]) -> str:
     with pytest.raises(helm.HelmError) as caught:
         render(values)
@@ -42,7 +46,7 @@ def complaint(values: dict[str, Any]) -> str:
         ("aggregator.pdb.maxUnavailable", "many", ["/aggregator/pdb/maxUnavailable"]),
         ("aggregator.image.digest", "sha256:abc", ["/aggregator/image/digest", "pattern"]),
         ("aggregator.model", {}, ["/aggregator", "model"]),
-        ("verifier.judge.type", "yes", ["/verifier/judge/type", "'none', 'engine', 'url'"]),
+        ("verifier.judge.type", "yes", ["/verifier/judge/type", "'none', 'engine', 'pool', 'url'"]),
         ("verifier.judge.url", "judge:8000", ["/verifier/judge/url"]),
         ("writingRm.model.source", "huggingface", ["/writingRm/model/source", "'hub', 'pvc', 'image', 'path'"]),
         ("writingRm.model.path", "relative/dir", ["/writingRm/model/path"]),
@@ -50,7 +54,7 @@ def complaint(values: dict[str, Any]) -> str:
         ("writingRm.engine.shmSize", "lots", ["/writingRm/engine/shmSize"]),
         ("auth.apiKey", "secret", ["/auth", "apiKey"]),
         ("networkPolicy.aggregatorFrom", "all", ["/networkPolicy/aggregatorFrom", "array"]),
-        ("ingress.hosts", [{"host": "a"}], ["/ingress/hosts/0", "path"]),
+        ("ingress.hosts", [{"host": "a"}], ["/ingress/hosts/0", "paths"]),
         ("httpRoute.timeout", "2 minutes", ["/httpRoute/timeout"]),
         ("monitoring.prometheusUrl", "prometheus:9090", ["/monitoring/prometheusUrl"]),
     ],
@@ -76,6 +80,10 @@ def test_schema_refuses(path: str, value: Any, said: list[str]) -> None:
         (nested("verifier.autoscaling", {"type": "hpa", "minReplicas": 0}), ["keda", "cannot start from zero"]),
         (nested("aggregator.autoscaling", {"type": "keda", "minReplicas": 0}), ["aggregator.autoscaling.minReplicas"]),
         (nested("writingRm.model.source", "hub"), ["writingRm.model.hub.repository"]),
+        (
+            nested("writingRm.model", {"source": "hub", "hub": {"repository": "a/b"}}),
+            ["hub.revision is empty", "commit"],
+        ),
         (nested("writingRm.model.source", "pvc"), ["writingRm.model.pvc.claimName"]),
         (nested("writingRm.model.source", "path"), ["writingRm.model.path"]),
         (nested("writingRm.engine.type", "sglang"), ["writingRm.engine.image.repository", "values-gpu.yaml"]),
@@ -84,7 +92,59 @@ def test_schema_refuses(path: str, value: Any, said: list[str]) -> None:
             ["writingRm.engine.image needs a tag or a digest"],
         ),
         (nested("verifier.judge.type", "url"), ["verifier.judge.url and verifier.judge.model"]),
-        (nested("httpRoute.enabled", True), ["httpRoute.parentRefs"]),
+        (merge(KEY, nested("httpRoute.enabled", True)), ["httpRoute.parentRefs"]),
+        (
+            nested("writingRm.model", {"source": "hub", "hub": {"repository": "a/b", "revision": "main"}}),
+            ["writingRm.model.hub.revision", "main", "can move", "allowMovingRevision"],
+        ),
+        (nested("writingRm.model.image.tag", "latest"), ["writingRm.model.image.tag latest can move"]),
+        (
+            merge(VARIANTS["gpu"], nested("writingRm.engine.tensorParallel", 2)),
+            ["writingRm.engine.tensorParallel is 2", "nvidia.com/gpu: 1"],
+        ),
+        (merge(VARIANTS["gpu"], nested("writingRm.engine.port", 8001)), ["writingRm.engine.port 8001", "same pod"]),
+        (
+            merge(VARIANTS["gpu"], nested("verifier.model.source", "image")),
+            ["verifier.model.image.repository is rlmr-story-world", "cannot judge"],
+        ),
+        (
+            nested("writingRm.autoscaling", {"type": "keda", "minReplicas": 0}),
+            ["nothing scrapes", "monitoring.serviceMonitor.enabled", "scrapedElsewhere"],
+        ),
+        (
+            merge(
+                nested("aggregator.autoscaling.type", "hpa"),
+                nested("aggregator.resources", {"requests": {"cpu": None}}),
+            ),
+            ["aggregator.resources.requests.cpu"],
+        ),
+        (nested("ingress.enabled", True), ["auth.existingSecret", "allowOutsideWithoutKey"]),
+        (
+            merge(KEY, nested("ingress", {"enabled": True, "hosts": [{"host": "a", "paths": [EVERYTHING]}]})),
+            ["also opens /metrics"],
+        ),
+        (
+            merge(VARIANTS["everything"], nested("networkPolicy.ingressFrom", [])),
+            ["networkPolicy.aggregatorFrom", "networkPolicy.ingressFrom"],
+        ),
+        (
+            merge(KEY, nested("httpRoute", {"enabled": True, "parentRefs": [{"name": "g"}], "timeout": "2m"})),
+            ["httpRoute.timeout is 2m", "170"],
+        ),
+        (nested("aggregators.b.writingRm", "v2"), ["aggregators.b asks the reward model", "v2", "writingRms"]),
+        (nested("writingRm.enabled", False), ["writingRm.enabled is false", "writingRm.externalUrl"]),
+        (nested("writingRms.b.replicas", 2.5), ["/writingRms/b/replicas"]),
+        (nested("aggregators", {"B_": {}}), ["/aggregators", "B_"]),
+        (nested("fullnameOverride", "rlmr.stories"), ["/fullnameOverride", "pattern"]),
+        (nested("nameOverride", "rlmr.stories"), ["/nameOverride", "pattern"]),
+        (
+            merge(VARIANTS["judge-pool"], nested("verifier.judge.pool.autoscaling.type", "hpa")),
+            ["verifier.judge.pool.autoscaling.type hpa", "keda"],
+        ),
+        (
+            merge(VARIANTS["long-names"], nested("writingRms", {"a-long-name-of-a-model": {}})),
+            ["longer than the 63 characters", "fullnameOverride"],
+        ),
         (values_of(["values-gpu.yaml"]), ["model.hub.repository"]),
         (
             merge(VARIANTS["gpu"], nested("verifier.engine.type", "torch")),
@@ -123,8 +183,9 @@ def test_the_schema_knows_every_default() -> None:
     known, given = keys(schema, ""), value_keys(values, "")
     free = (".requests", ".limits", "SecurityContext", ".labels.", ".annotations.")
     assert {k for k in given - known if not any(part in k for part in free)} == set()
-    optional = {"global"}
-    missing = {k for k in known - given if k not in optional}
+    # A pool takes what it does not name from the verifier; a strategy is a Deployment's.
+    inherited = ("verifier.judge.pool.",)
+    missing = {k for k in known - given if not k.startswith(inherited) and ".strategy." not in k}
     missing = {k for k in missing if not k.endswith((".requests", ".limits", ".claims", ".selectPolicy"))}
     assert missing == set()
 

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from deploy.render import CHART
 
 SCRIPT = CHART / "files" / "wait_for_service.py"
+
+
+class Service(ThreadingHTTPServer):
+    """Our service as its /readyz shows it."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        body = json.dumps({"ready": False, "reasons": reasons}).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(503)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> Service:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self.server_close()
 
 
 def listener() -> socket.socket:
@@ -29,7 +59,7 @@ def engine() -> Iterator[socket.socket]:
 
 
 def waiting(service_port: int, engine: socket.socket) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, str(SCRIPT), str(service_port), str(engine.getsockname()[1])])
+    return subprocess.Popen([sys.executable, str(SCRIPT), str(service_port), str(engine.getsockname()[1]), "0"])
 
 
 def test_returns_at_once_when_there_is_no_service(engine: socket.socket) -> None:
@@ -53,3 +83,22 @@ def test_waits_for_the_listener_and_then_for_the_connections_to_the_engine(engin
     finally:
         script.kill()
         script.wait()
+
+
+def test_does_not_wait_for_a_service_that_stays(engine: socket.socket) -> None:
+    """A probe found the engine hung: only its container is stopped, and the service beside it goes on."""
+    with Service(["engine: no answer"]) as service:
+        started = time.monotonic()
+        assert waiting(service.server_port, engine).wait(timeout=20) == 0
+        assert time.monotonic() - started < 10
+
+
+def test_waits_for_a_service_that_says_it_is_shutting_down(engine: socket.socket) -> None:
+    with Service(["shutting down"]) as service:
+        script = waiting(service.server_port, engine)
+        try:
+            time.sleep(5)
+            assert script.poll() is None
+        finally:
+            script.kill()
+            script.wait()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.render import values_of
+from deploy.render import merge, values_of
 
 MODELS: dict[str, Any] = {
-    "writingRm": {"model": {"hub": {"repository": "example/reward", "revision": "abc", "tokenSecret": "hub"}}},
-    "verifier": {"model": {"hub": {"repository": "example/judge", "revision": "def"}}},
+    "writingRm": {"model": {"hub": {"repository": "example/reward", "revision": "a" * 40, "tokenSecret": "hub"}}},
+    "verifier": {"model": {"hub": {"repository": "example/judge", "revision": "b" * 40}}},
+}
+FETCH: dict[str, Any] = {
+    "endpoint": "https://hub.example.com:8443",
+    "caBundle": {"configMap": "certificates"},
+    "extraEnv": [{"name": "HF_HUB_DOWNLOAD_TIMEOUT", "value": "60"}],
 }
 _KEDA = {"type": "keda", "minReplicas": 0, "maxReplicas": 5}
 _ALL_ON: dict[str, Any] = {
@@ -28,6 +33,7 @@ _ALL_ON: dict[str, Any] = {
     },
     "networkPolicy": {
         "aggregatorFrom": [{"podSelector": {"matchLabels": {"a": "b"}}}],
+        "ingressFrom": [{"namespaceSelector": {"matchLabels": {"name": "nginx"}}}],
         "upstreamFrom": [{"podSelector": {"matchLabels": {"c": "d"}}}],
         "extraEgress": [{"ports": [{"port": 443, "protocol": "TCP"}]}],
     },
@@ -75,11 +81,54 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "judge": {"type": "url", "url": "http://judge:8000/v1", "model": "judge", "existingSecret": "judge-key"}
         }
     },
+    "judge-pool": values_of(
+        ["values-gpu.yaml", "values-production.yaml"],
+        merge(
+            MODELS,
+            {
+                "verifier": {
+                    "judge": {"type": "pool", "pool": {"autoscaling": {"type": "keda", "maxReplicas": 8}}},
+                    "autoscaling": {"type": "keda"},
+                }
+            },
+        ),
+    ),
+    "several-models": {
+        "writingRms": {
+            "v2": {"model": {"image": {"tag": "2"}}, "replicas": 2},
+            "v3": {"model": {"source": "path", "path": "/opt/v3"}, "autoscaling": {"type": "hpa"}},
+        },
+        "aggregators": {"run-7": {"writingRm": "v2", "settings": {"GAMMA": "0.5"}}},
+        "commonLabels": {"team": "stories"},
+    },
+    "shared-model-alone": {"aggregator": {"enabled": False}, "verifier": {"enabled": False}},
+    "model-elsewhere": {
+        "writingRm": {"enabled": False, "externalUrl": "https://reward.shared.svc:8443"},
+        "networkPolicy": {"externalTo": [{"namespaceSelector": {"matchLabels": {"name": "shared"}}}]},
+    },
+    "extended": {
+        "global": {"imageRegistry": "mirror.example.com"},
+        "extraObjects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "extra", "namespace": "rlmr"}}],
+        "writingRm": {
+            "pod": {
+                "volumes": [{"name": "certificates", "secret": {"secretName": "tls"}}],
+                "volumeMounts": [{"name": "certificates", "mountPath": "/tls", "readOnly": True}],
+                "envFrom": [{"secretRef": {"name": "more"}}],
+                "runtimeClassName": "nvidia",
+                "schedulerName": "kueue",
+                "revisionHistoryLimit": 3,
+            },
+            "strategy": {"type": "Recreate"},
+            "service": {"ipFamilyPolicy": "PreferDualStack", "ipFamilies": ["IPv6", "IPv4"], "labels": {"a": "b"}},
+        },
+    },
     "model-in-image": {"writingRm": {"model": {"source": "path", "path": "/opt/model"}}},
     "download-cache": values_of(
         ["values-gpu.yaml"],
         {
-            "writingRm": {"model": {**MODELS["writingRm"]["model"], "cache": {"claimName": "cache"}}},
+            "writingRm": {
+                "model": {**MODELS["writingRm"]["model"], "cache": {"claimName": "cache"}, "download": FETCH}
+            },
             "verifier": MODELS["verifier"],
         },
     ),

@@ -67,3 +67,153 @@ def _print(report: "Report") -> None:
 def _failed(why: Exception | str) -> typer.Exit:
     typer.echo(f"error: {why}", err=True)
     return typer.Exit(1)
+
+
+@app.command()
+def constrain(
+    file: Path = typer.Argument(help="Prompt file (JSONL)."),
+    out: Path = typer.Argument(help="Prompt file to write."),
+    difficulty: list[str] = typer.Option(["easy", "medium", "hard"], help="These take turns: easy, medium, hard."),
+    seed: int = typer.Option(0, help="Of the draw."),
+    by_judge: bool = typer.Option(False, help="Attach none: the verifier's judge reads them out of each prompt."),
+) -> None:
+    """Attach constraints in natural wording to plain prompts, none that contradict each other."""
+    from trainer.data.constrain import DIFFICULTIES, NothingFits, left_to_the_judge
+    from trainer.data.constrain import constrain as attach
+    from trainer.data.rows import DataFileError, PromptRow, read, write
+
+    if unknown := set(difficulty) - set(DIFFICULTIES):
+        raise _failed(f"--difficulty {', '.join(sorted(unknown))}: one of {', '.join(DIFFICULTIES)}")
+    try:
+        rows = read(file, PromptRow)
+        made = [left_to_the_judge(row) for row in rows] if by_judge else attach(rows, seed, difficulty)
+    except (DataFileError, NothingFits) as exc:
+        raise _failed(exc) from exc
+    typer.echo(f"{out}: {write(made, out)} prompts")
+
+
+@app.command()
+def pairs(
+    out: Path = typer.Argument(help="Pair file to write."),
+    corrupt: list[Path] = typer.Option(
+        [], help="Good texts, {prompt, response} a line: each against worse copies of itself."
+    ),
+    copies: int = typer.Option(2, min=1, help="Worse copies of a text."),
+    choices: list[Path] = typer.Option(
+        [], help="Human choices, {prompt, a, b, choice: a, b or tie} a line; the majority counts."
+    ),
+    strong: Path | None = typer.Option(None, help="Answers of a strong writer, {prompt, response} a line ..."),
+    weak: Path | None = typer.Option(None, help="... and of a weak one to the same prompts."),
+    judged: list[Path] = typer.Option(
+        [], help="Answers, {prompt, response} a line, several a prompt: a judge chooses."
+    ),
+    judge_url: str = typer.Option("", help="OpenAI-compatible endpoint of the judge."),
+    judge_model: str = typer.Option("", help="Its model."),
+    match: bool = typer.Option(True, help="Draw the pairs so that length does not tell the choice."),
+    seed: int = typer.Option(0, help="Of corruptions and draw."),
+    report: Path | None = typer.Option(None, help="Where to write the length bias before and after (JSON)."),
+) -> None:
+    """Preference pairs from any of: human choices, a judge, graded corruptions, strong answers against weak ones."""
+    import asyncio
+
+    from trainer.data import pairs as made
+    from trainer.data.endpoint import EndpointError
+    from trainer.data.rows import DataFileError, PairRow, write
+
+    if (strong is None) != (weak is None):
+        raise _failed("--strong and --weak belong together")
+    if judged and not (judge_url and judge_model):
+        raise _failed("--judged needs --judge-url and --judge-model")
+    found: list[PairRow] = []
+    try:
+        for path in corrupt:
+            found += made.from_corruptions(made.read_answers(path), copies, seed)
+        for path in choices:
+            found += made.from_choices(path)
+        if strong and weak:
+            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak))
+        for path in judged:
+            chosen, undecided = asyncio.run(made.judged(made.read_answers(path), judge_url, judge_model))
+            found += chosen
+            typer.echo(
+                f"{path}: the judge contradicted itself, or said neither A nor B, in {undecided} pairs; they are left out"
+            )
+    except (DataFileError, EndpointError) as exc:
+        raise _failed(exc) from exc
+    if not found:
+        raise _failed(
+            "no pairs: give --corrupt, --choices, --strong and --weak, or --judged, with texts that allow some"
+        )
+    kept, bias = made.length_matched(found, seed)
+    kept = kept if match else found
+    if not kept:
+        raise _failed(
+            f"all {len(found)} pairs chose by one side of length: none can be matched; --no-match keeps them as they are"
+        )
+    typer.echo(f"{out}: {write(kept, out)} pairs of {len(found)}")
+    for when in ("before", "after") if match else ("before",):
+        measured = bias[when]
+        share = (
+            "none of unequal length"
+            if measured["share"] is None
+            else f"{measured['share']:.3f} ({measured['low']:.3f} to {measured['high']:.3f})"
+        )
+        typer.echo(
+            f"  {when:<7} longer text chosen: {share}, AUC of length {measured['auc']:.3f}, mean gap {measured['mean_gap']:+.2f} tokens"
+        )
+    if report:
+        report.write_text(json.dumps(bias, indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def expand(
+    out: Path = typer.Argument(help="Prompt file to write; OUT.journal beside it holds the run."),
+    url: str = typer.Option(
+        help="OpenAI-compatible endpoint of the writer (its key in OPENAI_API_KEY, if it asks for one)."
+    ),
+    model: str = typer.Option(help="Its model."),
+    count: int = typer.Option(500, min=1, help="Prompts wanted."),
+    seeds: Path | None = typer.Option(None, help="Prompt file of examples; default: the built-in seeds."),
+    language: list[str] = typer.Option(["en", "zh"], help="Equal shares of each."),
+    domain: list[str] = typer.Option([], help="Equal shares of each; default: those of the seeds."),
+    difficulty: list[str] = typer.Option(["easy", "medium", "hard"], help="Of the constraints attached, in turns."),
+    plain: bool = typer.Option(False, help="Attach no constraints."),
+    against: list[Path] = typer.Option([], help="An evaluation set that must not leak in; may be repeated."),
+    budget: int | None = typer.Option(None, help="Tokens of all calls together, prompts included."),
+    temperature: float = typer.Option(0.9, min=0.0),
+    max_tokens: int = typer.Option(300, min=32, help="Of one reply."),
+    at_once: int = typer.Option(4, min=1, help="Calls at a time."),
+    seed: int = typer.Option(0),
+) -> None:
+    """New prompts from examples by a language model (Self-Instruct); run it again to go on where it stopped."""
+    import asyncio
+
+    from trainer.data import expand as making
+    from trainer.data.check import evaluation_prompts
+    from trainer.data.constrain import DIFFICULTIES
+    from trainer.data.endpoint import EndpointError
+    from trainer.data.rows import DataFileError, PromptRow, read, write
+    from trainer.data.seed_prompts import LANGUAGES, seed_prompts
+
+    for name, given, known in (("--language", language, LANGUAGES), ("--difficulty", difficulty, tuple(DIFFICULTIES))):
+        if unknown := set(given) - set(known):
+            raise _failed(f"{name} {', '.join(sorted(unknown))}: one of {', '.join(known)}")
+    plan = making.Plan(
+        count=count, languages=tuple(language), domains=tuple(domain), difficulties=() if plain else tuple(difficulty),
+        budget=budget, temperature=temperature, max_tokens=max_tokens, at_once=at_once, seed=seed,
+    )  # fmt: skip
+
+    def show(run: making.Expansion) -> None:
+        typer.echo(f"{len(run.rows)} of {count} prompts, {run.calls} calls, {run.tokens} tokens", err=True)
+
+    try:
+        examples = read(seeds, PromptRow) if seeds else seed_prompts()
+        journal = out.with_name(f"{out.name}.journal")
+        made = asyncio.run(making.expand(examples, plan, journal, url, model, evaluation_prompts(against), show))
+    except (DataFileError, EndpointError) as exc:
+        raise _failed(f"{exc}\nwhat was made is kept: the same command goes on") from exc
+    typer.echo(f"{out}: {write(made.rows, out)} prompts ({made.stopped}), {made.calls} calls, {made.tokens} tokens")
+    for why, times in sorted(made.refused.items(), key=lambda item: -item[1]):
+        typer.echo(f"  refused, {why}: {times}")
+    if made.stopped == "barren":
+        raise _failed(f"{making.BARREN} calls in a row brought nothing new: raise --temperature, or use another writer")

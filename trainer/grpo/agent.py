@@ -125,6 +125,8 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "seconds": round(reward.seconds, 4),
                 "attempts": reward.attempts,
                 "error": reward.error,
+                "samples": reward.samples,
+                "revisions": reward.revisions,
             },
         )
         record(
@@ -136,7 +138,6 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "responses": responses,
                 "constraints": constraints,
                 "failed_constraints": reward.failed_constraints,
-                "samples": reward.samples,
             },
         )
         return reward

@@ -8,9 +8,11 @@ import math
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlmr.adapters.refusals import ends_the_run, may_be_had_later
 from rlmr.aiohttp_transport import AiohttpTransport
 from rlmr.calls import AttemptFailed, CallFailed, Policy, Reply, call_async
 
@@ -35,6 +37,10 @@ class RewardSettings:
     """Seconds for one attempt."""
     strategy: dict[str, Any] | None = None
     """Overrides the strategy of the service; null = whatever the operators configured."""
+    filter: dict[str, Any] | None = None
+    """Changes the filter of the service, as in POST /reward; null = whatever the operators configured."""
+    expect: dict[str, str] | None = None
+    """Revisions that must answer, as in POST /reward; null = any."""
 
     @classmethod
     def from_environment(cls, url: str | None = None, strategy: dict[str, Any] | None = None) -> "RewardSettings":
@@ -42,15 +48,20 @@ class RewardSettings:
         url = url or os.environ.get("RLMR_REWARD_URL")
         if not url:
             raise RuntimeError("RLMR_REWARD_URL is not set: the address of the aggregator, e.g. http://127.0.0.1:8000")
-        if strategy is None and os.environ.get("RLMR_STRATEGY"):
-            strategy = json.loads(os.environ["RLMR_STRATEGY"])
+        strategy = strategy or _json_of("RLMR_STRATEGY")
         return cls(
             url=url.rstrip("/"),
             api_key=os.environ.get("RLMR_API_KEY") or None,
             timeout=float(os.environ.get("RLMR_REWARD_TIMEOUT", "600")),
             attempt_timeout=float(os.environ.get("RLMR_REWARD_ATTEMPT_TIMEOUT", "180")),
             strategy=strategy,
+            filter=_json_of("RLMR_FILTER"),
+            expect=_json_of("RLMR_EXPECT"),
         )
+
+
+def _json_of(variable: str) -> Any:
+    return json.loads(text) if (text := os.environ.get(variable)) else None
 
 
 @dataclass
@@ -68,6 +79,8 @@ class GroupReward:
     attempts: int
     error: str | None = None
     failed_constraints: list[list[str]] = field(default_factory=list)
+    revisions: dict[str, str | None] = field(default_factory=dict)
+    """By service: what scored and what verified; null where it was not asked or did not answer."""
     samples: list[dict[str, Any]] = field(default_factory=list)
     """Per response, what the services said beside reward and verdict: KEPT of the wire's SampleDiagnostics."""
 
@@ -109,26 +122,35 @@ class GroupRewardClient:
         finished: list[bool] | None = None,
         strategy: dict[str, Any] | None = None,
     ) -> GroupReward:
-        """Rewards of n responses to one prompt. Never raises for a failed call: a failed group says so in `reason`.
+        """Rewards of n responses to one prompt. A failed group says so in `reason`; one that was dropped for want of an answer that
+        may still come is asked about again. Raises WrongSettings at once for what no group of this run could get past.
 
         finished: per response, whether the policy ended it itself. strategy: in place of the settings'."""
         group = {"id": group_id, "prompt": prompt, "constraints": constraints, "responses": responses}
         body: dict[str, Any] = {"groups": [group if finished is None else {**group, "finished": finished}]}
-        if chosen := strategy or self.settings.strategy:
-            body["strategy"] = chosen
+        settings = self.settings
+        given = {"strategy": strategy or settings.strategy, "filter": settings.filter, "expect": settings.expect}
+        body |= {name: value for name, value in given.items() if value}
         payload = json.dumps(body).encode()
         headers = {"X-Request-ID": _UNSAFE.sub("_", group_id)[:128]}
-        started, attempts = time.monotonic(), 0
+        started, attempts, last = time.monotonic(), 0, None
 
         async def attempt(seconds: float) -> dict[str, Any]:
-            nonlocal attempts
+            nonlocal attempts, last
             attempts += 1
             reply = await self._http.post(f"{self.settings.url}/reward", payload, seconds, headers)
-            return _group_of(reply, len(responses))
+            last = _group_of(reply, len(responses))
+            if may_be_had_later(last.get("reason"), _statuses(last)):
+                raise AttemptFailed("unreadable", f"no reward yet ({last['reason']})")
+            return last
 
         try:
             group = await call_async(attempt, self._policy)
         except CallFailed as exc:
+            if (wrong := ends_the_run(exc.failure, self.settings.url)) is not None:
+                raise wrong from exc
+            if last is not None:
+                return _group_reward(last, time.monotonic() - started, attempts)
             return GroupReward.unavailable(len(responses), str(exc), time.monotonic() - started, exc.attempts)
         return _group_reward(group, time.monotonic() - started, attempts)
 
@@ -145,7 +167,16 @@ def _group_of(reply: Reply, n: int) -> dict[str, Any]:
     missing = {"decision", "valid", "writing", "violated"} - set(groups[0])
     if missing:
         raise AttemptFailed("unreadable", f"the reply's group lacks {', '.join(sorted(missing))}")
-    return dict(groups[0])
+    revisions = {
+        service: (answer.get(field) or {}).get("revision")
+        for service, field in (("writing_rm", "model"), ("verifier", "verifier"))
+    }
+    return {**groups[0], "revisions": revisions}
+
+
+def _statuses(group: dict[str, Any]) -> Iterator[str]:
+    for sample in (group.get("diagnostics") or {}).get("samples") or []:
+        yield from (str(sample.get("score_status")), str(sample.get("verify_status")))
 
 
 def _group_reward(group: dict[str, Any], seconds: float, attempts: int) -> GroupReward:
@@ -161,5 +192,6 @@ def _group_reward(group: dict[str, Any], seconds: float, attempts: int) -> Group
         seconds=seconds,
         attempts=attempts,
         failed_constraints=[s.get("reasons", []) for s in samples],
+        revisions=group["revisions"],
         samples=[{name: s.get(name) for name in KEPT} for s in samples],
     )

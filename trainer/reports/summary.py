@@ -15,12 +15,15 @@ def summarise_run(
     wall_seconds: dict[str, float],
     before: dict[str, Any] | None,
     after: dict[str, Any] | None,
+    revisions: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Counts come from what OpenRLHF computed and what the agent sent, never from a second computation of ours."""
     violators = sum(a["violators"] for a in ledger.advantages)
     return {
         "name": preset.name,
         "strategy": preset.strategy,
+        "filter": preset.filter_sent(),
+        "revisions": revisions,
         "seed": preset.seed,
         "steps": len(ledger.updates),
         "wall_seconds": round(sum(wall_seconds.values()), 1),

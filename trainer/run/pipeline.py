@@ -23,6 +23,7 @@ from trainer.reports.summary import summarise_run, write_json, write_metrics
 from trainer.run.distortion import DistortingProxy
 from trainer.run.ledger import Ledger
 from trainer.run.local_services import local_services
+from trainer.run.pinning import revisions
 from trainer.run.presets import Preset, PresetError
 from trainer.run.resuming import open_run
 from trainer.run.secrets import redacted
@@ -120,12 +121,25 @@ def run_preset(
                 before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
             _keep(run, before)
         with stages("train"):
-            ledger = train(flags, run, reward_url=url, strategy=preset.strategy, steps=preset.steps, console=console)
+            chosen = replace(settings, strategy=preset.strategy, filter=preset.filter_sent())
+            pinned = revisions(chosen)
+            ledger = train(
+                flags,
+                run,
+                reward_url=url,
+                strategy=preset.strategy,
+                group_filter=chosen.filter,
+                expect=pinned,
+                steps=preset.steps,
+                console=console,
+            )
         with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")
     with stages("report"):
         means = [summarise(j, quality) if j else None for j in (before, after)]
-        summary = summarise_run(preset, ledger, wall_seconds=stages.seconds, before=means[0], after=means[1])
+        summary = summarise_run(
+            preset, ledger, wall_seconds=stages.seconds, before=means[0], after=means[1], revisions=pinned
+        )
         write_json(run / "summary.json", summary)
         write_metrics(ledger, run / "metrics.jsonl")
         plots = draw_all(ledger, means[0], means[1], run / "plots")

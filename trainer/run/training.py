@@ -31,14 +31,19 @@ def train(
     strategy: dict[str, Any],
     steps: int,
     console: Console,
+    group_filter: dict[str, Any] | None = None,
+    expect: dict[str, str] | None = None,
 ) -> Ledger:
-    """Blocks until OpenRLHF has made `steps` steps. Raises TrainingFailed if it ends in another way."""
+    """Blocks until OpenRLHF has made `steps` steps. `expect`: the revisions that the run is pinned to. Raises TrainingFailed if it
+    ends in another way."""
     run = run.resolve()  # read by processes that stand in other folders
     log = run / "logs" / "trainer.log"
     env = {
         **os.environ,
         "RLMR_REWARD_URL": reward_url,
         "RLMR_STRATEGY": json.dumps(strategy),
+        "RLMR_FILTER": json.dumps(group_filter or {}),
+        "RLMR_EXPECT": json.dumps(expect or {}),
         "RLMR_RUN_DIR": str(run),
         "RLMR_STEPS": str(steps),
         "PYTHONPATH": os.pathsep.join(p for p in (_source_root(), os.environ.get("PYTHONPATH")) if p),

@@ -1,4 +1,7 @@
-"""Run by `helm test`: asks the release for one reward and checks what RLMR promises about it."""
+"""Run by `helm test`: asks the release for one reward and checks what RLMR promises about it.
+
+The strategy is named, since the release's own may promise nothing about violators (quality_only does not even ask the verifier).
+"""
 
 import json
 import os
@@ -17,7 +20,9 @@ group = {
 headers = {"Content-Type": "application/json"}
 if key := os.environ.get("RLMR_API_KEY"):
     headers["Authorization"] = f"Bearer {key}"
-request = urllib.request.Request(os.environ["URL"] + "/reward", json.dumps({"groups": [group]}).encode(), headers)
+request = urllib.request.Request(
+    os.environ["URL"] + "/reward", json.dumps({"groups": [group], "strategy": {"name": "rlmr"}}).encode(), headers
+)
 with urllib.request.urlopen(request, timeout=60) as reply:
     answer = json.load(reply)
 print(json.dumps(answer, indent=1))

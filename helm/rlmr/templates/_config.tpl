@@ -1,34 +1,39 @@
 {{/* The settings of one component as environment variables: what the chart knows, then `settings`, which win.
-     Argument: {root, component, values}. */}}
+     Argument: a component {root, component, kind, key, values}. */}}
 {{- define "rlmr.config" -}}
-{{- $prefix := include "rlmr.prefix" .component }}
+{{- $prefix := include "rlmr.prefix" .kind }}
 {{- $values := .values }}
 {{- $config := dict
-  "HOST" "0.0.0.0"
-  "PORT" (include "rlmr.port" .component)
+  "HOST" .root.Values.listenAddress
+  "PORT" (include "rlmr.port" .)
   "DRAIN_SECONDS" ($values.drainSeconds | toString)
   "SHUTDOWN_SECONDS" ($values.shutdownSeconds | toString) }}
-{{- if eq .component "aggregator" }}
-{{- $_ := set $config "WRITING_RM_URL" (include "rlmr.url" (dict "root" .root "component" "writing-rm")) }}
-{{- $_ := set $config "VERIFIER_URL" (include "rlmr.url" (dict "root" .root "component" "verifier")) }}
+{{- if eq .kind "aggregator" }}
 {{- $asleep := list }}
-{{- range $upstream, $key := dict "verifier" "verifier" "writing_rm" "writingRm" }}
-{{- $scaling := (index $.root.Values $key).autoscaling }}
-{{- if and (eq $scaling.type "keda") (eq (int $scaling.minReplicas) 0) }}{{ $asleep = append $asleep $upstream }}{{ end }}
+{{- range include "rlmr.upstreams" . | fromJsonArray }}
+{{- $_ := set $config (get (dict "writing_rm" "WRITING_RM_URL" "verifier" "VERIFIER_URL" "shadow" "SHADOW_WRITING_RM_URL") .role) .url }}
+{{- if and .component (ne .role "shadow") }}
+{{- if and (eq .values.autoscaling.type "keda") (eq (int .values.autoscaling.minReplicas) 0) }}{{ $asleep = append $asleep .role }}{{ end }}
+{{- end }}
 {{- end }}
 {{- if $asleep }}
 {{- /* Only attempts to reach a service at zero pods wake it, and an unready aggregator gets no requests. */}}
-{{- $_ := set $config "READY_WITHOUT" (toJson $asleep) }}
+{{- $_ := set $config "READY_WITHOUT" (toJson (sortAlpha $asleep)) }}
 {{- end }}
-{{- else if eq .component "writing-rm" }}
+{{- else if eq .kind "writing-rm" }}
 {{- $_ := set $config "MODEL_DIR" (include "rlmr.modelPath" .) }}
+{{- $_ := set $config "MODEL_SOURCE" (include "rlmr.modelSource" .) }}
 {{- $_ := set $config "ENGINE" $values.engine.type }}
 {{- if ne $values.engine.type "torch" }}
 {{- $_ := set $config "ENGINE_URLS" (printf "http://127.0.0.1:%v" $values.engine.port) }}
 {{- end }}
-{{- else if eq $values.judge.type "engine" }}
+{{- else if has $values.judge.type (list "engine" "pool") }}
 {{- $_ := set $config "JUDGE_URL" (printf "http://127.0.0.1:%v/v1" $values.engine.port) }}
+{{- if eq $values.judge.type "pool" }}
+{{- $_ := set $config "JUDGE_URL" (printf "%s/v1" (include "rlmr.url" (dict "root" .root "component" "judge" "kind" "judge"))) }}
+{{- end }}
 {{- $_ := set $config "JUDGE_MODEL" ($values.judge.model | default (include "rlmr.modelPath" .)) }}
+{{- $_ := set $config "JUDGE_SOURCE" (include "rlmr.modelSource" .) }}
 {{- else if eq $values.judge.type "url" }}
 {{- $_ := set $config "JUDGE_URL" $values.judge.url }}
 {{- $_ := set $config "JUDGE_MODEL" $values.judge.model }}

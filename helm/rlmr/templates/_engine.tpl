@@ -1,10 +1,11 @@
-{{/* The engine container of a pod: sglang or vLLM on 127.0.0.1 only, reached by our service in the same pod.
-     Argument: {root, component, values, kind: reward or judge}. */}}
+{{/* The engine container of a pod: sglang or vLLM on 127.0.0.1, reached by our service in the same pod only; in a pool of judges on
+     the pod's own address, for the verifiers (a NetworkPolicy keeps others out). Argument: a component and engine: reward or judge. */}}
 {{- define "rlmr.engine" -}}
 {{- $engine := .values.engine }}
+{{- $host := ternary .root.Values.listenAddress "127.0.0.1" (eq .kind "judge") }}
 {{- $model := include "rlmr.modelPath" . }}
 - name: engine
-  image: {{ include "rlmr.engineImage" . }}
+  image: {{ include "rlmr.image" (dict "root" .root "image" $engine.image) }}
   imagePullPolicy: {{ $engine.image.pullPolicy }}
   {{- if $engine.command }}
   command: {{ toJson $engine.command }}
@@ -14,12 +15,12 @@
     - -m
     - sglang.launch_server
     - --model-path={{ $model }}
-    - --host=127.0.0.1
+    - --host={{ $host }}
     - --port={{ $engine.port }}
     - --context-length={{ int $engine.contextLength }}
     - --tensor-parallel-size={{ $engine.tensorParallel }}
     - --enable-metrics
-    {{- if eq .kind "reward" }}
+    {{- if eq .engine "reward" }}
     - --is-embedding
     {{- else }}
     - --constrained-json-disable-any-whitespace
@@ -33,11 +34,11 @@
     - -m
     - vllm.entrypoints.openai.api_server
     - --model={{ $model }}
-    - --host=127.0.0.1
+    - --host={{ $host }}
     - --port={{ $engine.port }}
     - --max-model-len={{ int $engine.contextLength }}
     - --tensor-parallel-size={{ $engine.tensorParallel }}
-    {{- if eq .kind "reward" }}
+    {{- if eq .engine "reward" }}
     - --runner=pooling
     {{- else }}
     # Without it a judge may write white space until its tokens are spent (sglang has a flag of its own).
@@ -58,57 +59,63 @@
     {{- with $engine.extraEnv }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+  {{- with $engine.envFrom }}
+  envFrom: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if eq .kind "judge" }}
+  ports:
+    - {name: http, containerPort: {{ $engine.port }}}
+  {{- end }}
   # kubelet cannot reach a port on localhost: the probes run inside the container.
   startupProbe:
     exec:
-      command: {{ include "rlmr.engineAlive" (dict "port" $engine.port "path" "/health" "timeout" 8) }}
-    periodSeconds: {{ $engine.startupProbe.periodSeconds }}
-    failureThreshold: {{ $engine.startupProbe.failureThreshold }}
-    timeoutSeconds: 10
+      command: {{ include "rlmr.engineAlive" (dict "port" $engine.port "path" "/health" "seconds" $engine.startupProbe.timeoutSeconds) }}
+    {{- toYaml $engine.startupProbe | nindent 4 }}
   livenessProbe:
     exec:
-      command: {{ include "rlmr.engineAlive" (dict "port" $engine.port "path" "/health" "timeout" 18) }}
-    periodSeconds: 20
-    failureThreshold: 6
-    timeoutSeconds: 20
+      command: {{ include "rlmr.engineAlive" (dict "port" $engine.port "path" "/health" "seconds" $engine.livenessProbe.timeoutSeconds) }}
+    {{- toYaml $engine.livenessProbe | nindent 4 }}
   # Whether the engine takes requests; whether its scores are right, /readyz of our container says.
   readinessProbe:
     exec:
-      command: {{ include "rlmr.engineAlive" (dict "port" $engine.port "path" (ternary "/ready" "/health" (eq $engine.type "sglang")) "timeout" 8) }}
-    periodSeconds: 10
-    failureThreshold: 2
-    timeoutSeconds: 10
+      command: {{ include "rlmr.engineAlive" (dict "port" $engine.port "path" (ternary "/ready" "/health" (eq $engine.type "sglang")) "seconds" $engine.readinessProbe.timeoutSeconds) }}
+    {{- toYaml $engine.readinessProbe | nindent 4 }}
   lifecycle:
     preStop:
       exec:
+        {{- if eq .kind "judge" }}
+        # Until every verifier has learnt that this pod leaves; then the engine finishes what it has.
+        command: [sleep, {{ .values.drainSeconds | quote }}]
+        {{- else }}
         command:
           - python3
           - -c
           - |
             {{- .root.Files.Get "files/wait_for_service.py" | nindent 12 }}
-          - {{ include "rlmr.port" .component | quote }}
+          - {{ include "rlmr.port" . | quote }}
           - {{ $engine.port | quote }}
+          - {{ .values.preStopSeconds | quote }}
+        {{- end }}
   resources: {{- toYaml $engine.resources | nindent 4 }}
   securityContext: {{- toYaml (mergeOverwrite (deepCopy .root.Values.containerSecurityContext) $engine.securityContext) | nindent 4 }}
   volumeMounts:
     - {name: scratch, mountPath: /scratch}
     - {name: shm, mountPath: /dev/shm}
     {{- include "rlmr.modelMount" . | nindent 4 }}
+    {{- with $engine.volumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
 
+{{/* The call gives up two seconds before the probe does, so that its own message is seen. */}}
 {{- define "rlmr.engineAlive" -}}
-{{- list "python3" "-c" (printf "import urllib.request; urllib.request.urlopen('http://127.0.0.1:%v%s', timeout=%v)" .port .path .timeout) | toJson }}
+{{- list "python3" "-c" (printf "import urllib.request; urllib.request.urlopen('http://127.0.0.1:%v%s', timeout=%v)" .port .path (max 1 (sub (int .seconds) 2))) | toJson }}
 {{- end }}
 
-{{/* The engine kind of a component, or empty: reward, judge. Argument: {component, values}. */}}
+{{/* What an engine in the component's pods does, or empty: reward, judge. */}}
 {{- define "rlmr.engineKind" -}}
-{{- if and (eq .component "writing-rm") (ne .values.engine.type "torch") }}reward
-{{- else if and (eq .component "verifier") (eq .values.judge.type "engine") }}judge
-{{- end }}
-{{- end }}
-
-{{- define "rlmr.engineImage" -}}
-{{- with .values.engine.image -}}
-{{ .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
+{{- if and (eq .kind "writing-rm") (ne .values.engine.type "torch") }}reward
+{{- else if eq .kind "judge" }}judge
+{{- else if and (eq .kind "verifier") (eq .values.judge.type "engine") }}judge
 {{- end }}
 {{- end }}

@@ -2,14 +2,15 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Prefix of every object. 40 characters leave room for the longest suffix within the 63 of a DNS label. */}}
+{{/* Prefix of every object. 40 characters leave room for the longest suffix within the 63 of a DNS label. Helm allows a dot in the
+     name of a release, a Service does not. */}}
 {{- define "rlmr.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
 {{- else if contains (include "rlmr.name" .) .Release.Name }}
-{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- .Release.Name | replace "." "-" | trunc 40 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "rlmr.name" .) | trunc 40 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name (include "rlmr.name" .) | replace "." "-" | trunc 40 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -21,12 +22,11 @@
 {{- end }}
 {{- end }}
 
-{{/* Component (as in labels and object names) -> key in the values, port, prefix of the settings. Argument: the component. */}}
-{{- define "rlmr.valuesKey" -}}
-{{- get (dict "aggregator" "aggregator" "verifier" "verifier" "writing-rm" "writingRm") . }}
-{{- end }}
+{{/* Port and prefix of the settings of a kind. Argument of the second: the kind; of the first: as for a component. */}}
 {{- define "rlmr.port" -}}
-{{- get (dict "aggregator" "8000" "verifier" "8002" "writing-rm" "8001") . }}
+{{- if eq .kind "judge" }}{{ .root.Values.verifier.engine.port }}
+{{- else }}{{ get (dict "aggregator" "8000" "verifier" "8002" "writing-rm" "8001") .kind }}
+{{- end }}
 {{- end }}
 {{- define "rlmr.prefix" -}}
 {{- get (dict "aggregator" "RLMR_AGGREGATOR_" "verifier" "RLMR_VERIFIER_" "writing-rm" "RLMR_WRITING_RM_") . }}
@@ -47,19 +47,24 @@ app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: rlmr
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
-{{/* Address of an RLMR image. Argument: {root, image: {repository, tag, digest}}. */}}
+{{/* Address of an image. global.imageRegistry stands before the registry of every image, an engine's included.
+     Argument: {root, image: {registry, repository, tag, digest}}; own: the release's registry and tag are the defaults. */}}
 {{- define "rlmr.image" -}}
-{{- $registry := .root.Values.image.registry }}
+{{- $registry := .root.Values.global.imageRegistry | default (ternary .root.Values.image.registry (get .image "registry") (default false .own)) }}
 {{- if and $registry (not (hasSuffix "/" $registry)) }}{{ $registry = printf "%s/" $registry }}{{ end }}
-{{- if .image.digest }}
-{{- printf "%s%s@%s" $registry .image.repository .image.digest }}
-{{- else }}
-{{- printf "%s%s:%s" $registry .image.repository (.image.tag | default .root.Values.image.tag | default .root.Chart.AppVersion) }}
-{{- end }}
+{{- $tag := .image.tag }}
+{{- if .own }}
+{{- if .image.digest }}{{ $tag = "" }}{{ else }}{{ $tag = $tag | default .root.Values.image.tag | default .root.Chart.AppVersion }}{{ end }}
+{{- end -}}
+{{ $registry }}{{ .image.repository }}{{ with $tag }}:{{ . }}{{ end }}{{ with .image.digest }}@{{ . }}{{ end }}
 {{- end }}
 
+{{/* Argument: {root, component, kind}. */}}
 {{- define "rlmr.url" -}}
-{{- printf "http://%s-%s:%s" (include "rlmr.fullname" .root) .component (include "rlmr.port" .component) }}
+{{- printf "http://%s-%s:%s" (include "rlmr.fullname" .root) .component (include "rlmr.port" .) }}
 {{- end }}

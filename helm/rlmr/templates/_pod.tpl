@@ -1,7 +1,7 @@
-{{/* The pod of one component. Argument: {root, component, values}. */}}
+{{/* The pod of one component {root, component, kind, key, values}. */}}
 {{- define "rlmr.pod" -}}
 {{- $values := .values }}
-{{- $port := include "rlmr.port" .component }}
+{{- $pod := $values.pod }}
 {{- $engine := include "rlmr.engineKind" . }}
 serviceAccountName: {{ include "rlmr.serviceAccountName" .root }}
 automountServiceAccountToken: false
@@ -13,6 +13,15 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
 priorityClassName: {{ . }}
+{{- end }}
+{{- with $pod.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with $pod.schedulerName }}
+schedulerName: {{ . }}
+{{- end }}
+{{- with $pod.resourceClaims }}
+resourceClaims: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
@@ -33,64 +42,88 @@ topologySpreadConstraints:
       matchLabels: {{- include "rlmr.selectorLabels" $ | nindent 8 }}
   {{- end }}
 {{- end }}
-{{- if include "rlmr.usesModel" . }}
-{{- with include "rlmr.modelInit" . }}
-initContainers: {{- . | nindent 2 }}
-{{- end }}
+{{- $init := include "rlmr.modelInit" . }}
+{{- if or $init $pod.initContainers }}
+initContainers:
+  {{- with $init }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with $pod.initContainers }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 containers:
-  - name: {{ .component }}
-    image: {{ include "rlmr.image" (dict "root" .root "image" $values.image) }}
-    imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-    args: [serve, {{ .component }}]
-    ports:
-      - {name: http, containerPort: {{ $port }}}
-    envFrom:
-      - configMapRef: {name: {{ include "rlmr.fullname" .root }}-{{ .component }}}
-    {{- with include "rlmr.secretEnv" . }}
-    env: {{- . | nindent 6 }}
-    {{- end }}
-    startupProbe:
-      httpGet: {path: /livez, port: http}
-      periodSeconds: {{ $values.startupProbe.periodSeconds }}
-      failureThreshold: {{ $values.startupProbe.failureThreshold }}
-      timeoutSeconds: 5
-    livenessProbe:
-      httpGet: {path: /livez, port: http}
-      periodSeconds: 10
-      failureThreshold: 6
-      timeoutSeconds: 5
-    # Says no while the model loads, while an upstream or engine is away, and while the pod drains.
-    readinessProbe:
-      httpGet: {path: /readyz, port: http}
-      periodSeconds: 3
-      failureThreshold: 2
-      timeoutSeconds: 5
-    {{- if $values.preStopSeconds }}
-    lifecycle:
-      preStop:
-        exec:
-          command: [sleep, {{ $values.preStopSeconds | quote }}]
-    {{- end }}
-    resources: {{- toYaml $values.resources | nindent 6 }}
-    securityContext: {{- toYaml .root.Values.containerSecurityContext | nindent 6 }}
-    volumeMounts:
-      - {name: tmp, mountPath: /tmp}
-      {{- if eq .component "writing-rm" }}
-      {{- include "rlmr.modelMount" . | nindent 6 }}
-      {{- end }}
+  {{- if ne .kind "judge" }}
+  {{- include "rlmr.service" . | nindent 2 }}
+  {{- end }}
   {{- if $engine }}
-  {{- include "rlmr.engine" (merge (dict "kind" $engine) .) | nindent 2 }}
+  {{- include "rlmr.engine" (merge (dict "engine" $engine) .) | nindent 2 }}
+  {{- end }}
+  {{- with $pod.sidecars }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
 volumes:
+  {{- if or (ne .kind "judge") (and (include "rlmr.modelFetched" .) (not (include "rlmr.modelShared" .))) }}
   - {name: tmp, emptyDir: {sizeLimit: 1Gi}}
+  {{- end }}
   {{- if include "rlmr.usesModel" . }}
   {{- include "rlmr.modelVolume" . | nindent 2 }}
+  {{- if and (include "rlmr.modelFetched" .) (not (include "rlmr.modelShared" .)) }}
+  {{- include "rlmr.modelCaVolume" . | nindent 2 }}
+  {{- end }}
   {{- end }}
   {{- if $engine }}
-  - {name: scratch, emptyDir: {sizeLimit: 20Gi}}
+  - {name: scratch, emptyDir: {sizeLimit: {{ $values.engine.scratchSize }}}}
   - {name: shm, emptyDir: {medium: Memory, sizeLimit: {{ $values.engine.shmSize }}}}
   {{- end }}
+  {{- with $pod.volumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* The container of our own service. */}}
+{{- define "rlmr.service" -}}
+{{- $values := .values -}}
+- name: {{ .kind }}
+  image: {{ include "rlmr.image" (dict "root" .root "image" $values.image "own" true) }}
+  imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  args: [serve, {{ .kind }}]
+  ports:
+    - {name: http, containerPort: {{ include "rlmr.port" . }}}
+  envFrom:
+    - configMapRef: {name: {{ include "rlmr.fullname" .root }}-{{ .component }}}
+    {{- with $values.pod.envFrom }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with include "rlmr.secretEnv" . }}
+  env: {{- . | nindent 4 }}
+  {{- end }}
+  startupProbe:
+    httpGet: {path: /livez, port: http}
+    {{- toYaml $values.startupProbe | nindent 4 }}
+  livenessProbe:
+    httpGet: {path: /livez, port: http}
+    {{- toYaml $values.livenessProbe | nindent 4 }}
+  # Says no while the model loads, while an upstream or engine is away, and while the pod drains.
+  readinessProbe:
+    httpGet: {path: /readyz, port: http}
+    {{- toYaml $values.readinessProbe | nindent 4 }}
+  {{- if $values.preStopSeconds }}
+  lifecycle:
+    preStop:
+      exec:
+        command: [sleep, {{ $values.preStopSeconds | quote }}]
+  {{- end }}
+  resources: {{- toYaml $values.resources | nindent 4 }}
+  securityContext: {{- toYaml .root.Values.containerSecurityContext | nindent 4 }}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    {{- if eq .kind "writing-rm" }}
+    {{- include "rlmr.modelMount" . | nindent 4 }}
+    {{- end }}
+    {{- with $values.pod.volumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
 
 {{/* Keys come from Secrets only; everything else is in the ConfigMap. */}}
@@ -100,9 +133,18 @@ volumes:
 - name: RLMR_API_KEY
   valueFrom:
     secretKeyRef: {name: {{ .existingSecret }}, key: {{ .key }}}
+- {name: RLMR_API_KEY_NAME, value: {{ printf "%s.%s" .existingSecret .key | quote }}}
+{{- with .second }}
+{{- if .existingSecret }}
+- name: RLMR_API_KEY_2
+  valueFrom:
+    secretKeyRef: {name: {{ .existingSecret }}, key: {{ .key }}}
+- {name: RLMR_API_KEY_2_NAME, value: {{ printf "%s.%s" .existingSecret .key | quote }}}
 {{- end }}
 {{- end }}
-{{- if eq .component "verifier" }}
+{{- end }}
+{{- end }}
+{{- if eq .kind "verifier" }}
 {{- with .values.judge }}
 {{- if .existingSecret }}
 - name: RLMR_VERIFIER_JUDGE_API_KEY

@@ -3,25 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, model_validator
 
-from rlmr.wire import DropReason
+from rlmr.wire import DropReason, FilterSpec
 
 
-class GroupFilter(BaseModel):
+class GroupFilter(FilterSpec):
     """Thresholds of the filter. The paper names the three kinds of drop and publishes no threshold, so both are off."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-    all_high: float | None = Field(
-        default=None, description="Drop a group whose writing rewards are all above this. Unset = never."
-    )
-    all_low: float | None = Field(
-        default=None, description="Drop a group whose writing rewards are all below this. Unset = never."
-    )
-    drop_all_violate: bool = Field(default=True, description="Drop a group in which every valid sample violates.")
-    min_valid: int = Field(default=2, ge=1, description="Fewest valid samples of a group (at most its size).")
-    min_valid_share: float = Field(default=0.5, ge=0, le=1, description="Smallest valid share of a group.")
+    model_config = ConfigDict(frozen=True)
 
     @model_validator(mode="after")
     def _ordered(self) -> "GroupFilter":

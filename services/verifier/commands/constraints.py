@@ -7,10 +7,14 @@ from typing import Any, NoReturn
 import typer
 
 from services import PluginError
+from services.verifier.commands.accuracy import evaluate
 
 app = typer.Typer(
     name="constraints", help="List, explain and try the rule checkers.", no_args_is_help=True, add_completion=False
 )
+
+
+app.command("eval")(evaluate)
 
 
 @app.callback()

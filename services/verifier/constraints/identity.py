@@ -8,7 +8,18 @@ from importlib.metadata import version
 
 from services.verifier.constraints.registry import Checker, registry
 
-_DECIDING = ("emoji", "langdetect", "numpy", "pypinyin", "pyyaml", "regex", "syllapy")
+_DECIDING = (
+    "emoji",
+    "langdetect",
+    "lemminflect",
+    "markdown-it-py",
+    "misaki",
+    "numpy",
+    "pypinyin",
+    "pyyaml",
+    "regex",
+    "syllapy",
+)
 
 
 @cache

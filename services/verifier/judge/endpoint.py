@@ -139,7 +139,8 @@ class ChatEndpoint:
         try:
             reply = await call_async(lambda left: self._http.post(url, payload, left), policy, self._on_retry)
         except CallFailed as exc:
-            raise JudgeFailure(_status_of(exc.failure), f"judge: {exc}") from exc
+            log.warning("judge_call_failed", reason=str(exc))  # what an engine writes may be anything: it stays here
+            raise JudgeFailure(_status_of(exc.failure), f"judge: {exc.outline}") from exc
         return reply.content
 
     def _on_retry(self, failure: AttemptFailed, wait: float) -> None:
@@ -151,7 +152,7 @@ class ChatEndpoint:
         try:
             reply = await self._http.get(f"{self._url}/models", 3.0)
         except AttemptFailed as exc:
-            raise NotServed(f"judge at {self._url}: GET /models: {exc}") from exc
+            raise NotServed(f"judge at {self._url}: GET /models: {exc.outline}") from exc
         try:
             entries = {str(entry["id"]): entry for entry in json.loads(reply.content)["data"]}
         except (ValueError, KeyError, TypeError, RecursionError) as exc:

@@ -50,6 +50,11 @@ class Judge:
         hashed = sha256(repr(decisive).encode("utf-8", "backslashreplace")).hexdigest()[:12]
         return f"{settings.judge_model}@prompts-{prompting.version()}-{settings.judge_mode}-{hashed}"
 
+    @property
+    def short_identity(self) -> str:
+        """Of twelve letters, for the verifier's revision."""
+        return sha256(self.identity.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
     async def verdict(
         self, judged: JudgedText, constraint: str, budget: CallBudget, deadline: Deadline
     ) -> JudgeVerdict:

@@ -11,8 +11,11 @@ from string import ascii_letters, digits
 import regex
 
 from services.verifier.text import units
+from services.verifier.text.blocks import Blocks, blocks_of
+from services.verifier.text.folding import as_read
 from services.verifier.text.language import detect_language
 from services.verifier.text.sentences import split_sentences
+from services.verifier.text.speech import Span, speech_spans
 from services.verifier.text.words import tokens_of
 
 _WORD_CHARACTERS = ascii_letters + digits + "_"
@@ -60,24 +63,44 @@ class Text:
         return split_sentences(self.raw)
 
     @cached_property
-    def counted_words(self) -> list[str]:
-        """Words as writers count them: "don't" is one, and so is each Chinese character."""
-        return units.words(self.raw)
+    def plain(self) -> str:
+        """As a reader sees it (folding.py): what every checker of our own looks at."""
+        return as_read(self.raw)
 
     @cached_property
-    def wide_sentences(self) -> list[str]:
-        """Sentences of English, Chinese or mixed text, without those that hold no letter or digit."""
-        return units.wide_sentences(self.sentences)
+    def counted_words(self) -> list[str]:
+        """Words as writers count them: "don't" is one, and so is each Chinese character."""
+        return units.words(self.plain)
+
+    @cached_property
+    def written_sentences(self) -> list[str]:
+        """Sentences of English, Chinese or mixed text, as writers count them."""
+        return units.sentences(self.plain)
 
     @cached_property
     def paragraphs(self) -> list[str]:
+        """Parts between blank lines, or lines that are paragraphs."""
+        return units.paragraphs(self.plain)
+
+    @cached_property
+    def blocks(self) -> list[str]:
         """Parts between blank lines."""
-        return units.paragraphs(self.raw)
+        return units.blocks(self.plain)
+
+    @cached_property
+    def markdown(self) -> Blocks:
+        """Headings, lists, tables and other blocks."""
+        return blocks_of(self.plain)
 
     @cached_property
     def filled_lines(self) -> list[str]:
         """Lines that are not blank, without outer white space."""
-        return [line.strip() for line in self.lines if line.strip()]
+        return [line.strip() for line in self.plain.split("\n") if line.strip()]
+
+    @cached_property
+    def speeches(self) -> list[Span]:
+        """Where characters speak in `plain`."""
+        return speech_spans(self.plain)
 
     @cached_property
     def tokens(self) -> list[str]:

@@ -97,7 +97,8 @@ class EngineServer(Endpoint):
 
     def failed(self, failure: AttemptFailed) -> None:
         if failure.status not in OVERLOADED:
-            self._set_problem(f"{self.url}: {failure}")
+            log.warning("engine_failed", url=self.url, reason=str(failure))
+            self._set_problem(f"{self.url}: {failure.outline}")
 
     def succeeded(self) -> None:
         """Says nothing of a server that has failed meanwhile: only the golden scores bring it back."""
@@ -124,10 +125,11 @@ class EngineServer(Endpoint):
             return (await self.http.post(self.url + self.protocol.score_path, body, seconds)).content
         except AttemptFailed as failure:
             if failure.status in (400, 413, 422) and failure.reply is not None:
-                raise RefusedByEngine(failure.reply.text[:300]) from failure
+                log.warning("engine_refused", url=self.url, reason=str(failure))
+                raise RefusedByEngine(failure.outline) from failure
             if failure.status is not None and failure.status < 500 and failure.status not in OVERLOADED:
                 # A wrong key or path is this server's own trouble: another may do better.
-                raise AttemptFailed("unreadable", failure.reason, failure.reply) from failure
+                raise AttemptFailed("unreadable", failure.outline, failure.reply) from failure
             raise
 
     async def keep_watch(self) -> None:
@@ -137,7 +139,10 @@ class EngineServer(Endpoint):
                 await self._look()
             except EngineMisconfigured as exc:
                 self._set_problem(f"{self.url}: {exc}")
-            except (AttemptFailed, ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
+            except AttemptFailed as failure:
+                log.info("engine_not_proven", url=self.url, reason=str(failure))
+                self._set_problem(f"{self.url}: {failure.outline}")
+            except (ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
                 self._set_problem(f"{self.url}: {exc or type(exc).__name__}")
             except Exception as exc:  # a watch that ends would leave the server in or out of use for ever
                 log.exception("engine_watch_failed", url=self.url)

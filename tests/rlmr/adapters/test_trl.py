@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rlmr.adapters.refusals import WrongSettings
 from rlmr.adapters.settings import GroupUnavailable
 from rlmr.adapters.trl import RlmrReward, metrics, table_columns
 from tests.rlmr.adapters.scripted_aggregator import GROUPS, NONE, N, ScriptedAggregator
@@ -99,13 +100,17 @@ def test_a_failure_that_may_pass_is_asked_again() -> None:
 
 
 def test_a_refusal_is_a_clear_error_at_once() -> None:
-    with ScriptedAggregator(401) as aggregator, pytest.raises(GroupUnavailable, match=r"'#0'.*HTTP 401.*rlmr doctor"):
-        ask(RlmrReward(aggregator.url), ["kept"], Trainer())
+    with (
+        ScriptedAggregator(401) as aggregator,
+        pytest.raises(WrongSettings, match=r"HTTP 401.*RLMR_API_KEY.*rlmr doctor"),
+    ):
+        ask(RlmrReward(aggregator.url, on_failure="drop"), ["kept"], Trainer())
+    assert len(aggregator.requests) == 1
 
 
 def test_or_a_dropped_group_if_so_set_and_its_neighbour_is_kept() -> None:
     trainer = Trainer()
-    with ScriptedAggregator(422) as aggregator:
+    with ScriptedAggregator(413) as aggregator:
         rewards = ask(RlmrReward(aggregator.url, on_failure="drop", parallel=1), ["kept", "kept"], trainer)
     assert rewards == [*NONE, *GROUPS["kept"]["rewards"]]
     assert trainer.metrics["rlmr/dropped"] == 0.5

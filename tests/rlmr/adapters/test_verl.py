@@ -128,7 +128,7 @@ async def test_a_failed_call_fails_every_sibling_with_the_reason() -> None:
 
 
 async def test_or_drops_the_group_if_so_set() -> None:
-    with ScriptedAggregator(401) as aggregator:
+    with ScriptedAggregator(413) as aggregator:
         manager = RlmrRewardManager(configuration(aggregator.url, on_failure="drop"), Tokenizer())
         results = await rewarded(manager, siblings("a", "kept"))
     assert [r["reward_score"] for r in results] == [0.0] * N

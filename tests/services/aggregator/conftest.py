@@ -20,7 +20,15 @@ class Bench:
     process: ServiceProcess
     http: httpx.Client
 
-    def ask(self, *responses: str, strategy: Any = None, constraints: Any = None, **group: Any) -> httpx.Response:
+    def ask(
+        self,
+        *responses: str,
+        strategy: Any = None,
+        constraints: Any = None,
+        request: Any = None,
+        headers: Any = None,
+        **group: Any,
+    ) -> httpx.Response:
         body: dict[str, Any] = {
             "groups": [
                 {"id": "g", "prompt": "Write.", "constraints": constraints, "responses": list(responses), **group}
@@ -28,7 +36,7 @@ class Bench:
         }
         if strategy is not None:
             body["strategy"] = {"name": strategy} if isinstance(strategy, str) else strategy
-        return self.http.post("/reward", json=body)
+        return self.http.post("/reward", json=body | (request or {}), headers=headers)
 
     def group(self, *responses: str, **more: Any) -> dict[str, Any]:
         reply = self.ask(*responses, **more)

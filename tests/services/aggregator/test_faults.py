@@ -43,7 +43,6 @@ def test_what_a_repeat_can_mend_is_repeated(bench: Bench, which: str, fault: Any
         (429, "unavailable", 4),
         ("reset", "unavailable", 4),
         ("half_closed", "unavailable", 4),
-        (401, "unavailable", 1),
         (404, "unavailable", 1),
         (302, "unavailable", 1),
         ("truncated", "unparseable", 1),
@@ -72,6 +71,14 @@ def test_a_refused_group_is_the_groups_own_fault_and_not_repeated(bench: Bench, 
     assert (group["decision"], group["reason"]) == ("drop", "too_few_valid")
     assert group["diagnostics"]["samples"][0]["score_status"] == status
     assert len(bench.writing.requests) == 1
+
+
+@pytest.mark.parametrize("which", ["writing", "verifier"])
+def test_a_key_that_an_upstream_does_not_take_is_an_error_with_the_remedy(bench: Bench, which: str) -> None:
+    getattr(bench, which).always = 401
+    reply = bench.ask(*GROUP)
+    assert (reply.status_code, reply.json()["code"]) == (424, "upstream_key")
+    assert "RLMR_AGGREGATOR_UPSTREAM_API_KEY" in reply.json()["message"]
 
 
 def test_nan_invalidates_its_own_sample_only(bench: Bench) -> None:
@@ -128,7 +135,7 @@ def test_quality_only_lives_without_the_verifier_and_verify_only_without_the_wri
 
 
 def test_a_dropped_group_is_logged_with_its_reason(bench: Bench) -> None:
-    bench.writing.always = 401
+    bench.writing.always = 404
     request_id = f"drop-{time.monotonic_ns()}"
     body = {"groups": [{"id": "g", "prompt": "p", "constraints": None, "responses": ["w=1"]}]}
     bench.http.post("/reward", json=body, headers={"X-Request-ID": request_id})
@@ -136,7 +143,7 @@ def test_a_dropped_group_is_logged_with_its_reason(bench: Bench) -> None:
     while entry["request_id"] != request_id:
         entry = bench.process.wait_for_log("group_dropped")
     assert entry["reason"] == "unavailable"
-    assert "HTTP 401" in entry["first_failure"]
+    assert "HTTP 404" in entry["first_failure"]
 
 
 def test_an_upstream_that_goes_away_and_comes_back(bench: Bench, fakes: tuple[FakeUpstream, FakeUpstream]) -> None:

@@ -73,6 +73,10 @@ class FakeUpstream:
         self.headers: list[dict[str, str]] = []
         self._started = threading.Event()
         self.release = threading.Event()
+        self.revision, self.next_revisions = {"score": "r1", "verify": "v1"}[kind], deque[str]()
+        """`next_revisions` are used up one per POST, then it is `revision`."""
+        self.late_until = 0
+        """A response with "late" in it is unavailable in so many first requests."""
 
     @property
     def url(self) -> str:
@@ -84,6 +88,8 @@ class FakeUpstream:
         self.headers.clear()
         self.always, self.ready = "ok", True
         self.release.clear()
+        self.next_revisions.clear()
+        self.late_until = 0
 
     def start(self) -> "FakeUpstream":
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
@@ -121,10 +127,11 @@ class FakeUpstream:
         return web.json_response(body, status=200 if self.ready else 503)
 
     def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        revision = self.next_revisions.popleft() if self.next_revisions else self.revision
         who: dict[str, Any] = (
-            {"model": {"name": "fake", "revision": "r1", "engine": "none"}}
+            {"model": {"name": "fake", "revision": revision, "engine": "none"}}
             if self.kind == "score"
-            else {"verifier": {"name": "fake", "revision": "v1", "judge": None}}
+            else {"verifier": {"name": "fake", "revision": revision, "judge": None}}
         )
         if body.get("samples"):
             results = [{"id": s["id"], **self._result(s["response"], s.get("constraints"))} for s in body["samples"]]
@@ -136,6 +143,8 @@ class FakeUpstream:
         return {**who, "groups": groups}
 
     def _result(self, response: str, constraints: list[dict[str, Any]] | None) -> dict[str, Any]:
+        if "late" in response and len(self.requests) <= self.late_until:
+            return {"status": "unavailable", "reason": "told to be late"}
         return score_of(response) if self.kind == "score" else verdict_of(response, constraints)
 
     async def _post(self, request: web.Request) -> web.StreamResponse:

@@ -76,7 +76,7 @@ def test_every_library_that_the_checkers_import_is_covered() -> None:
             elif isinstance(node, ast.ImportFrom):
                 imported.add(str(node.module).partition(".")[0])
     outside = imported - sys.stdlib_module_names - {"rlmr", "services", "pydantic", "structlog"}
-    distributions = {"yaml": "pyyaml"}
+    distributions = {"yaml": "pyyaml", "markdown_it": "markdown-it-py"}
     assert {distributions.get(name, name) for name in outside} == libraries().keys() - {"python", "unicode"}
 
 

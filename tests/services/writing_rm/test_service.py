@@ -203,6 +203,7 @@ def test_info_tells_model_and_constants(service: ServiceProcess, model_dir: Path
     details = httpx.get(service.url + "/v1/info").json()["details"]
     manifest = read_manifest(model_dir)
     assert details["model"]["revision"] == manifest.revision
+    assert details["source"]  # the directory, unless MODEL_SOURCE says where that came from
     assert details["model"]["standardisation"]["std"] == manifest.standardisation.std
     assert details["max_tokens"] == 512
 

@@ -41,6 +41,14 @@ class FaultyAggregator:
                 return web.Response(
                     text=json.dumps({"groups": [{"id": "g", "rewards": [0.0] * len(group["responses"])}]})
                 )
+            case "unavailable" | "too_few_valid":
+                lost = good_answer(group["id"], len(group["responses"]))
+                told = [{"score_status": "ok", "verify_status": "timeout", "reasons": []}] * len(group["responses"])
+                lost["groups"][0] |= {"decision": "drop", "reason": behaviour, "diagnostics": {"samples": told}}
+                return web.Response(text=json.dumps(lost), content_type="application/json")
+            case "422_group":
+                refused = {"message": "as asked", "errors": [{"path": "groups[0].prompt", "message": "as asked"}]}
+                return web.json_response(refused, status=422)
             case status if status.isdigit():
                 return web.Response(status=int(status), headers={"Retry-After": "0"}, text='{"message": "as asked"}')
         raise AssertionError(f"unknown behaviour {behaviour}")
@@ -59,7 +67,8 @@ def good_answer(group_id: str, n: int) -> dict[str, Any]:
         "delta": 0.5,
         "diagnostics": {"samples": [{"reasons": []}] * n},
     }
-    return {"strategy": {"name": "rlmr"}, "groups": [group]}
+    identities = {"model": {"revision": "r1"}, "verifier": {"revision": "v1"}}
+    return {"strategy": {"name": "rlmr"}, **identities, "groups": [group]}
 
 
 @asynccontextmanager

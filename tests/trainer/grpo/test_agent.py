@@ -160,13 +160,23 @@ def test_an_evaluation_without_any_verdict_is_not_a_number() -> None:
 
 
 async def test_a_failed_reward_drops_the_group_and_raises_nothing(environment: pytest.MonkeyPatch) -> None:
-    faulty = FaultyAggregator("422")
+    faulty = FaultyAggregator("413")
     async with serving(faulty) as url:
         environment.setenv("RLMR_REWARD_URL", url)
         agent = AgentExecutor()
         outputs = await run_group(agent, 3, Engine())
         await agent.client.close()
     assert [o["scores"] for o in outputs] == [DROP] * 3
+
+
+async def test_a_wrong_key_raises_in_every_sibling(environment: pytest.MonkeyPatch) -> None:
+    """OpenRLHF ends with it, instead of drawing prompts for ever whose groups are all dropped."""
+    async with serving(FaultyAggregator("401")) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        agent = AgentExecutor()
+        outputs = await asyncio.wait_for(run_group(agent, 3, Engine()), timeout=5)
+        await agent.client.close()
+    assert all(isinstance(o, RuntimeError) and "RLMR_API_KEY" in str(o) for o in outputs)
 
 
 async def test_a_failed_sibling_settles_the_whole_group(environment: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 
+from rlmr.adapters.refusals import WrongSettings
 from tests.trainer.grpo.faulty_aggregator import FaultyAggregator, serving
 from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
 
@@ -48,9 +50,46 @@ async def test_a_hanging_attempt_is_given_up_and_retried() -> None:
     assert (group.kept, group.attempts) == (True, 2)
 
 
-@pytest.mark.parametrize("status", ["400", "401", "413", "422"])
-async def test_a_refusal_is_not_retried_and_names_its_reason(status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [("401", "RLMR_API_KEY"), ("404", "address"), ("409", "another run"), ("422", "correct"), ("424", "key")],
+)
+async def test_what_no_group_could_get_past_ends_the_run_with_the_remedy(status: str, remedy: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(WrongSettings, match=f"HTTP {status}.*as asked.*Remedy: .*{remedy}"):
+        await ask(status)
+    assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("lost", ["unavailable", "too_few_valid"])
+async def test_a_group_without_its_answers_is_asked_about_again(lost: str) -> None:
+    group, faulty = await ask(lost, lost)
+    assert (group.kept, group.attempts) == (True, 3)
+    left = [float(call["headers"]["X-RLMR-Deadline"]) for call in faulty.calls]
+    assert all(4.0 < seconds <= 5.0 for seconds in left)  # of each attempt
+
+
+async def test_what_it_said_last_stands_when_patience_ends() -> None:
+    group, faulty = await ask(*["too_few_valid"] * 100, timeout=1.0)
+    assert (group.decision, group.reason, group.writing) == ("drop", "too_few_valid", [0.0, 1.0, 2.0])
+    assert len(faulty.calls) > 1
+
+
+async def test_filter_and_expected_revisions_go_with_each_request_and_revisions_come_back() -> None:
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        client = GroupRewardClient(RewardSettings(url=url, filter={"all_high": None}, expect={"verifier": "v1"}))
+        group = await client.reward("g", "p", [], ["a", "b"])
+        await client.close()
+    assert faulty.calls[0]["body"]["filter"] == {"all_high": None}
+    assert faulty.calls[0]["body"]["expect"] == {"verifier": "v1"}
+    assert group.revisions == {"writing_rm": "r1", "verifier": "v1"}
+
+
+@pytest.mark.parametrize("status", ["400", "413", "422_group"])
+async def test_a_refusal_of_the_group_is_not_retried_and_names_its_reason(status: str) -> None:
     group, faulty = await ask(status)
+    status = status[:3]
     assert (group.decision, group.reason, len(faulty.calls)) == ("drop", "unavailable", 1)
     assert group.error is not None
     assert status in group.error

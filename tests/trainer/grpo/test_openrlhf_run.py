@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
+from services.aggregator.mixing import GroupFilter
 from tests.trainer.grpo.proxy import Proxy, running
 from trainer.data.prompts import prepare, read_prompts
 from trainer.evaluation.sample import sample
 from trainer.grpo.flags import openrlhf_flags
+from trainer.replay.asked import strategy_asked
+from trainer.replay.replaying import replay
+from trainer.replay.stored import StoredRun
 from trainer.run.ledger import Ledger
 from trainer.run.local_services import local_services
 from trainer.run.presets import load_preset
@@ -174,3 +178,10 @@ def test_every_step_left_its_numbers(run: Run) -> None:
     assert len(run.ledger.steps) == len(run.ledger.advantages)
     assert {"policy_loss", "reward", "violated", "valid"} <= run.ledger.updates[-1].keys()
     assert json.loads((run.folder / "command.json").read_text())[1:3] == ["-m", "trainer.grpo.launch"]
+
+
+def test_replayed_under_its_own_strategy_the_run_is_itself_to_the_last_bit(run: Run) -> None:
+    again = replay(StoredRun(run.folder, {}, "group_norm"), "own", strategy_asked("rlmr:gamma=0.5"), GroupFilter())
+    assert (again.other_reward, again.other_sign, again.newly_kept, again.newly_dropped) == (0, 0, 0, 0)
+    assert again.violators == sum(a["violators"] for a in run.ledger.advantages)
+    assert again.violators_above_zero == run.ledger.violators_with_positive_advantage()

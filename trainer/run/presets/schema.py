@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
+from rlmr.wire import FilterSpec
 from trainer.run.distortion import Distortion
 
 FOLDER = Path(__file__).parent
@@ -66,6 +67,10 @@ class Preset(BaseModel):
     )
     train_on: TrainOn | None = Field(default=None, description="A choice of the prompts, for studies; null = all.")
     strategy: dict[str, Any] = Field(description="Mixing strategy: {name, parameters}.")
+    filter: FilterSpec | None = Field(
+        default=None,
+        description="What to change of the aggregator's filter: all_high and all_low (null = off), drop_all_violate, min_valid, min_valid_share.",
+    )
     seed: int = Field(default=0, ge=0)
     steps: int = Field(gt=0, description="Training steps, exactly; a dropped group is replaced by another prompt's.")
     batch: int = Field(gt=0, description="Prompts a step.")
@@ -77,6 +82,14 @@ class Preset(BaseModel):
     max_len: int = Field(gt=0, description="Longest prompt and response together, in tokens.")
     eval: EvalSettings = EvalSettings()
     openrlhf: dict[str, Any] = Field(default_factory=dict, description="OpenRLHF flags without the dashes.")
+
+    @field_serializer("filter")
+    def _what_is_set(self, given: FilterSpec | None) -> dict[str, Any] | None:
+        return given.model_dump(exclude_unset=True) if given is not None else None
+
+    def filter_sent(self) -> dict[str, Any] | None:
+        """What goes with each request; null = the service's filter."""
+        return self._what_is_set(self.filter)
 
     @model_validator(mode="after")
     def _updates_share_the_samples_of_a_step(self) -> "Preset":
@@ -127,7 +140,7 @@ def _set(data: dict[str, Any], change: str) -> None:
         # OpenRLHF's own names contain dots: everything after the first is one key.
         data.setdefault("openrlhf", {})[rest] = value
     elif rest:
-        if head in ("distortion", "train_on") and data.get(head) is None:
+        if head in ("distortion", "train_on", "filter") and data.get(head) is None:
             data[head] = {}
         if not isinstance(data.get(head), dict):
             raise PresetError(f"--set {change!r}: {head} has no parts")

@@ -1,32 +1,33 @@
 """dialogue: speech between quotation marks, English and Chinese."""
 
-import re
-
 from services.verifier.constraints.registry import NoKwargs, Verdict, checker
 from services.verifier.constraints.writing.ranges import PercentRange, Range, said, within
 from services.verifier.text import Text
 from services.verifier.text.units import words
 
-# Within one line: straight or curly double quotes, corner brackets, guillemets.
-_SPEECH = re.compile(r"\"[^\"\n]+\"|“[^“”\n]+”|「[^「」\n]+」|『[^『』\n]+』|«[^«»\n]+»")
-_DASH_SPEECH = re.compile(r"^[^\S\n]*[—–][^\S\n]*\S[^\n]*$", re.MULTILINE)
+_SAID = "Speech in quotation marks of any style, behind a dash at a line's start, or behind a speaker's name in a script; quoted terms are none."
 
 
 def speeches(text: Text) -> list[str]:
-    """Quoted passages with their marks, and lines that begin with a long dash."""
-    return _SPEECH.findall(text.raw) + _DASH_SPEECH.findall(text.raw)
+    """What characters say, with its marks."""
+    return [text.plain[start:end] for start, end in text.speeches]
 
 
 def narration_of(text: Text) -> str:
     """The text without its speeches."""
-    return _DASH_SPEECH.sub(" ", _SPEECH.sub(" ", text.raw))
+    parts, position = [], 0
+    for start, end in text.speeches:
+        parts.append(text.plain[position:start])
+        position = end
+    return " ".join([*parts, text.plain[position:]])
 
 
 @checker(
     "dialogue:count",
     Range,
     lambda kw: f"Let characters speak {said(kw)} times, in quotation marks.",
-    summary="Passages in quotation marks, or lines that begin with a long dash.",
+    summary=_SAID,
+    version=2,
 )
 def count(text: Text, kw: Range) -> Verdict:
     return within(len(speeches(text)), kw, "speeches")
@@ -36,7 +37,8 @@ def count(text: Text, kw: Range) -> Verdict:
     "dialogue:none",
     NoKwargs,
     "Write without any dialogue.",
-    summary="No passage in quotation marks and no line that begins with a long dash.",
+    summary="No speech: " + _SAID[0].lower() + _SAID[1:],
+    version=2,
 )
 def none(text: Text, kw: NoKwargs) -> Verdict:
     found = speeches(text)
@@ -47,7 +49,8 @@ def none(text: Text, kw: NoKwargs) -> Verdict:
     "dialogue:share",
     PercentRange,
     lambda kw: f"Let dialogue make up {said(kw)}% of the words.",
-    summary="Words within quotation marks, of all words.",
+    summary="Words that characters speak, of all words.",
+    version=2,
 )
 def share(text: Text, kw: PercentRange) -> Verdict:
     total = len(text.counted_words)

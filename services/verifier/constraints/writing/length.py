@@ -10,6 +10,7 @@ from services.verifier.text import Text, units
     Range,
     lambda kw: f"Write {said(kw)} words (a Chinese character counts as one).",
     summary='Words as writers count them: "don\'t" is one, "well-known" is one, each Chinese character is one.',
+    version=2,
 )
 def words(text: Text, kw: Range) -> Verdict:
     return within(len(text.counted_words), kw, "words")
@@ -25,9 +26,10 @@ class Characters(Range):
     Characters,
     lambda kw: f"Write {said(kw)} characters, white space {'included' if kw.spaces else 'not counted'}.",
     summary="Characters, punctuation included, outer white space never counted.",
+    version=2,
 )
 def characters(text: Text, kw: Characters) -> Verdict:
-    found = len(text.stripped) if kw.spaces else sum(map(len, text.raw.split()))
+    found = len(text.plain.strip()) if kw.spaces else sum(map(len, text.plain.split()))
     return within(found, kw, "characters")
 
 
@@ -36,10 +38,10 @@ def characters(text: Text, kw: Characters) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} sentences.",
     summary="Sentences of English or Chinese.",
-    version=2,
+    version=3,
 )
 def sentences(text: Text, kw: Range) -> Verdict:
-    return within(len(text.wide_sentences), kw, "sentences")
+    return within(len(text.written_sentences), kw, "sentences")
 
 
 @checker(
@@ -47,12 +49,13 @@ def sentences(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} paragraphs, separated by blank lines.",
     summary="Parts between blank lines.",
+    version=2,
 )
 def paragraphs(text: Text, kw: Range) -> Verdict:
     return within(len(text.paragraphs), kw, "paragraphs")
 
 
-@checker("length:lines", Range, lambda kw: f"Write {said(kw)} lines.", summary="Lines that are not blank.")
+@checker("length:lines", Range, lambda kw: f"Write {said(kw)} lines.", summary="Lines that are not blank.", version=2)
 def lines(text: Text, kw: Range) -> Verdict:
     return within(len(text.filled_lines), kw, "lines")
 
@@ -62,10 +65,10 @@ def lines(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every sentence have {said(kw)} words.",
     summary="Every sentence is within the limits; the reason names the first that is not.",
-    version=2,
+    version=3,
 )
 def words_per_sentence(text: Text, kw: Range) -> Verdict:
-    return _each(text.wide_sentences, kw, "sentence")
+    return _each(text.written_sentences, kw, "sentence")
 
 
 @checker(
@@ -73,6 +76,7 @@ def words_per_sentence(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every paragraph have {said(kw)} words.",
     summary="Every paragraph is within the limits; the reason names the first that is not.",
+    version=2,
 )
 def words_per_paragraph(text: Text, kw: Range) -> Verdict:
     return _each(text.paragraphs, kw, "paragraph")

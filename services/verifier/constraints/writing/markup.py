@@ -12,10 +12,10 @@ from services.verifier.constraints.registry import Kwargs, NoKwargs, Phrase, Ver
 from services.verifier.constraints.writing.ranges import Range, said, within
 from services.verifier.text import Text
 
-_HEADING = re.compile(r"^[^\S\n]{0,3}#{1,6}[^\S\n]+\S", re.MULTILINE)
-_LIST_ITEM = re.compile(r"^[^\S\n]*(?:[*+-]|\d{1,9}[.)])[^\S\n]+\S", re.MULTILINE)
-_EMPHASIS = re.compile(r"\*[^\s*][^*\n]*\*|__[^\s_][^_\n]*__|`[^`\n]+`|\[[^\[\]\n]+\]\([^()\n]+\)")
-_TABLE_RULE = re.compile(r"^[^\S\n]*+(?:\|[^\S\n]*+)?:?-{2,}+[-:| ]*+$", re.MULTILINE)
+_EMPHASIS = re.compile(
+    r"\*\*[^\s*][^*\n]*\*\*|(?<![\w*])\*[^\s*](?:[^*\n]*[^\s*])?\*(?![\w*])|__[^\s_][^_\n]*__|(?<!\w)_[^\s_](?:[^_\n]*[^\s_])?_(?!\w)"
+    r"|`[^`\n]+`|\[[^\[\]\n]+\]\([^()\n]+\)"
+)
 _FENCE = re.compile(r"```[A-Za-z]{0,10}[^\S\n]*\n")
 # libyaml's time is quadratic in the nesting of brackets.
 _MAX_DEPTH = 64
@@ -25,52 +25,61 @@ _MAX_DEPTH = 64
     "markup:headings",
     Range,
     lambda kw: f"Use {said(kw)} Markdown headings.",
-    summary="Lines that begin with one to six # and a space.",
+    summary="Markdown headings, with signs or underlined; what stands in code is none.",
+    version=3,
 )
 def headings(text: Text, kw: Range) -> Verdict:
-    return within(len(_HEADING.findall(text.raw)), kw, "headings")
+    return within(text.markdown.headings, kw, "headings")
 
 
 @checker(
     "markup:list_items",
     Range,
     lambda kw: f"Use {said(kw)} list items, bulleted or numbered.",
-    summary="Lines that begin with *, +, - or a number, and a space.",
+    summary="Items of Markdown lists, and lines behind other bullets or numbers such as 1、 (1) ①; what stands in code is none.",
+    version=3,
 )
 def list_items(text: Text, kw: Range) -> Verdict:
-    return within(len(_LIST_ITEM.findall(text.raw)), kw, "list items")
+    return within(text.markdown.items + text.markdown.typed_items, kw, "list items")
 
 
 @checker(
     "markup:no_markdown",
     NoKwargs,
     "Write plain text, without any Markdown.",
-    summary="No heading, list, emphasis, code, link or table.",
+    summary="No heading, list, emphasis, code, link, quotation or table of Markdown.",
+    version=3,
 )
 def no_markdown(text: Text, kw: NoKwargs) -> Verdict:
-    for name, pattern in (
-        ("a heading", _HEADING),
-        ("a list", _LIST_ITEM),
-        ("emphasis, code or a link", _EMPHASIS),
-        ("a table", _TABLE_RULE),
+    found = text.markdown
+    for name, present in (
+        ("a heading", found.headings),
+        ("a list", found.items),
+        ("a table", found.tables),
+        ("code", found.fences),
+        ("a quotation", found.quotes),
     ):
-        if pattern.search(text.raw):
+        if present:
             return Verdict(False, f"Markdown found: {name}")
-    return Verdict(True, "plain text")
+    emphasis = _EMPHASIS.search(text.plain)
+    return Verdict(emphasis is None, f"Markdown found: {emphasis.group()[:40]!r}" if emphasis else "plain text")
 
 
 @checker(
-    "markup:table", NoKwargs, "Use a Markdown table.", summary="A line of dashes between bars, below a line with bars."
+    "markup:table",
+    NoKwargs,
+    "Use a Markdown table.",
+    summary="A Markdown table, with a row of dashes under its head; what stands in code is none.",
+    version=3,
 )
 def table(text: Text, kw: NoKwargs) -> Verdict:
-    lines = text.lines
-    found = any(_TABLE_RULE.match(lines[i]) and "|" in lines[i - 1] for i in range(1, len(lines)))
-    return Verdict(found, "a table found" if found else "no table")
+    found = text.markdown.tables
+    return Verdict(found > 0, "a table found" if found else "no table")
 
 
 def _unfenced(text: Text) -> str:
     """Without one code fence round the whole text."""
-    value = text.stripped
+    value = text.plain.strip()
     fence = _FENCE.match(value)
     return value[fence.end() : -3].strip() if fence and value.endswith("```") else value
 
@@ -93,6 +102,7 @@ def _missing(value: object, keys: tuple[str, ...], kind: str) -> Verdict:
     Json,
     lambda kw: _with_keys("JSON object", kw.keys),
     summary="The whole text, one code fence aside, is a JSON object with at least these keys.",
+    version=2,
 )
 def json_object(text: Text, kw: Json) -> Verdict:
     try:
@@ -111,6 +121,7 @@ def json_object(text: Text, kw: Json) -> Verdict:
     Json,
     lambda kw: _with_keys("YAML mapping", kw.keys),
     summary="The whole text, one code fence aside, is one YAML mapping with at least these keys at its top.",
+    version=2,
 )
 def yaml_mapping(text: Text, kw: Json) -> Verdict:
     value = _unfenced(text)
@@ -168,6 +179,7 @@ class Xml(Kwargs):
     Xml,
     lambda kw: "Answer with one XML document" + (f" with the root <{kw.root}>." if kw.root else "."),
     summary="The whole text, one code fence aside, is well-formed XML; a document type is not allowed.",
+    version=2,
 )
 def xml(text: Text, kw: Xml) -> Verdict:
     parser = expat.ParserCreate()

@@ -44,19 +44,26 @@ class Dates(Kwargs):
     Dates,
     lambda kw: f"Write dates like {_SHOWN[kw.format]} and in no other way, at least {kw.at_least} of them.",
     summary="Enough dates in the format, and none in another of the known formats.",
+    version=2,
 )
 def dates(text: Text, kw: Dates) -> Verdict:
-    found = len(_DATES[kw.format].findall(text.raw))
-    others = (p for name, p in _DATES.items() if name != kw.format and any(n in text.raw for n in _NEEDS[name]))
-    other = next((m.group() for pattern in others if (m := pattern.search(text.raw))), None)
+    found = len(_DATES[kw.format].findall(text.plain))
+    others = (p for name, p in _DATES.items() if name != kw.format and any(n in text.plain for n in _NEEDS[name]))
+    other = next((m.group() for pattern in others if (m := pattern.search(text.plain))), None)
     if other is not None:
         return Verdict(False, f"{other[:40]!r} is written otherwise than {_SHOWN[kw.format]}")
     return Verdict(found >= kw.at_least, f"{found} dates like {_SHOWN[kw.format]}, at least {kw.at_least} wanted")
 
 
-@checker("notation:no_digits", NoKwargs, "Spell every number out: use no digits.", summary="No digit of any script.")
+@checker(
+    "notation:no_digits",
+    NoKwargs,
+    "Spell every number out: use no digits.",
+    summary="No digit of any script.",
+    version=2,
+)
 def no_digits(text: Text, kw: NoKwargs) -> Verdict:
-    found = _DIGITS.search(text.raw)
+    found = _DIGITS.search(text.plain)
     return Verdict(found is None, f"digits: {found.group()[:40]!r}" if found else "no digits")
 
 
@@ -72,9 +79,10 @@ class Thousands(Kwargs):
         + ("with commas, as in 12,500." if kw.style == "comma" else "without commas, as in 12500.")
     ),
     summary="Numbers of five digits and more; years are left alone.",
+    version=2,
 )
 def thousands(text: Text, kw: Thousands) -> Verdict:
-    for match in _LARGE.finditer(text.raw):
+    for match in _LARGE.finditer(text.plain):
         number = match.group()
         if len(number.replace(",", "")) >= 5 and ("," in number) != (kw.style == "comma"):
             return Verdict(False, f"{number[:40]} is written otherwise")

@@ -33,7 +33,7 @@ def _limits_of(kw: Grade) -> str:
     Grade,
     lambda kw: f"Write for a reading level of {_limits_of(kw)} (Flesch-Kincaid).",
     summary="Flesch-Kincaid grade of English text: 0.39 words per sentence + 11.8 syllables per word - 15.59.",
-    version=2,
+    version=3,
 )
 def grade(text: Text, kw: Grade) -> Verdict:
     counts = Counter(text.counted_words)
@@ -42,7 +42,7 @@ def grade(text: Text, kw: Grade) -> Verdict:
     if not total:
         return Verdict(False, "no English words to measure")
     per_word = sum(n * max(1, syllables(word.lower())) for word, n in found.items()) / total
-    level = 0.39 * total / max(1, len(text.wide_sentences)) + 11.8 * per_word - 15.59
+    level = 0.39 * total / max(1, len(text.written_sentences)) + 11.8 * per_word - 15.59
     passed = (kw.min is None or level >= kw.min) and (kw.max is None or level <= kw.max)
     return Verdict(passed, f"reading level {level:.1f}, {_limits_of(kw)}")
 
@@ -52,9 +52,9 @@ def grade(text: Text, kw: Grade) -> Verdict:
     Range,
     lambda kw: f"Let sentences have {said(kw)} words on average.",
     summary="Words (Chinese characters) per sentence, on average, rounded.",
-    version=2,
+    version=3,
 )
 def average_sentence(text: Text, kw: Range) -> Verdict:
-    sentences = text.wide_sentences
+    sentences = text.written_sentences
     average = sum(len(words(s)) for s in sentences) / len(sentences) if sentences else 0
     return within(round(average), kw, "words per sentence on average")

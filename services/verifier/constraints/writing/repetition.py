@@ -24,6 +24,7 @@ class WordLimit(Kwargs):
     WordLimit,
     lambda kw: f"Use no word more than {kw.max} times{', common words excepted' if kw.ignore_common else ''}.",
     summary="Occurrences of each word, case ignored.",
+    version=2,
 )
 def word_limit(text: Text, kw: WordLimit) -> Verdict:
     counts = Counter(word.lower() for word in text.counted_words)
@@ -45,6 +46,7 @@ class PhraseLimit(Kwargs):
     PhraseLimit,
     "Repeat no phrase of {length} words more than {max} times.",
     summary="Occurrences of every run of words (of Chinese characters), case ignored.",
+    version=2,
 )
 def phrase_limit(text: Text, kw: PhraseLimit) -> Verdict:
     parts = [word.lower() for word in text.counted_words]
@@ -64,10 +66,10 @@ class OpeningsInARow(Kwargs):
     OpeningsInARow,
     "Let at most {max} sentences in a row begin with the same word.",
     summary="First words of neighbouring sentences, case ignored.",
-    version=2,
+    version=3,
 )
 def sentence_openings(text: Text, kw: OpeningsInARow) -> Verdict:
-    first = [found[0].lower() for sentence in text.wide_sentences if (found := words(sentence[:200]))]
+    first = [found[0].lower() for sentence in text.written_sentences if (found := words(sentence[:200]))]
     longest, word = max(((sum(1 for _ in run), word) for word, run in groupby(first)), default=(0, ""))
     return Verdict(longest <= kw.max, f"{longest} sentences in a row begin with {word[:40]!r}, at most {kw.max}")
 
@@ -77,6 +79,7 @@ def sentence_openings(text: Text, kw: OpeningsInARow) -> Verdict:
     PercentRange,
     lambda kw: f"Let {said(kw)}% of the words be different words.",
     summary="Different words, of all words; case ignored.",
+    version=2,
 )
 def variety(text: Text, kw: PercentRange) -> Verdict:
     found = [word.lower() for word in text.counted_words]

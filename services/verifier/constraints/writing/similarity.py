@@ -33,7 +33,7 @@ class ToText(PercentRange):
     ToText,
     lambda kw: f"Let {said(kw)}% of the runs of {kw.run} words occur in this text too: {kw.reference}",
     summary="Share of the response's different runs of words (Chinese characters) that the reference has too; case ignored.",
-    version=2,
+    version=3,
 )
 def to_text(text: Text, kw: ToText) -> Verdict:
     ours, theirs = ([w.lower() for w in found] for found in (text.counted_words, words(kw.reference)))
@@ -50,7 +50,7 @@ class ToPrompt(Kwargs):
     ToPrompt,
     "Let at most {max:g}% of the text repeat the request's own wording.",
     summary="Share of the response's different runs of words that the prompt has too: guards against echoing it.",
-    version=2,
+    version=3,
 )
 def to_prompt(text: Text, kw: ToPrompt) -> Verdict:
     ours, theirs = ([w.lower() for w in found] for found in (text.counted_words, words(text.prompt)))

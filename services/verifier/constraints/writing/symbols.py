@@ -19,9 +19,10 @@ _EMOJI = regex.compile(rf"{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*+|\p{{Regional_In
     Range,
     lambda kw: f"Use {said(kw)} emoji.",
     summary="Emoji, each sequence of joined characters counted once.",
+    version=2,
 )
 def emojis(text: Text, kw: Range) -> Verdict:
-    found = 0 if text.raw.isascii() else len(_EMOJI.findall(text.raw))
+    found = 0 if text.plain.isascii() else len(_EMOJI.findall(text.plain))
     return within(found, kw, "emoji")
 
 
@@ -35,7 +36,8 @@ class Limit(Kwargs):
     Limit,
     lambda kw: f"Use {'none' if kw.max == 0 else f'at most {kw.max} in all'} of these marks: {' '.join(kw.marks)}",
     summary="Occurrences of the given characters, all together.",
+    version=2,
 )
 def punctuation_limit(text: Text, kw: Limit) -> Verdict:
-    found = sum(text.raw.count(mark) for mark in set(kw.marks))
+    found = sum(text.plain.count(mark) for mark in set(kw.marks))
     return Verdict(found <= kw.max, f"{found} of the marks {' '.join(kw.marks)}, at most {kw.max}")

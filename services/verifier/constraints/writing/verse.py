@@ -7,12 +7,15 @@ from pydantic import Field
 from services.verifier.constraints.registry import Count, Kwargs, Positive, Verdict, checker
 from services.verifier.constraints.writing.ranges import Range, allows, said, within
 from services.verifier.text import Text
-from services.verifier.text.rhyme import last_sounds
+from services.verifier.text.rhyme import Ending, last_sounds
 from services.verifier.text.syllables import syllables_of_line
 
 
 def _stanzas(text: Text) -> list[list[str]]:
-    return [[line.strip() for line in part.split("\n") if line.strip()] for part in text.paragraphs]
+    """Without headings: they are no lines of the poem."""
+    parts = [[line.strip() for line in part.split("\n") if line.strip()] for part in text.blocks]
+    poem = [[line for line in part if not line.startswith("#")] for part in parts]
+    return [part for part in poem if part] or parts
 
 
 @checker(
@@ -20,9 +23,10 @@ def _stanzas(text: Text) -> list[list[str]]:
     Range,
     lambda kw: f"Write {said(kw)} stanzas, separated by blank lines.",
     summary="Groups of lines between blank lines.",
+    version=3,
 )
 def stanzas(text: Text, kw: Range) -> Verdict:
-    return within(len(text.paragraphs), kw, "stanzas")
+    return within(len(_stanzas(text)), kw, "stanzas")
 
 
 @checker(
@@ -30,6 +34,7 @@ def stanzas(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every stanza have {said(kw)} lines.",
     summary="Every stanza is within the limits; the reason names the first that is not.",
+    version=3,
 )
 def lines_per_stanza(text: Text, kw: Range) -> Verdict:
     for i, stanza in enumerate(_stanzas(text), start=1):
@@ -52,6 +57,7 @@ class Syllables(Kwargs):
         + ("." if len(kw.pattern) == 1 else ", over and over if there are more lines.")
     ),
     summary="Syllables per line, as in 5-7-5 for a haiku; the pattern starts over until the lines end, and must end with them.",
+    version=2,
 )
 def syllables(text: Text, kw: Syllables) -> Verdict:
     """English by dictionary and rule, Chinese by character."""
@@ -74,21 +80,21 @@ class RhymeScheme(Kwargs):
     RhymeScheme,
     "Let every stanza rhyme as {scheme} (X: no rhyme asked).",
     summary="In every stanza lines with the same letter rhyme; different letters are not asked to differ.",
+    version=3,
 )
 def rhyme_scheme(text: Text, kw: RhymeScheme) -> Verdict:
-    """English rhymes are judged by spelling, so a rhyme of unusual spelling may be missed."""
+    """English by a pronouncing dictionary (American), words that it does not hold by their spelling; Chinese by Pinyin."""
     for number, stanza in enumerate(_stanzas(text), start=1):
         if len(stanza) != len(kw.scheme):
             return Verdict(False, f"stanza {number} has {len(stanza)} lines, the scheme {len(kw.scheme)}")
-        sounds: dict[str, tuple[int, frozenset[str]]] = {}
+        endings: dict[str, tuple[int, Ending]] = {}
         for i, (letter, line) in enumerate(zip(kw.scheme, stanza, strict=True), start=1):
             if letter == "X":
                 continue
             own = last_sounds(line)
-            first, shared = sounds.get(letter, (i, own))
-            if not own & shared:
+            first, other = endings.setdefault(letter, (i, own))
+            if not own.rhymes_with(other):
                 return Verdict(False, f"lines {first} and {i} of stanza {number} do not rhyme")
-            sounds[letter] = (first, own & shared)
     return Verdict(True, f"rhymes as {kw.scheme}")
 
 
@@ -102,6 +108,7 @@ class Acrostic(Kwargs):
     Acrostic,
     'Let the {position} letters of the lines spell "{word}".',
     summary="First (or last) letters or Chinese characters of the lines spell the word; case and punctuation are ignored.",
+    version=2,
 )
 def acrostic(text: Text, kw: Acrostic) -> Verdict:
     letters = []

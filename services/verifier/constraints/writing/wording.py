@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.verifier.constraints.registry import Kwargs, NoKwargs, Phrase, Positive, Verdict, checker
 from services.verifier.text import Text
-from services.verifier.text.folding import seen
+from services.verifier.text.folding import as_read, flowing, seen
 from services.verifier.text.units import without_markup
 
 Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=500)]
@@ -15,8 +15,8 @@ Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=500)]
 _OPENINGS = (
     "once upon a time", "it was a dark and stormy night", "in a world where", "in a land far", "long ago", "as the sun", "the sun was",
     "the alarm clock", "little did", "imagine a world", "in the heart of", "in the bustling", "in the quiet town", "sure", "certainly",
-    "of course", "here is", "here's", "absolutely", "很久很久以前", "从前", "在很久以前", "在一个遥远的", "在一个风和日丽", "话说", "那是一个", "随着",
-    "在这个", "当然", "好的", "以下是", "在一个阳光明媚",
+    "of course", "here is", "here's", "absolutely", "很久很久以前", "从前，", "从前有", "在很久以前", "在一个遥远的", "在一个风和日丽", "话说", "那是一个", "随着",
+    "在这个", "当然，", "当然！", "当然可以", "好的，", "好的！", "好的。", "以下是", "在一个阳光明媚",
 )  # fmt: skip
 _CLICHES = (
     "little did he know", "little did she know", "little did they know", "a chill ran down", "sent shivers down", "heart skipped a beat",
@@ -34,12 +34,32 @@ def _listed(phrases: tuple[str, ...]) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.casefold().replace("’", "'")
+    """For what is required: the word itself must be there, whatever its case."""
+    return flowing(as_read(text).casefold().replace("’", "'"))
 
 
-def _as_seen(text: str) -> str:
-    """For what is forbidden: hidden characters and look-alike letters do not help."""
-    return seen(text.replace("’", "'"))
+def _as_seen(text: str, *, accents: bool = False) -> str:
+    """For what is forbidden: hidden characters, look-alike letters, line breaks and emphasis do not help."""
+    return flowing(seen(text.replace("’", "'").replace("‘", "'"), accents=accents))
+
+
+class _Seen:
+    """A text in which phrases are looked up as a reader sees them. Accents count only in a phrase that has some: whoever forbids
+    "résumé" does not forbid "resume", and "stórm" does not hide a "storm"."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._plain = text, _as_seen(text)
+        self._accented: str | None = None
+
+    def holds(self, phrase: str) -> bool:
+        if not _ACCENTED.search(phrase):
+            return _occurrences(_as_seen(phrase), self._plain, at_most=1) > 0
+        if self._accented is None:
+            self._accented = _as_seen(self._text, accents=True)
+        return _occurrences(_as_seen(phrase, accents=True), self._accented, at_most=1) > 0
+
+
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff\u0300-\u036f]")
 
 
 class ForbiddenOpenings(Kwargs):
@@ -55,11 +75,26 @@ class ForbiddenOpenings(Kwargs):
         else f"Do not begin with {_listed(kw.openings)}."
     ),
     summary="The text begins with none of the phrases (by default: worn-out English and Chinese openings); case, opening quotes and Markdown signs are left out.",
+    version=3,
 )
 def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
-    start = _as_seen(without_markup(text.raw[:20_000]).lstrip(" \n\t\"'“”‘’「『«#"))
-    found = next((opening for opening in kw.openings if start.startswith(_as_seen(opening))), None)
+    starts = [_start(text.plain)]
+    # Behind a title the text begins anew.
+    if text.paragraphs:
+        starts.append(_start(text.paragraphs[0]))
+    found = next((opening for opening in kw.openings for start in starts if _opens(start, _as_seen(opening))), None)
     return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
+
+
+def _start(text: str) -> str:
+    return _as_seen(without_markup(text[:20_000]).lstrip(" \n\t\"'“”‘’「『«#*_")).lstrip("\"'")
+
+
+def _opens(start: str, opening: str) -> bool:
+    if not opening or not start.startswith(opening):
+        return False
+    following = start[len(opening) : len(opening) + 1]
+    return not (opening[-1].isascii() and opening[-1].isalnum() and following.isalnum())
 
 
 @checker(
@@ -67,9 +102,10 @@ def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
     NoKwargs,
     "Avoid clichés.",
     summary="None of some fifty worn-out phrases of English and Chinese fiction occurs.",
+    version=3,
 )
 def no_cliches(text: Text, kw: NoKwargs) -> Verdict:
-    lower = _as_seen(text.raw)
+    lower = _as_seen(text.plain)
     found = [phrase for phrase in _CLICHES if phrase in lower]
     return Verdict(not found, f"clichés: {', '.join(found)[:200]}" if found else "no cliché of the list")
 
@@ -83,10 +119,11 @@ class ForbiddenPhrases(Kwargs):
     ForbiddenPhrases,
     lambda kw: f"Do not use {_listed(kw.phrases)}.",
     summary="None occurs: phrases that begin and end with Latin letters as whole words, others anywhere; case is ignored.",
+    version=3,
 )
 def forbidden_phrases(text: Text, kw: ForbiddenPhrases) -> Verdict:
-    lower = _as_seen(text.raw)
-    found = [phrase for phrase in kw.phrases if _occurrences(_as_seen(phrase), lower, at_most=1)]
+    shown = _Seen(text.plain)
+    found = [phrase for phrase in kw.phrases if shown.holds(phrase)]
     return Verdict(not found, f"found: {', '.join(found)[:200]}" if found else "no forbidden phrase")
 
 
@@ -100,11 +137,12 @@ class RequiredPhrases(Kwargs):
     RequiredPhrases,
     lambda kw: f"Use {_listed(kw.phrases)}" + (f" at least {kw.times} times each." if kw.times > 1 else "."),
     summary="Each occurs often enough: phrases that begin and end with Latin letters as whole words, others anywhere; case ignored.",
+    version=3,
 )
 def required_phrases(text: Text, kw: RequiredPhrases) -> Verdict:
-    lower = _plain(text.raw)
+    lower = _plain(text.plain)
     for phrase in kw.phrases:
-        found = _occurrences(phrase, lower, at_most=kw.times)
+        found = _occurrences(_plain(phrase), lower, at_most=kw.times)
         if found < kw.times:
             return Verdict(False, f'"{phrase[:60]}" occurs {found} times, at least {kw.times} wanted')
     return Verdict(True, "every phrase found")
@@ -112,7 +150,7 @@ def required_phrases(text: Text, kw: RequiredPhrases) -> Verdict:
 
 def _occurrences(phrase: str, lower: str, at_most: int) -> int:
     """Counted up to `at_most`."""
-    wanted = _plain(phrase).strip()
+    wanted = phrase.strip()
     left, right = wanted[:1].isascii() and wanted[:1].isalnum(), wanted[-1:].isascii() and wanted[-1:].isalnum()
     if wanted not in lower or not wanted:
         return 0

@@ -1,0 +1,88 @@
+"""`rlmr constraints eval`: rates of hand-made labels, and what the corpus in tests/services/verifier/corpus promises."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rlmr.cli import app
+from services.verifier.accuracy.labelled import read_labels
+from services.verifier.accuracy.measure import Rate, outcomes, tallies
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["constraints", "eval", *arguments])
+    return result.exit_code, result.output
+
+
+def labelled(folder: Path, *rows: dict[str, object]) -> str:
+    path = folder / "labels.jsonl"
+    common = {"language": "en", "kind": "story", "why": "a test"}
+    path.write_text("\n".join(json.dumps(common | row) for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_violations_are_the_positives(tmp_path: Path) -> None:
+    comma = "punctuation:no_comma"
+    file = labelled(
+        tmp_path,
+        {"text": "a, b", "violates": [[comma]]},
+        {"text": "a, b, c", "obeys": [[comma]]},  # a false violation, by a wrong label
+        {"text": "a b", "violates": [[comma]]},  # missed
+        {"text": "a b c", "obeys": [[comma]]},
+    )
+    found = tallies(outcomes(read_labels([Path(file)])), lambda label: label.checker)[comma]
+    assert (found.precision.value, found.recall.value) == (0.5, 0.5)
+    code, output = run(file, "--errors", "--least-precision", "0.6")
+    assert code == 1
+    assert "row 2: punctuation:no_comma {}: violated, wrongly" in output
+    assert "row 3: punctuation:no_comma {}: passed, wrongly" in output
+
+
+def test_a_count_is_obeyed_exactly_and_violated_by_one(tmp_path: Path) -> None:
+    file = labelled(
+        tmp_path, {"text": "two words", "counts": {"length:words": 2}}, {"text": "x", "counts": {"length:words": 1}}
+    )
+    found = [(label.kwargs, label.violated) for label in read_labels([Path(file)])]
+    assert found == [
+        ({"min": 2, "max": 2}, False),
+        ({"min": 3}, True),
+        ({"min": 1, "max": 1}, False),
+        ({"max": 0}, True),
+    ]
+
+
+def test_intervals_are_wilsons() -> None:
+    low, high = Rate(9, 10).interval or (0, 0)
+    assert (round(low, 3), round(high, 3)) == (0.596, 0.982)
+    assert Rate(0, 0).interval is None
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": "a", "obeys": [["lenght:words", {}]]}, "unknown constraint id"),
+        ({"text": "a", "obeys": [["length:words", {"mxa": 1}]]}, "mxa"),
+        ({"txt": "a"}, "text: Field required"),
+    ],
+)
+def test_wrong_labels_are_named(tmp_path: Path, row: dict[str, object], said: str) -> None:
+    code, output = run(labelled(tmp_path, row))
+    assert code == 2
+    assert said in output
+    assert "row 1" in output
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    code, output = run(str(tmp_path / "none"))
+    assert code == 2
+    assert "no such file or folder" in output
+
+
+def test_no_text_stands_in_both_halves() -> None:
+    halves = [{label.row.text for label in read_labels([CORPUS / half])} for half in ("dev", "test")]
+    assert halves[0]
+    assert halves[0].isdisjoint(halves[1])

@@ -1,0 +1,116 @@
+"""A stored run under its own strategy is the run itself; under others, what they would have made of it. The ledgers are written
+by the agent's own client from answers of the real decision function; tests/trainer/grpo/test_openrlhf_run.py replays a real run."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rlmr.wire import RewardGroup, Status
+from services.aggregator.deciding import decide
+from services.aggregator.mixing import GroupFilter, bind
+from services.aggregator.signals import Signals, Verdict, Writing
+from trainer.commands.replay import replay as command
+from trainer.grpo.group_reward import _group_reward
+from trainer.replay.asked import strategy_asked
+from trainer.replay.replaying import replay
+from trainer.replay.stored import NotReplayable, read_run
+
+RLMR = {"name": "rlmr", "gamma": 1.0}
+
+
+def run_of(folder: Path, strategy: dict[str, object], groups: int = 60, n: int = 4, seed: int = 1) -> Path:
+    """A run's folder with a ledger of random groups, the policy's and the machinery's failures among them."""
+    rng = random.Random(seed)
+    (folder / "ledger").mkdir(parents=True)
+    (folder / "command.json").write_text(json.dumps(["x", "--algo.advantage.estimator", "group_norm"]))
+    (folder / "summary.json").write_text(json.dumps({"strategy": strategy}))
+    bound = bind(str(strategy["name"]), {k: v for k, v in strategy.items() if k != "name"})
+    with (
+        (folder / "ledger" / "groups.here-1.jsonl").open("w") as numbers,
+        (folder / "ledger" / "texts.here-1.jsonl").open("w") as texts,
+    ):
+        for i in range(groups):
+            words = [rng.choice(("", "rain falls", "a cat sat", "rain falls again")) for _ in range(n)]
+            group = RewardGroup(
+                id=f"p{i}", prompt="p", constraints=[], responses=words, finished=[rng.random() < 0.9 for _ in words]
+            )
+            scores = [
+                Writing(Status.OK, rng.gauss(0, 1)) if word and rng.random() < 0.9 else Writing(Status.INVALID_INPUT)
+                for word in words
+            ]
+            verdicts = []
+            for _ in words:
+                met = rng.choice((0.0, 0.5, 1.0, 1.0))
+                failed = rng.random() < 0.05
+                verdicts.append(
+                    Verdict(Status.TIMEOUT, reasons=["slow"])
+                    if failed
+                    else Verdict(Status.OK, passed=met == 1.0, rule_share=met, judge_passed=True, met_share=met)
+                )
+            result = decide(group, [0] * n, Signals(scores, verdicts), bound, GroupFilter())
+            reward = _group_reward({**result.model_dump(mode="json"), "revisions": {}}, 0.1, 1)
+            row = {"time": i, "split": "train", "prompt_id": f"p{i}", "step": i // 4}
+            kept = ("decision", "reason", "rewards", "valid", "writing", "violated", "delta", "samples")
+            numbers.write(json.dumps({**row, "n": n, **{name: getattr(reward, name) for name in kept}}) + "\n")
+            texts.write(json.dumps({**row, "responses": words}) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [RLMR, {"name": "linear", "weight": 2.0}, {"name": "rlmr_diverse"}, {"name": "rlmr_partial"}, {"name": "product"}],
+    ids=lambda s: str(s["name"]),
+)
+def test_a_run_under_its_own_strategy_is_the_run_to_the_last_bit(tmp_path: Path, strategy: dict[str, object]) -> None:
+    run = run_of(tmp_path / "run", strategy)
+    params = ",".join(f"{k}={v}" for k, v in strategy.items() if k != "name")
+    again = replay(read_run(run), "own", strategy_asked(f"{strategy['name']}:{params}"), GroupFilter())
+    assert again.groups == 60
+    assert (again.other_reward, again.other_sign, again.newly_kept, again.newly_dropped) == (0, 0, 0, 0)
+    assert 0 < sum(again.dropped.values()) < 60
+
+
+def test_other_strategies_reward_violators_or_keep_more_groups(tmp_path: Path) -> None:
+    run = read_run(run_of(tmp_path / "run", RLMR))
+    own = replay(run, "rlmr", strategy_asked("rlmr:gamma=1"), GroupFilter())
+    linear = replay(run, "linear", strategy_asked("linear:weight=0.1"), GroupFilter())
+    partial = replay(run, "partial", strategy_asked("rlmr_partial"), GroupFilter())
+    assert own.violators_above_zero == 0 < linear.violators_above_zero
+    assert linear.other_sign > 0
+    assert partial.newly_kept > 0 == partial.newly_dropped
+    assert partial.dropped["all_violate"] + partial.newly_kept == own.dropped["all_violate"]
+
+
+def test_what_cannot_be_replayed_says_why(tmp_path: Path) -> None:
+    with pytest.raises(NotReplayable, match=r"command\.json"):
+        read_run(tmp_path)
+    unverified = run_of(tmp_path / "run", {"name": "quality_only"})
+    for path in (unverified / "ledger").glob("groups*"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            row["violated"] = [None] * row["n"]
+            for sample in row["samples"]:
+                sample["verify_status"] = "not_asked"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(NotReplayable, match="needs verdicts"):
+        replay(read_run(unverified), "rlmr", strategy_asked("rlmr"), GroupFilter())
+    with pytest.raises(ValueError, match=r"gama.*parameters of rlmr: gamma"):
+        strategy_asked("rlmr:gama=1")
+    with pytest.raises(ValueError, match="there is no strategy rlrm; there are"):
+        strategy_asked("rlrm")
+
+
+def test_the_command_prints_a_row_a_strategy(tmp_path: Path) -> None:
+    import typer
+
+    app = typer.Typer()
+    app.command()(command)
+    run = run_of(tmp_path / "run", RLMR)
+    shown = CliRunner().invoke(app, [str(run), "--strategy", "linear:weight=2", "--json"])
+    assert shown.exit_code == 0, shown.output
+    assert [r["label"] for r in json.loads(shown.output)] == ["rlmr:gamma=1.0", "linear:weight=2"]
+    mistaken = CliRunner().invoke(app, [str(run), "--strategy", "linear:wait=2"])
+    assert mistaken.exit_code == 1 and "parameters of linear: weight" in mistaken.output

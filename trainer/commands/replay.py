@@ -1,0 +1,74 @@
+"""`rlmr replay`: what other strategies would have made of a run's own groups."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+
+def replay(
+    run: Path = typer.Argument(help="Folder of a finished run (runs/<name>)."),
+    strategies: list[str] = typer.Option(
+        [], "--strategy", help="Name, or name:param=value,param=value. Repeatable; the run's own is always first."
+    ),
+    rule: list[str] = typer.Option(
+        [], "--filter", help="What to change of the run's filter, e.g. all_high=2.0. Repeatable."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print every count as JSON."),
+) -> None:
+    """Recompute rewards, drops and OpenRLHF's advantages of a stored run under other strategies; nothing is generated or asked.
+
+    rlmr replay runs/embedded-rlmr-seed0 --strategy linear:weight=2 --strategy rlmr_partial"""
+    from rich.console import Console
+    from rich.table import Table
+
+    from services.aggregator.mixing import GroupFilter
+    from trainer.replay.asked import parameters, strategy_asked
+    from trainer.replay.replaying import replay as replay_run
+    from trainer.replay.stored import NotReplayable, read_run
+
+    console = Console()
+    try:
+        stored = read_run(run)
+        own = {k: v for k, v in stored.strategy.items() if k != "name"}
+        asked = [
+            ",".join([f"{stored.strategy['name']}:", *(f"{k}={v}" for k, v in own.items())]).replace(":,", ":"),
+            *strategies,
+        ]
+        kept = GroupFilter(**{**stored.filter, **parameters(rule)})
+        results = [replay_run(stored, text.rstrip(":"), strategy_asked(text), kept) for text in asked]
+    except (NotReplayable, ValueError) as exc:
+        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from exc
+    if as_json:
+        typer.echo(json.dumps([asdict(r) for r in results], indent=1))
+        return
+    table = Table(title=f"{results[0].groups} groups of {run.name} ({stored.estimator})", title_justify="left")
+    columns = (
+        "strategy",
+        "trained on",
+        "dropped",
+        "violators > 0",
+        "compliant < 0",
+        "other sign than in the run",
+        "groups that differ",
+    )
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i in (0, 2) else "right", overflow="fold")
+    for r in results:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(r.dropped.items())) or "none"
+        table.add_row(
+            r.label,
+            f"{r.groups - sum(r.dropped.values())}",
+            dropped,
+            _share(r.violators_above_zero, r.violators),
+            _share(r.compliant_below_zero, r.compliant),
+            _share(r.other_sign, r.compared),
+            f"{r.other_reward}",
+        )
+    console.print(table)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.1%})" if whole else "none"

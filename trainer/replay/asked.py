@@ -1,0 +1,39 @@
+"""A strategy as it is written on a command line: NAME, or NAME:param=value,param=value."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.aggregator.mixing import BoundStrategy
+from services.aggregator.strategies import installed
+
+
+def strategy_asked(text: str) -> BoundStrategy:
+    """`rlmr:gamma=0.5,gamma_unit=group`. Raises ValueError naming the strategy or the parameter, and what there is instead."""
+    name, _, rest = text.partition(":")
+    params = parameters(filter(None, rest.split(",")))
+    known = installed()
+    if name not in known:
+        raise ValueError(f"there is no strategy {name}; there are {', '.join(known)}")
+    try:
+        return known.bind({"name": name, **params})
+    except ValidationError as exc:
+        problems = "; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in exc.errors(include_input=False))
+        has = ", ".join(known[name].parameters) or "none"
+        raise ValueError(f"strategy {text}: {problems} (parameters of {name}: {has})") from exc
+
+
+def parameters(parts: Iterable[str]) -> dict[str, Any]:
+    """`name=value` each; values are JSON, or else text. Raises ValueError."""
+    params: dict[str, Any] = {}
+    for part in parts:
+        key, found, value = part.partition("=")
+        if not found:
+            raise ValueError(f"{part!r} is not name=value")
+        try:
+            params[key] = json.loads(value)
+        except ValueError:
+            params[key] = value
+    return params

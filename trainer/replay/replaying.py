@@ -1,0 +1,112 @@
+"""One run under several strategies, group by group; nothing is kept but counts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.aggregator.deciding import Decided, reward_group
+from services.aggregator.mixing import BoundStrategy, GroupFilter
+from trainer.replay.advantages import advantages
+from trainer.replay.stored import NotReplayable, StoredGroup, StoredRun
+
+
+@dataclass
+class Replay:
+    """What one strategy makes of a run."""
+
+    label: str
+    groups: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Groups by reason."""
+    newly_kept: int = 0
+    """Groups that the run dropped and this strategy trains on."""
+    newly_dropped: int = 0
+    samples: int = 0
+    """Valid samples of groups that are trained on."""
+    violators: int = 0
+    violators_above_zero: int = 0
+    """With a positive advantage."""
+    compliant: int = 0
+    compliant_below_zero: int = 0
+    compared: int = 0
+    """Valid samples of groups that both the run and this strategy train on."""
+    other_sign: int = 0
+    """Of those, samples whose advantage changes its sign."""
+    other_reward: int = 0
+    """Groups whose rewards, reason or delta differ from the run's in any bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedGroup:
+    stored: StoredGroup
+    decided: Decided
+    advantages: list[float] | None
+    """None = dropped."""
+    advantages_then: list[float] | None
+    """From the rewards that the run sent."""
+
+
+def replay_groups(run: StoredRun, bound: BoundStrategy, rule: GroupFilter) -> Iterator[ReplayedGroup]:
+    """Each stored group under one strategy. Raises NotReplayable where the strategy needs what the run never asked for."""
+    for stored in run.groups():
+        if bound.strategy.needs_writing and stored.signals.writing is None:
+            raise NotReplayable(
+                f"strategy {bound.name} needs writing rewards, and this run ({run.strategy['name']}) asked for none"
+            )
+        if bound.strategy.needs_verdict and stored.signals.verdicts is None:
+            raise NotReplayable(
+                f"strategy {bound.name} needs verdicts, and this run ({run.strategy['name']}) asked for none"
+            )
+        decided = reward_group(stored.signals, stored.texts, bound, rule)
+        valid_then = [reward is not None for reward in stored.rewards]
+        yield ReplayedGroup(
+            stored,
+            decided,
+            None if decided.reason else advantages(decided.rewards, decided.valid, run.estimator),
+            None if stored.reason else advantages(stored.rewards, valid_then, run.estimator),
+        )
+
+
+def replay(run: StoredRun, label: str, bound: BoundStrategy, rule: GroupFilter) -> Replay:
+    """Raises NotReplayable."""
+    result = Replay(label)
+    for group in replay_groups(run, bound, rule):
+        _count(result, group)
+    if not result.groups:
+        raise NotReplayable(f"{run.folder}: the ledger holds no training group")
+    return result
+
+
+def _count(result: Replay, group: ReplayedGroup) -> None:
+    stored, decided = group.stored, group.decided
+    result.groups += 1
+    result.other_reward += (decided.rewards, decided.reason, decided.delta) != (
+        stored.rewards,
+        stored.reason,
+        stored.delta,
+    )
+    if group.advantages is None:
+        reason = str(decided.reason)
+        result.dropped[reason] = result.dropped.get(reason, 0) + 1
+        result.newly_dropped += stored.reason is None
+        return
+    result.newly_kept += stored.reason is not None
+    verdicts: Sequence[Any] = stored.signals.verdicts or [None] * len(decided.valid)
+    for i, advantage in enumerate(group.advantages):
+        if not decided.valid[i]:
+            continue
+        result.samples += 1
+        passed = verdicts[i].passed if verdicts[i] is not None else None
+        if passed is False:
+            result.violators += 1
+            result.violators_above_zero += advantage > 0
+        elif passed:
+            result.compliant += 1
+            result.compliant_below_zero += advantage < 0
+        if group.advantages_then is not None and stored.rewards[i] is not None:
+            result.compared += 1
+            result.other_sign += _sign(advantage) != _sign(group.advantages_then[i])
+
+
+def _sign(x: float) -> int:
+    return (x > 0) - (x < 0)

@@ -1,0 +1,80 @@
+"""Held-out preference pairs in the forms they are published in: our pair files, RewardBench 2, LitBench, WritingPreferenceBench.
+
+What differs are names: the first field of a list below that a row has is taken. RewardBench 2 has several chosen and rejected texts a row
+(best of four): each chosen one against each rejected one makes a pair, all with the row's `group`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlmr.wire import Prompt
+from trainer.data.rows import DataFileError, objects
+from trainer.data.similarity import language_of
+
+PROMPT = ("prompt", "query", "input", "instruction")
+CHOSEN = ("chosen", "chosen_story", "chosen_response")
+REJECTED = ("rejected", "rejected_story", "rejected_response")
+DOMAIN = ("domain", "subset", "genre", "category", "tag")
+LANGUAGE = ("language", "lang")
+TEXT = ("response", "content", "text", "story")
+"""Where an answer that is an object keeps its text."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """One pair to be judged."""
+
+    prompt: Prompt
+    chosen: str
+    rejected: str
+    domain: str
+    language: str
+    group: str
+    """The row it is from."""
+
+
+def read_held(path: Path) -> list[Held]:
+    """Raises DataFileError that names file, line and field."""
+    found = []
+    for where, row in objects(path):
+        prompt = _prompt(_field(row, PROMPT, where), where)
+        chosen = _texts(_field(row, CHOSEN, where), where, "chosen")
+        rejected = _texts(_field(row, REJECTED, where), where, "rejected")
+        language = str(next((row[n] for n in LANGUAGE if row.get(n)), language_of(chosen[0]))).lower()[:2]
+        domain = str(next((row[n] for n in DOMAIN if row.get(n)), "none given"))
+        found += [Held(prompt, good, bad, domain, language, where) for good in chosen for bad in rejected]
+    if not found:
+        raise DataFileError(f"{path}: no rows in the file")
+    return found
+
+
+def _field(row: dict[str, Any], names: tuple[str, ...], where: str) -> Any:
+    for name in names:
+        if row.get(name):
+            return row[name]
+    raise DataFileError(f"{where}: {names[0]}: Field required (or one of {', '.join(names[1:])})")
+
+
+def _prompt(value: Any, where: str) -> Any:
+    messages = value if isinstance(value, list) else [value]
+    if not all(isinstance(m, str) or (isinstance(m, dict) and isinstance(m.get("content"), str)) for m in messages):
+        raise DataFileError(f"{where}: prompt: want a text or chat messages")
+    return (
+        value
+        if isinstance(value, str)
+        else [{"role": m.get("role", "user"), "content": m["content"]} for m in messages]
+    )
+
+
+def _texts(value: Any, where: str, field: str) -> list[str]:
+    """One answer or several: texts, objects with a text, or chat messages (of which the last is the answer)."""
+    if isinstance(value, list) and all(isinstance(v, dict) and "role" in v for v in value):
+        value = value[-1]
+    texts = []
+    for item in value if isinstance(value, list) else [value]:
+        text = next((item[n] for n in TEXT if isinstance(item.get(n), str)), None) if isinstance(item, dict) else item
+        if not isinstance(text, str) or not text.strip():
+            raise DataFileError(f"{where}: {field}: want a text that is not empty")
+        texts.append(text)
+    return texts
