@@ -17,6 +17,11 @@ class Cause:
 
 KNOWN = (
     (
+        r"TooFewGpus: (?P<said>.+)",
+        "{said}",
+        "use a larger cluster or a smaller preset; `rlmr train --show` tells what takes which GPUs",
+    ),
+    (
         r"NothingKept: (?P<said>.+)",
         "{said}",
         "see why in the line of dropped groups: constraints that the policy cannot meet, a filter that is too narrow, or services that fail",

@@ -24,8 +24,9 @@ from trainer.run.distortion import DistortingProxy
 from trainer.run.ledger import Ledger
 from trainer.run.local_services import local_services
 from trainer.run.pinning import revisions
+from trainer.run.preflight import check_prompts, check_room, check_services, check_strategy
 from trainer.run.presets import Preset, PresetError
-from trainer.run.resuming import open_run
+from trainer.run.resuming import open_run, pin
 from trainer.run.secrets import redacted
 from trainer.run.training import train
 
@@ -75,13 +76,15 @@ def run_preset(
     with stages("prepare"):
         material = _material(preset, console)
         quality = _quality(material)
+        prompts = _chosen(preset, material)
+        check_prompts(len(prompts), preset)
         step = open_run(run, preset, resume=resume, overwrite=overwrite)
         if resume:
             console.print(f"resuming {run} after step {step} of {preset.steps}", highlight=False, soft_wrap=True)
         prompts_file, eval_file = run / "prompts_train.jsonl", run / "prompts_eval.jsonl"
         # More than planned, where there are more: each dropped group takes one. Past the last a new epoch begins.
         count = 2 * preset.steps * preset.batch
-        prepare(_chosen(preset, material), prompts_file, split="train", count=count, seed=preset.seed)
+        prepare(prompts, prompts_file, split="train", count=count, seed=preset.seed)
         held_out = material.eval_prompts[: preset.eval.prompts]
         prepare(held_out, eval_file, split="eval")
         flags = openrlhf_flags(
@@ -115,14 +118,14 @@ def run_preset(
             )
         # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
         settings = RewardSettings.from_environment(url=url, strategy={"name": "rlmr"})
+        chosen = replace(settings, strategy=preset.strategy, filter=preset.filter_sent())
+        pinned = pin(run, revisions(chosen))
         with stages("evaluate before"), undistorted():
             before = before or _kept(run)
             if before is None:
                 before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
             _keep(run, before)
         with stages("train"):
-            chosen = replace(settings, strategy=preset.strategy, filter=preset.filter_sent())
-            pinned = revisions(chosen)
             ledger = train(
                 flags,
                 run,
@@ -151,8 +154,7 @@ def run_preset(
 
 
 def _check(preset: Preset, run: Path) -> None:
-    if "name" not in preset.strategy:
-        raise PresetError("strategy needs a name: --set strategy=rlmr")
+    check_strategy(preset.strategy)
     flags = openrlhf_flags(preset, model=preset.model, prompts=run, output=run / "policy", eval_prompts=None)
     broken = violations(preset.strategy["name"], flags)
     if broken:
@@ -176,6 +178,9 @@ def _check(preset: Preset, run: Path) -> None:
         )
     if uneven := problems(flags):
         raise PresetError("these settings do not share the samples out evenly:\n- " + "\n- ".join(uneven))
+    check_room(run)
+    if preset.reward_url:
+        check_services(preset.reward_url)
 
 
 def _material(preset: Preset, console: Console) -> Material:

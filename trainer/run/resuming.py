@@ -56,6 +56,17 @@ def _resumed(run: Path, preset: Preset) -> int:
     return step
 
 
+def pin(run: Path, revisions: dict[str, str]) -> dict[str, str]:
+    """The revisions that answer now, which must be those that the run began with."""
+    path = run / "revisions.json"
+    if path.is_file() and (changes := changed(json.loads(path.read_text(encoding="utf-8")), revisions)):
+        raise PresetError(
+            f"{run} was started with other services; run them again, or start another run:\n- " + "\n- ".join(changes)
+        )
+    path.write_text(json.dumps(revisions, indent=2) + "\n", encoding="utf-8")
+    return revisions
+
+
 def changed(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
     """`lr: 0.0006 in the run, 0.001 now`, for each setting that differs. Secrets are not kept and may differ."""
     found = []

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from trainer.grpo.flags import to_arguments
+from trainer.run.cluster_needs import gpus
 from trainer.run.diagnosis import diagnose
 from trainer.run.ledger import Ledger
 from trainer.run.secrets import redacted_command
@@ -46,6 +47,7 @@ def train(
         "RLMR_EXPECT": json.dumps(expect or {}),
         "RLMR_RUN_DIR": str(run),
         "RLMR_STEPS": str(steps),
+        "RLMR_GPUS": str(sum(gpus(flags).values())),
         "PYTHONPATH": os.pathsep.join(p for p in (_source_root(), os.environ.get("PYTHONPATH")) if p),
     }
     command = [sys.executable, "-m", "trainer.grpo.launch", "openrlhf.cli.train_ppo_ray", *to_arguments(flags)]
