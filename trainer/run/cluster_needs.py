@@ -61,18 +61,16 @@ def policy_memory(preset: Preset, flags: dict[str, Any], shape: Shape) -> dict[s
     """GB on one GPU of the policy, by what it is for.
 
     P parameters, T tokens of a micro batch: weights 2 P and gradients 2 P bytes, optimizer 12 P (float32 copy and two moments), each
-    divided by the ranks as the ZeRO stage says, optimizer 0 with adam_offload; LoRA trains about a hundredth of P; ZeRO 3 gathers two
-    layers at a time; kept activations 2 T x width x layers (with checkpointing; 17 times that without); logits 4 T x vocabulary in
+    divided by the ranks as the ZeRO stage says, optimizer 0 with adam_offload; ZeRO 3 gathers two layers at a time; kept activations 2 T x width x layers (with checkpointing; 17 times that without); logits 4 T x vocabulary in
     float32 and as much for their gradient.
     """
     stage, parts = int(flags.get("ds.zero_stage", 2)), ranks(flags)
-    trained = shape.parameters * (0.01 if int(flags.get("ds.lora.rank", 0)) else 1.0)
     tokens = micro_batch_tokens(preset, flags, "train")
     kept = 2.0 * tokens * shape.width * shape.layers * (1 if flags.get("actor.gradient_checkpointing_enable") else 17)
     return {
         "weights": 2 * shape.parameters / (parts if stage == 3 else 1) / GB,
-        "gradients": 2 * trained / (parts if stage >= 2 else 1) / GB,
-        "optimizer": 0.0 if flags.get("ds.adam_offload") else 12 * trained / (parts if stage >= 1 else 1) / GB,
+        "gradients": 2 * shape.parameters / (parts if stage >= 2 else 1) / GB,
+        "optimizer": 0.0 if flags.get("ds.adam_offload") else 12 * shape.parameters / (parts if stage >= 1 else 1) / GB,
         "gathered layers": 4 * shape.parameters / shape.layers / GB if stage == 3 else 0.0,
         "activations": kept / int(flags.get("ds.ring_attn_size", 1)) / GB,
         "logits": 8.0 * tokens * shape.vocabulary / int(flags.get("ds.ring_attn_size", 1)) / GB,

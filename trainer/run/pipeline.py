@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from trainer.data.columns import Columns, read_table
 from trainer.data.prompts import prepare, read_prompts
 from trainer.evaluation.judge import Judged, judge, summarise
 from trainer.evaluation.sample import sample
@@ -197,7 +198,11 @@ def _material(preset: Preset, console: Console) -> Material:
     def rows(name: str | None, of_world: str) -> list[dict[str, Any]]:
         if name is None:
             return []
-        return read_prompts(getattr(world, of_world) if name == "world" else Path(name))
+        if name == "world":
+            return read_prompts(getattr(world, of_world))
+        if preset.columns is not None or not name.endswith(".jsonl"):
+            return read_table(name, preset.columns or Columns())
+        return read_prompts(Path(name))
 
     return Material(
         model=world.policy if world and preset.model == "world" else preset.model,
