@@ -42,7 +42,12 @@ GROUPS = {
     "replay": CommandGroup(
         "trainer.commands.replay:replay", "trainer", "A run's own groups under other strategies, without generating."
     ),
-    "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: export, check, calibrate."),
+    "explain": CommandGroup(
+        "trainer.commands.explain:explain",
+        "trainer",
+        "One group of a run: who was rewarded for what, and by whom else.",
+    ),
+    "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: train, export, check, evaluate."),
     "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
     "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),
     "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),

@@ -78,7 +78,7 @@ def _environment() -> str:
 def compare(data: Path, rounds: int) -> dict[str, Any]:
     """`data`: the folder with IFEval's prompts and responses."""
     tasks = read_tasks(data / "input_data.jsonl")
-    responses = read_responses(data / "gpt4_verdicts.jsonl")
+    responses = read_responses(data / "gpt4_verdicts.jsonl", tasks)
     with (data / "input_data.jsonl").open(encoding="utf-8") as lines:
         raw = {str(row["key"]): row for row in map(json.loads, lines)}
     reference = Reference()

@@ -14,7 +14,6 @@ from rlmr.wire import (
     ErrorReply,
     Expected,
     FieldError,
-    FilterSpec,
     GetRewardReply,
     GetRewardRequest,
     RewardGroupResult,
@@ -30,6 +29,7 @@ from services.aggregator.get_reward import lone_groups, lone_rewards
 from services.aggregator.metrics import AggregatorMetrics
 from services.aggregator.mixing import MixingError
 from services.aggregator.settings import AggregatorSettings
+from services.aggregator.shadow import Shadow
 from services.aggregator.signals import Signals, one_identity
 from services.aggregator.strategies import installed
 from services.aggregator.together import all_of
@@ -60,6 +60,8 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
     writing_rm = Upstream("writing_rm", settings.writing_rm_url, settings, metrics)
     verifier = Upstream("verifier", settings.verifier_url, settings, metrics)
     asker = Asker(settings, writing_rm, verifier, metrics)
+    second = Upstream("shadow", settings.shadow_writing_rm_url or settings.writing_rm_url, settings, metrics)
+    shadow = Shadow(second, settings, metrics) if settings.shadow_writing_rm_url else None
     fault_kinds = frozenset(settings.policy_faults)
     router = APIRouter(route_class=JsonRoute)
 
@@ -89,6 +91,8 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
                 error = FieldError(path=path, message=str(exc))
                 raise ApiError(422, "invalid_request", f"{path}: {exc}", [error]) from exc
             metrics.count_decision(result, signals, bound.name)
+            if shadow:
+                shadow.follow(question, signals, circumstances.request_id)
             if result.decision is Decision.DROP:
                 log.info(
                     "group_dropped", **why_dropped(result), strategy=bound.name, request_id=circumstances.request_id
@@ -102,7 +106,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
             return Response(status_code=499)  # type: ignore[return-value]
         reply = RewardReply(
             strategy=StrategySpec(**bound.params.model_dump()),
-            filter=FilterSpec(**group_filter.model_dump()),
+            filter=group_filter,
             model=one_identity([signals.model for _, signals in answers]),
             verifier=one_identity([signals.verifier for _, signals in answers]),
             groups=[result for result, _ in answers],
@@ -124,6 +128,12 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
             return Response(status_code=499)  # type: ignore[return-value]
         return Response(reply.model_dump_json(), media_type="application/json")  # type: ignore[return-value]
 
+    @router.get("/v1/shadow", tags=["info"], summary="How the shadow reward model differs from the one that counts")
+    async def shadow_report() -> dict[str, Any]:
+        if shadow is None:
+            raise ApiError(404, "no_shadow", "no shadow model: set RLMR_AGGREGATOR_SHADOW_WRITING_RM_URL")
+        return shadow.summary.report()
+
     async def readiness() -> Readiness:
         need = bind_strategy(settings, None).strategy
         needed = [u for u, wanted in ((writing_rm, need.needs_writing), (verifier, need.needs_verdict)) if wanted]
@@ -137,6 +147,7 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
             "strategies": describing.info(installed()),
             "filter": settings.filter().model_dump(),
             "upstreams": {"writing_rm": settings.writing_rm_url, "verifier": settings.verifier_url},
+            "shadow": settings.shadow_writing_rm_url,
             "limits": {
                 "max_body_bytes": settings.max_body_bytes,
                 "max_samples": settings.max_samples,
@@ -146,8 +157,10 @@ def build_app(settings: AggregatorSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with writing_rm, verifier:
+        async with writing_rm, verifier, second:
             yield
+            if shadow:
+                await shadow.stop()
 
     app = create_app(
         service="aggregator",

@@ -40,6 +40,8 @@ Reply = TypeVar("Reply", ScoreGroupsReply, VerifyGroupsReply)
 
 ASK_AGAIN = frozenset({Status.UNAVAILABLE, Status.TIMEOUT})
 """What may be otherwise the next time."""
+UNREADABLE_REPEATS = 3
+"""A reply that is cut short or not ours may come from something in between; one that stays so is the upstream's own fault."""
 LONGEST_PAUSE = 30.0
 """Seconds before a response is asked about again, at most."""
 
@@ -159,6 +161,12 @@ async def _answers(
         except UpstreamFailure as failure:
             if isinstance(failure, KeyRefused) and call.needed:
                 raise ApiError(424, "upstream_key", failure.reason) from failure
+            pause = _pause(call, rounds)
+            unreadable = failure.status is Status.UNPARSEABLE and rounds < min(call.retries, UNREADABLE_REPEATS)
+            if unreadable and time.monotonic() + pause < end:
+                rounds += 1
+                await asyncio.sleep(pause)
+                continue
             # What an earlier round said of a response stands.
             answers = {**{i: missing(failure.status, failure.reason) for i in waiting}, **answers}
             break
@@ -171,13 +179,17 @@ async def _answers(
             who = now
         answers.update(zip(waiting, given, strict=True))
         waiting = [i for i in waiting if answers[i].status in ASK_AGAIN]
-        pause = min(call.backoff * 2.0**rounds, LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+        pause = _pause(call, rounds)
         if not waiting or rounds >= call.retries or time.monotonic() + pause >= end:
             break
         rounds += 1
         log.info("asked_again", upstream=name, samples=len(waiting), wait_s=round(pause, 3), request_id=call.request_id)
         await asyncio.sleep(pause)
     return [answers[i] for i in range(len(question.group.responses))], who
+
+
+def _pause(call: Call, rounds: int) -> float:
+    return min(call.backoff * 2.0 ** min(rounds, 30), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
 
 
 def _as_expected(name: str, revision: str, expected: str | None) -> None:

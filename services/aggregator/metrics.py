@@ -29,6 +29,9 @@ class AggregatorMetrics:
     length_correlation: Histogram
     upstream_seconds: Histogram
     upstream_attempts: Counter
+    shadow_groups: Counter
+    shadow_difference: Histogram
+    shadow_pairs: Counter
 
     @classmethod
     def create(cls) -> "AggregatorMetrics":
@@ -93,6 +96,24 @@ class AggregatorMetrics:
                 "rlmr_aggregator_upstream_attempts",
                 "Attempts by outcome: an HTTP status, connection_error or timeout.",
                 ["upstream", "outcome"],
+                registry=r,
+            ),
+            shadow_groups=Counter(
+                "rlmr_aggregator_shadow_groups",
+                "Groups for the shadow model: compared, failed (no score in common) or skipped (too many at once).",
+                ["outcome"],
+                registry=r,
+            ),
+            shadow_difference=Histogram(
+                "rlmr_aggregator_shadow_difference",
+                "Shadow minus counted writing reward of a sample, each in standard deviations of its own reference set.",
+                buckets=(-2, -1, -0.5, -0.25, -0.1, -0.01, 0.01, 0.1, 0.25, 0.5, 1, 2),
+                registry=r,
+            ),
+            shadow_pairs=Counter(
+                "rlmr_aggregator_shadow_pairs",
+                "Pairs of responses of one group that both models tell apart; order is same or other.",
+                ["order"],
                 registry=r,
             ),
         )

@@ -31,6 +31,11 @@ class AggregatorSettings(ServiceSettings):
 
     writing_rm_url: str = Field(default="http://127.0.0.1:8001", description="Base URL of the writing reward model.")
     verifier_url: str = Field(default="http://127.0.0.1:8002", description="Base URL of the constraint verifier.")
+    shadow_writing_rm_url: str | None = Field(
+        default=None,
+        description="Base URL of a second reward model that is only compared: what the first has scored is sent to it after the reply. "
+        "Metrics rlmr_aggregator_shadow_*; the report is GET /v1/shadow.",
+    )
     upstream_api_key: SecretStr | None = Field(
         default=None, description="Bearer key sent to both upstreams; unset = RLMR_API_KEY."
     )
@@ -97,9 +102,11 @@ class AggregatorSettings(ServiceSettings):
         description="/get_reward only: special tokens cut off the end of a response (JSON list).",
     )
 
-    @field_validator("writing_rm_url", "verifier_url")
+    @field_validator("writing_rm_url", "verifier_url", "shadow_writing_rm_url")
     @classmethod
-    def _base_url(cls, url: str) -> str:
+    def _base_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"{url!r} is not a base URL: write http://host:port")
         return url.rstrip("/")

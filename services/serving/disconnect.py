@@ -8,6 +8,9 @@ from starlette.requests import Request
 
 T = TypeVar("T")
 
+WATCH_AFTER_SECONDS = 0.02
+"""Work that is done by then is done for nobody at little cost; a watch would cost it a task of its own."""
+
 
 class ClientLeft(Exception):
     """The connection closed before the answer; the work was cancelled."""
@@ -18,19 +21,30 @@ async def until_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
     The request body must have been read. `work` sees asyncio.CancelledError and must give back what it holds.
     """
-    task = asyncio.ensure_future(work)
-    left = asyncio.ensure_future(_disconnected(request))
+    loop, ours = asyncio.get_running_loop(), asyncio.current_task()
+    assert ours is not None
+    watch: asyncio.Task[None] | None = None
+    left = False
+
+    async def watching() -> None:
+        nonlocal left
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left = True
+        ours.cancel()  # always inside `work`: nothing else of this task is awaited while the watch runs
+
+    def begin() -> None:
+        nonlocal watch
+        watch = loop.create_task(watching())
+
+    timer = loop.call_later(WATCH_AFTER_SECONDS, begin)
     try:
-        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientLeft
+        return await work
+    except asyncio.CancelledError:
+        if left and ours.uncancel() == 0:
+            raise ClientLeft from None
+        raise  # somebody else's: the server stops
     finally:
-        left.cancel()
-        task.cancel()
-        await asyncio.gather(task, left, return_exceptions=True)
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        timer.cancel()
+        if watch is not None:
+            watch.cancel()

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -16,6 +17,26 @@ def _to_json(entry: dict[str, Any], default: Callable[[Any], Any]) -> str:
         return orjson.dumps(entry, default=default).decode()
     except orjson.JSONEncodeError:
         return json.dumps(entry, default=default)
+
+
+class AccessLog:
+    """One line per request, as any other line, but without the way through structlog and logging, which costs four times as much."""
+
+    def __init__(self) -> None:
+        self.direct = False
+        """Set by configure_logs: lines are JSON and at a level that is wanted."""
+        self._log = structlog.get_logger("rlmr.access")
+
+    def __call__(self, **fields: Any) -> None:
+        if not self.direct:
+            self._log.info("request", **fields)
+            return
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        line = {**fields, "event": "request", "logger": "rlmr.access", "level": "info", "timestamp": now}
+        sys.stderr.write(_to_json(line, str) + "\n")
+
+
+access_log = AccessLog()
 
 
 def configure_logs(level: str = "info", fmt: str = "json") -> None:
@@ -43,6 +64,7 @@ def configure_logs(level: str = "info", fmt: str = "json") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    access_log.direct = fmt == "json" and root.isEnabledFor(logging.INFO)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

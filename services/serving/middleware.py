@@ -5,17 +5,16 @@ import random
 import re
 import time
 import uuid
+from collections.abc import Callable
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rlmr.wire import FieldError
 from services.serving.body import ValueCount
 from services.serving.errors import ApiError, error_response
+from services.serving.logs import access_log
 from services.serving.metrics import HttpMetrics
 from services.serving.settings import ServiceSettings
-
-log = structlog.get_logger("rlmr.access")
 
 # Probes and metrics are read by kubelet and Prometheus, which hold no key. They tell nothing about anyone's text.
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/metrics/engine"})
@@ -45,6 +44,7 @@ class ServiceLayer:
         self.app, self.metrics, self.routes = app, metrics, routes
         self.max_body, self.max_values = settings.max_body_bytes, settings.max_json_values
         self.max_concurrency, self.at_work = settings.max_concurrency, 0
+        self.counted: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
         self.reconnect_share = 1 / settings.reconnect_every if settings.reconnect_every else 0.0
         self.keys = settings.keys()
         self.by_key = {name: metrics.requests_by_key.labels(name) for name in self.keys}
@@ -86,13 +86,11 @@ class ServiceLayer:
                     await self._counted(scope, receive, send_marked, request_id)
             finally:
                 seconds = time.perf_counter() - started
-                self.metrics.requests.labels(route, scope["method"], str(code)).inc()
-                self.metrics.seconds.labels(route).observe(seconds)
+                self._count(route, scope["method"], code, seconds)
                 if path not in OPEN_PATHS:
                     if key is not None:
                         self.by_key[key].inc()
-                    log.info(
-                        "request",
+                    access_log(
                         method=scope["method"],
                         path=path,
                         code=code,
@@ -100,6 +98,16 @@ class ServiceLayer:
                         request_id=request_id,
                         **({"key": key} if key is not None else {}),
                     )
+
+    def _count(self, route: str, method: str, code: int, seconds: float) -> None:
+        """A series is looked up once: labels() takes a lock and builds strings."""
+        counted = self.counted.get((route, method, code))
+        if counted is None:
+            requests, times = self.metrics.requests.labels(route, method, str(code)), self.metrics.seconds.labels(route)
+            counted = self.counted[route, method, code] = requests.inc, times.observe
+        inc, observe = counted
+        inc()
+        observe(seconds)
 
     def _key_of(self, headers: dict[bytes, bytes]) -> str | None:
         """The name of the key that the caller sent; None without a valid one. Takes the same time whichever key it is."""

@@ -19,6 +19,7 @@ class VerifierMetrics:
     judge_calls: Counter
     judge_retries: Counter
     judge_seconds: Histogram
+    judge_calls_in_flight: Gauge
     judge_golden_wrong: Gauge
     judge_failed_in_row: Gauge
     cache_lookups: Counter
@@ -55,6 +56,11 @@ class VerifierMetrics:
                 "Time of one call to the judge, retries included, in seconds.",
                 ["purpose"],
                 buckets=SECONDS_BUCKETS,
+                registry=registry,
+            ),
+            judge_calls_in_flight=Gauge(
+                "rlmr_verifier_judge_calls_in_flight",
+                "Calls to the judge that are under way or wait for a slot; what a pool of judges scales on.",
                 registry=registry,
             ),
             judge_golden_wrong=Gauge(

@@ -159,6 +159,14 @@ def test_what_is_outside_of_the_release_is_reached() -> None:
     assert 4317 in ports_out(render(extra), "aggregator")
 
 
+def test_a_release_without_an_aggregator_tells_how_it_is_asked() -> None:
+    values = VARIANTS["shared-model-alone"]
+    assert of_kind(render(values), "Pod") == []  # nothing that helm test could ask
+    notes = render_texts(values, namespace="shared")["NOTES.txt"]
+    assert "http://rlmr-writing-rm.shared.svc:8001" in notes
+    assert "-aggregator" not in notes
+
+
 def test_callers_through_the_ingress_are_let_in_and_metrics_stay_inside() -> None:
     documents = render(VARIANTS["everything"])
     first, *_ = named(documents, "NetworkPolicy", "aggregator")["spec"]["ingress"]
@@ -247,8 +255,11 @@ def test_an_aggregator_asks_the_reward_model_that_it_names() -> None:
     own = named(documents, "ConfigMap", "aggregator-run-7")["data"]
     assert own[url] == "http://rlmr-writing-rm-v2:8001"
     assert own["RLMR_AGGREGATOR_GAMMA"] == "0.5"
+    assert own["RLMR_AGGREGATOR_SHADOW_WRITING_RM_URL"] == "http://rlmr-writing-rm-v3:8001"
+    rules = named(documents, "NetworkPolicy", "aggregator-run-7")["spec"]["egress"]
+    assert "writing-rm-v3" in str(rules)
     peer = ports_out(documents, "aggregator-run-7")[8001][0]["podSelector"]["matchLabels"]
-    assert peer["app.kubernetes.io/component"] == "writing-rm-v2"
+    assert peer["app.kubernetes.io/component"] in ("writing-rm-v2", "writing-rm-v3")
     let_in = named(documents, "NetworkPolicy", "writing-rm-v2")["spec"]["ingress"][0]["from"][0]["podSelector"]
     assert let_in["matchExpressions"][0]["values"] == ["aggregator", "aggregator-run-7"]
 

@@ -2,74 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from deploy.render import CHART
+from tests.chart.hub import Hub
 
 FETCH, WAIT, COPY = (CHART / "files" / name for name in ("fetch_model.py", "wait_for_model.py", "copy_model.sh"))
 COMMIT = "c" * 40
 CONTENT = {"config.json": b"{}", "weights/model.safetensors": os.urandom(300_000)}
 
 
-class Hub(ThreadingHTTPServer):
-    """The calls of huggingface_hub for one repository at one commit; `fetched` counts downloads of each file."""
-
-    def __init__(self) -> None:
-        self.fetched: Counter[str] = Counter()
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                self.do_GET()
-
-            def do_GET(self) -> None:
-                path = self.path.partition("?")[0]
-                if path.startswith("/api/models/org/model/"):
-                    files = [{"rfilename": n, "type": "file", "path": n, "size": len(b), "oid": hashlib.sha1(b).hexdigest()} for n, b in CONTENT.items()]  # fmt: skip
-                    answer: object = {"id": "org/model", "sha": COMMIT, "siblings": files, "private": False, "downloads": 0, "tags": []}  # fmt: skip
-                    if "/tree/" in path:
-                        answer = files
-                    return self.say(json.dumps(answer).encode(), "application/json")
-                name = path.removeprefix(f"/org/model/resolve/{COMMIT}/")
-                if name not in CONTENT:
-                    return self.send_error(404)
-                if self.command == "GET":
-                    hub.fetched[name] += 1
-                    time.sleep(0.3)  # long enough for every other pod to come
-                return self.say(CONTENT[name], "application/octet-stream", hashlib.sha1(CONTENT[name]).hexdigest())
-
-            def say(self, body: bytes, kind: str, tag: str = "") -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                if tag:
-                    self.send_header("ETag", f'"{tag}"')
-                    self.send_header("X-Repo-Commit", COMMIT)
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(body)
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    with Hub() as server:
+    with Hub({COMMIT: CONTENT}) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -99,7 +52,7 @@ def test_many_pods_on_one_volume_download_once(hub: Hub, tmp_path: Path) -> None
     pods = [fetching(hub, tmp_path, i) for i in range(5)]
     said = [p.communicate(timeout=120) for p in pods]
     assert [p.returncode for p in pods] == [0] * 5, said
-    assert hub.fetched == dict.fromkeys(CONTENT, 1)
+    assert hub.fetched == {(COMMIT, name): 1 for name in CONTENT}
     check_content(tmp_path / f"org--model@{COMMIT}")
     assert sorted(p.name for p in tmp_path.glob("org--*")) == [f"org--model@{COMMIT}"]  # no lock, no part
 

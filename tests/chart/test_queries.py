@@ -64,7 +64,11 @@ def alert_queries() -> dict[str, str]:
 
 @cache
 def scaler_queries() -> dict[str, str]:
-    documents = render(VARIANTS["keda-from-zero"], release=release.RELEASE, namespace=release.NAMESPACE)
+    documents = [
+        document
+        for variant in ("keda-from-zero", "judge-pool")
+        for document in render(VARIANTS[variant], release=release.RELEASE, namespace=release.NAMESPACE)
+    ]
     return {
         f"{d['metadata']['name']} trigger {i}": trigger["metadata"]["query"]
         for d in documents
@@ -176,7 +180,7 @@ def test_hpa_metrics_are_gauges_of_the_pods_they_scale(watched: Watched) -> None
 def test_the_wake_up_trigger_counts_attempts_at_the_right_upstream(watched: Watched) -> None:
     for component, upstream in (("verifier", "verifier"), ("writing-rm", "writing_rm")):
         query = scaler_queries()[f"demo-rlmr-{component} trigger 1"]
-        assert f'upstream="{upstream}"' in query
+        assert f'upstream=~"{upstream}' in query
         assert watched.prometheus.query(query), query
 
 

@@ -98,7 +98,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "v2": {"model": {"image": {"tag": "2"}}, "replicas": 2},
             "v3": {"model": {"source": "path", "path": "/opt/v3"}, "autoscaling": {"type": "hpa"}},
         },
-        "aggregators": {"run-7": {"writingRm": "v2", "settings": {"GAMMA": "0.5"}}},
+        "aggregators": {"run-7": {"writingRm": "v2", "shadow": {"writingRm": "v3"}, "settings": {"GAMMA": "0.5"}}},
         "commonLabels": {"team": "stories"},
     },
     "shared-model-alone": {"aggregator": {"enabled": False}, "verifier": {"enabled": False}},

@@ -46,6 +46,8 @@ class Load:
         self.headers = {"Authorization": f"Bearer {key}"}
         self.requests = 0
         self.failures: list[str] = []
+        self.revisions: set[str] = set()
+        """Of the reward model, as the replies name it; "a,b" in one whose groups met two."""
         self._numbers = itertools.count(start)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load")
@@ -73,7 +75,11 @@ class Load:
             except httpx.HTTPError as error:
                 problem: str | None = f"{type(error).__name__}: {error}"
             else:
-                problem = fault(reply.json()) if reply.status_code == 200 else f"HTTP {reply.status_code}: {reply.text}"
+                if reply.status_code == 200:
+                    problem = fault(body := reply.json())
+                    self.revisions.add((body["model"] or {}).get("revision", ""))
+                else:
+                    problem = f"HTTP {reply.status_code}: {reply.text}"
             self.requests += 1
             if problem is not None:
                 self.failures.append(f"request {number}: {problem}")

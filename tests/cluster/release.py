@@ -24,16 +24,29 @@ SECRET = {
     "data": {"api-key": base64.b64encode(KEY.encode()).decode()},
 }
 # Everything that the chart can create, and what Helm keeps about a release.
-KINDS = "deployments,replicasets,pods,services,configmaps,secrets,serviceaccounts,hpa,pdb,networkpolicies,ingresses"
+KINDS = (
+    "deployments,jobs,replicasets,pods,services,configmaps,secrets,serviceaccounts,hpa,pdb,networkpolicies,ingresses"
+)
+
+
+# The grace of a probe came with 1.25, the oldest version that the chart supports; this one would refuse the field.
+NO_PROBE_GRACE = {p: {"terminationGracePeriodSeconds": None} for p in ("startupProbe", "livenessProbe")}
+OLDER: dict[str, Any] = {
+    "aggregator": NO_PROBE_GRACE,
+    "verifier": {**NO_PROBE_GRACE, "engine": NO_PROBE_GRACE},
+    "writingRm": {**NO_PROBE_GRACE, "engine": NO_PROBE_GRACE},
+}
 
 
 class Release:
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, values: Mapping[str, Any] | None = None) -> None:
         self.cluster = cluster
         self.chart = without_version_range(cluster.state / "chart")
         self.helm = helm.Config(kubeconfig_path=cluster.admin, namespace=NAMESPACE)
-        # Exactly values-cpu.yaml; the key comes from a Secret that exists, as in production.
-        self.values: dict[str, Any] = values_of(["values-cpu.yaml"], {"auth": {"existingSecret": "rlmr-api-key"}})
+        # values-cpu.yaml, as far as this version knows its fields; the key comes from a Secret that exists, as in production.
+        self.values: dict[str, Any] = values_of(
+            ["values-cpu.yaml"], merge(merge({"auth": {"existingSecret": "rlmr-api-key"}}, OLDER), values or {})
+        )
 
     def install(self) -> None:
         """Or take over the release that is there (a kept cluster)."""
@@ -72,8 +85,9 @@ class Release:
         labels = f"app.kubernetes.io/instance={NAME}" + (
             f",app.kubernetes.io/component={component}" if component else ""
         )
-        # The pod of `helm test` is none of the release's services.
-        return self.cluster.get("pods", "-n", NAMESPACE, "-l", f"{labels},app.kubernetes.io/component!=test")
+        # Neither the pod of `helm test` nor that of a Job that has fetched a model is one of the release's services.
+        found = self.cluster.get("pods", "-n", NAMESPACE, "-l", f"{labels},app.kubernetes.io/component!=test")
+        return [pod for pod in found if pod["status"].get("phase") != "Succeeded"]
 
     def url(self, component: str = "aggregator") -> str:
         (service,) = self.cluster.get("service", f"{NAME}-{component}", "-n", NAMESPACE)

@@ -144,7 +144,7 @@ def test_killed_engine_container_gives_no_wrong_score(release: Release) -> None:
     engine = {
         "type": "sglang",
         "image": {"repository": "docker.io/library/rlmr-writing-rm", "tag": "0.1.0"},
-        "command": ["python3", "-c", (HERE / "engine.py").read_text(), "/models", "30000"],
+        "command": ["python3", "-c", (HERE / "engine.py").read_text(), "/models/rlmr-story-world@0.1.0", "30000"],
         "extraEnv": [{"name": "OMP_NUM_THREADS", "value": "1"}],
         "resources": {
             "requests": {"cpu": "100m", "memory": "512Mi"},

@@ -1,4 +1,4 @@
-"""`rlmr rm`: make, check and calibrate the directory that the writing reward model service serves."""
+"""`rlmr rm`: train, export, check, calibrate and evaluate the directory that the writing reward model service serves."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,13 @@ from typing import Any
 import typer
 
 app = typer.Typer(
-    name="rm", help="Writing reward models: export, check, calibrate.", no_args_is_help=True, add_completion=False
+    name="rm",
+    help="Writing reward models: train, export, check, calibrate, evaluate.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
+_DEVICE = typer.Option("cpu", help="Where scores are measured, at float32: cpu, cuda or cuda:N.")
 _REFERENCE_HELP = (
     "JSONL: {prompt, response} or {prompt, chosen, rejected} a line; prompts are strings or chat messages."
 )
@@ -27,6 +31,7 @@ def export(
     input_template: str | None = typer.Option(None, help="train_rm's --data.input_template, without a chat template."),
     plain: bool = typer.Option(False, help="The model was trained without --data.apply_chat_template."),
     overwrite: bool = typer.Option(False, help="Replace OUT if it exists."),
+    device: str = _DEVICE,
 ) -> None:
     """Turn a train_rm checkpoint into a directory for transformers, sglang, vLLM and this service."""
     from trainer.reward_model.checkpoint import ExportError
@@ -44,6 +49,7 @@ def export(
             chat_template=False if plain else None,
             input_template=input_template,
             overwrite=overwrite,
+            device=device,
         )
     except ExportError as exc:
         raise _failed(exc) from exc
@@ -55,6 +61,7 @@ def export(
 def calibrate(
     directory: Path = typer.Argument(help="An exported reward model."),
     reference: Path = typer.Option(help=_REFERENCE_HELP),
+    device: str = _DEVICE,
 ) -> None:
     """Measure mean, std and golden texts again on a reference set; the model gets a new revision."""
     from services.writing_rm.model.manifest import ManifestError
@@ -62,7 +69,9 @@ def calibrate(
     from trainer.reward_model.export import calibrate as measure
 
     try:
-        manifest = measure(directory, read_reference(reference), source=f"rlmr rm calibrate, {reference.name}")
+        manifest = measure(
+            directory, read_reference(reference), source=f"rlmr rm calibrate, {reference.name}", device=device
+        )
     except (ExportError, ManifestError) as exc:
         raise _failed(exc) from exc
     constants = manifest.standardisation
@@ -76,13 +85,14 @@ def calibrate(
 def check(
     directory: Path = typer.Argument(help="An exported reward model."),
     url: list[str] = typer.Option([], help="KIND=URL of something that serves it; KIND: sglang, vllm or service."),
+    device: str = _DEVICE,
 ) -> None:
     """Compare transformers, the in-process engine, and every server given, on the golden texts. Exits 1 if one is off."""
     from services.writing_rm.model.manifest import ManifestError
     from trainer.reward_model.check import check_model
 
     try:
-        verdicts = check_model(directory, url)
+        verdicts = check_model(directory, url, device)
     except (ManifestError, ValueError) as exc:
         raise _failed(exc) from exc
     for verdict in verdicts:
@@ -93,6 +103,58 @@ def check(
             typer.echo(f"      {problem}")
     if any(verdict.problems for verdict in verdicts):
         raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    pairs: Path = typer.Argument(help="Preference pairs (JSONL of prompt, chosen, rejected, margin if wanted)."),
+    out: Path = typer.Argument(
+        help="Folder to make: model/, checkpoint/, held-out.jsonl, evaluation.html, train_rm.log."
+    ),
+    base: Path = typer.Option(help="The model to start from, as transformers loads it: Qwen2, Qwen3 or Llama."),
+    name: str = typer.Option("writing-rm", help="Name of the model in every reply."),
+    epochs: int = typer.Option(1, min=1),
+    batch_size: int = typer.Option(32, min=1, help="Pairs of an update."),
+    micro_batch_size: int = typer.Option(8, min=1, help="Pairs of a forward pass."),
+    lr: float = typer.Option(1e-5, help="Learning rate."),
+    max_len: int = typer.Option(
+        1024, min=16, help="Tokens of prompt and response; pairs with a longer text are left out."
+    ),
+    held_out: float = typer.Option(0.1, min=0.01, max=0.9, help="Share of prompts that training does not see."),
+    seed: int = typer.Option(0),
+    license: str = typer.Option("", help="Licence of the weights (SPDX)."),
+    flag: list[str] = typer.Option(
+        [], help="One of train_rm's own, as in --flag=--model.gradient_checkpointing_enable."
+    ),
+) -> None:
+    """Train with OpenRLHF's train_rm (on a GPU if there is one), export, and evaluate on held-out prompts."""
+    from services.writing_rm.model.manifest import ManifestError
+    from trainer.commands.quiet import quiet_libraries
+    from trainer.data.rows import DataFileError
+    from trainer.reward_model.checkpoint import ExportError
+    from trainer.reward_model.export import export_reward_model
+    from trainer.reward_model.train import TrainingFailed, TrainSettings
+    from trainer.reward_model.train import train as fit
+
+    if not (base / "config.json").is_file():
+        raise _failed(
+            f"--base {base}: no config.json there: give the folder of a model (rlmr models get smollm2 makes one)"
+        )
+    quiet_libraries()
+    settings = TrainSettings(epochs, batch_size, micro_batch_size, lr, max_len, held_out, seed, more=tuple(flag))
+    try:
+        parts = fit(pairs, base, out, settings, lambda step, of: typer.echo(f"step {step} of {of}", err=True))
+        note = f"{len(parts.train)} pairs of {pairs.name}"
+        reference = read_reference(out / "held-out.jsonl") if parts.held else None
+        export_reward_model(
+            out / "checkpoint", out / "model", name=name, reference=reference, data_note=note, license=license, max_tokens=max_len, overwrite=True
+        )  # fmt: skip
+    except (DataFileError, TrainingFailed, ExportError, ManifestError) as exc:
+        raise _failed(exc) from exc
+    left_out = f"; {parts.too_long} left out as longer than {max_len} tokens" if parts.too_long else ""
+    typer.echo(f"{out / 'model'}: trained on {len(parts.train)} pairs, {len(parts.held)} held out{left_out}")
+    if parts.held:
+        evaluate(out / "model", out / "held-out.jsonl", out, "cpu", "float32", 8192, seed)
 
 
 @app.command("eval")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ class Outcome:
     key: str | int
     strict: list[bool]
     loose: list[bool]
+    reasons: list[str] = field(default_factory=list)
+    """Of the strict verdicts."""
+    ids: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,8 @@ class Accuracies:
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of each line that is not blank. Raises DataError."""
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if line.strip():
             try:
                 row = json.loads(line)
             except ValueError as error:
@@ -54,6 +55,16 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if not isinstance(row, dict):
                 raise DataError(f"{path}:{number}: a JSON object is needed")
             yield number, row
+
+
+def _text(path: Path) -> str:
+    """A mark of byte order at the start is no part of it."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
 
 
 def read_tasks(path: Path) -> dict[str, Task]:
@@ -76,24 +87,29 @@ def read_tasks(path: Path) -> dict[str, Task]:
     return tasks
 
 
-def read_responses(path: Path) -> dict[str, str]:
-    """{key, response} a line."""
+def read_responses(path: Path, tasks: dict[str, Task]) -> dict[str, str]:
+    """{key, response} a line, or {prompt, response} as IFEval's own script has it. Raises DataError."""
+    by_prompt = {task.prompt: key for key, task in tasks.items()}
     responses: dict[str, str] = {}
     for number, row in read_jsonl(path):
-        if "key" not in row or not isinstance(row.get("response"), str):
-            raise DataError(f"{path}:{number}: needs `key` and a `response` that is text")
-        if str(row["key"]) in responses:
-            raise DataError(f"{path}:{number}: key {row['key']} occurs twice")
-        responses[str(row["key"])] = row["response"]
+        if not ("key" in row or isinstance(row.get("prompt"), str)) or not isinstance(row.get("response"), str):
+            raise DataError(f"{path}:{number}: needs `key` (or `prompt`) and a `response` that is text")
+        key = str(row["key"]) if "key" in row else by_prompt.get(row["prompt"])
+        if key is None:
+            raise DataError(f"{path}:{number}: its prompt is none of the data's")
+        if key in responses:
+            raise DataError(f"{path}:{number}: key {key} occurs twice")
+        responses[key] = row["response"]
     return responses
 
 
 def judge(task: Task, response: str) -> Outcome:
     subject = Subject(response, task.prompt)
-    strict = [evaluate(c, subject, "strict").passed for c in task.constraints]
+    verdicts = [evaluate(c, subject, "strict") for c in task.constraints]
+    strict = [verdict.passed for verdict in verdicts]
     # What passes strictly passes loosely: the first loose variant is the response itself.
     loose = [ok or evaluate_variants(c, subject) is not None for c, ok in zip(task.constraints, strict, strict=True)]
-    return Outcome(task.key, strict, loose)
+    return Outcome(task.key, strict, loose, [v.reason for v in verdicts], [c.checker.id for c in task.constraints])
 
 
 def accuracies(outcomes: list[Outcome]) -> Accuracies:
@@ -111,15 +127,37 @@ def accuracies(outcomes: list[Outcome]) -> Accuracies:
     )
 
 
-def evaluate_files(data: Path, responses: Path, output: Path) -> tuple[Accuracies, list[str]]:
-    """Writes {key, strict, loose} per response, in the order of the responses. Returns the accuracies and the keys of prompts
-    without a response, which are not counted. Raises DataError, also for a response to an unknown prompt."""
-    tasks, answers = read_tasks(data), read_responses(responses)
+def by_instruction(outcomes: list[Outcome]) -> dict[str, tuple[int, int, int]]:
+    """Id -> how often it was asked for, obeyed strictly, obeyed loosely."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for outcome in outcomes:
+        for id, strict, loose in zip(outcome.ids, outcome.strict, outcome.loose, strict=True):
+            asked, strictly, loosely = found.get(id, (0, 0, 0))
+            found[id] = (asked + 1, strictly + strict, loosely + loose)
+    return dict(sorted(found.items()))
+
+
+def evaluate_files(data: Path, responses: Path, output: Path) -> tuple[Accuracies, list[Outcome], list[str]]:
+    """Writes {key, strict, loose, reasons} per response, in the order of the responses. Returns the accuracies, the outcomes, and the
+    keys of prompts without a response, which are not counted. Raises DataError, also for a response to an unknown prompt; then
+    nothing is written."""
+    for given in (data, responses):
+        if output.exists() and given.exists() and output.samefile(given):
+            raise DataError(f"{output}: --output would overwrite an input: name another file")
+    if output.is_dir() or not output.parent.is_dir():
+        raise DataError(f"{output}: --output must be a file in a folder that exists")
+    tasks = read_tasks(data)
+    answers = read_responses(responses, tasks)
     unknown = [key for key in answers if key not in tasks]
     if unknown:
         raise DataError(f"{responses}: {len(unknown)} keys are not in {data}, the first is {unknown[0]}")
     outcomes = [judge(tasks[key], response) for key, response in answers.items()]
-    with output.open("w", encoding="utf-8") as out:
-        for outcome in outcomes:
-            out.write(json.dumps({"key": outcome.key, "strict": outcome.strict, "loose": outcome.loose}) + "\n")
-    return accuracies(outcomes), [key for key in tasks if key not in answers]
+    found = accuracies(outcomes)
+    lines = [
+        json.dumps({"key": o.key, "strict": o.strict, "loose": o.loose, "reasons": o.reasons}) + "\n" for o in outcomes
+    ]
+    try:
+        output.write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{output}: {error.strerror}") from None
+    return found, outcomes, [key for key in tasks if key not in answers]

@@ -156,15 +156,15 @@ def sample_fields(group: GroupReward, index: int) -> dict[str, Any]:
 
     OpenRLHF averages a log over samples and wants the same keys of all: where a sample's signal is not known its known siblings'
     mean stands in, so that the average is one of what is known, never of a 0 that nobody measured; where no sibling's is known
-    it is not a number. `delta` is there for strategies that have one. Logs of dropped groups go nowhere, as OpenRLHF discards
+    it is not a number. `delta` is 0 where no penalty was taken: a strategy may take one from some groups only (rlmr_partial), and OpenRLHF
+    stops at a batch of samples with unlike keys. Logs of dropped groups go nowhere, as OpenRLHF discards
     the samples."""
     logs = {
         "valid": float(group.valid[index]),
         "violated": _or_siblings(group.violated, index),
         "writing": _or_siblings(group.writing, index),
+        "delta": group.delta or 0.0,
     }
-    if group.delta is not None:
-        logs["delta"] = group.delta
     reward = fill(group.rewards, group.valid)[index]
     return {"reward": reward, "scores": KEEP if group.kept else DROP, "extra_logs": logs}
 

@@ -46,18 +46,23 @@ class ReplayedGroup:
     """From the rewards that the run sent."""
 
 
+def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule: GroupFilter) -> Decided:
+    """One stored group under one strategy. Raises NotReplayable where the strategy needs what the run never asked for."""
+    for needed, given, what in (
+        (bound.strategy.needs_writing, group.signals.writing, "writing rewards"),
+        (bound.strategy.needs_verdict, group.signals.verdicts, "verdicts"),
+    ):
+        if needed and given is None:
+            raise NotReplayable(
+                f"strategy {bound.name} needs {what}, and this run ({run.strategy['name']}) asked for none"
+            )
+    return reward_group(group.signals, group.texts, bound, rule)
+
+
 def replay_groups(run: StoredRun, bound: BoundStrategy, rule: GroupFilter) -> Iterator[ReplayedGroup]:
     """Each stored group under one strategy. Raises NotReplayable where the strategy needs what the run never asked for."""
     for stored in run.groups():
-        if bound.strategy.needs_writing and stored.signals.writing is None:
-            raise NotReplayable(
-                f"strategy {bound.name} needs writing rewards, and this run ({run.strategy['name']}) asked for none"
-            )
-        if bound.strategy.needs_verdict and stored.signals.verdicts is None:
-            raise NotReplayable(
-                f"strategy {bound.name} needs verdicts, and this run ({run.strategy['name']}) asked for none"
-            )
-        decided = reward_group(stored.signals, stored.texts, bound, rule)
+        decided = reward_stored(run, stored, bound, rule)
         valid_then = [reward is not None for reward in stored.rewards]
         yield ReplayedGroup(
             stored,

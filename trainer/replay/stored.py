@@ -20,6 +20,12 @@ class NotReplayable(ValueError):
 class StoredGroup:
     prompt_id: str
     step: int | None
+    prompt: str
+    """What the policy was asked: the last message."""
+    constraints: list[str]
+    """Their ids."""
+    failed: list[list[str]]
+    """Per response, the reasons of failed constraints and failures, one line each."""
     texts: list[str]
     """The n responses."""
     signals: Signals
@@ -47,6 +53,9 @@ class StoredRun:
             yield StoredGroup(
                 row["prompt_id"],
                 row.get("step"),
+                _asked(row["prompt"]),
+                [str(c.get("type")) for c in row["constraints"] or []],
+                row["failed_constraints"] or [[] for _ in row["responses"]],
                 row["responses"],
                 _signals(row),
                 row["rewards"],
@@ -67,6 +76,10 @@ def read_run(folder: Path) -> StoredRun:
         raise NotReplayable(f"{summary} is missing: the run has not ended; its strategy is written there")
     told = json.loads(summary.read_text(encoding="utf-8"))
     return StoredRun(folder, told["strategy"], estimator, told.get("filter") or {})
+
+
+def _asked(prompt: Any) -> str:
+    return str(prompt[-1]["content"] if isinstance(prompt, list) and prompt else prompt)
 
 
 def _signals(row: dict[str, Any]) -> Signals:

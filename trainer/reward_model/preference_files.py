@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from rlmr.wire import Prompt
 from trainer.data.rows import DataFileError, objects
 from trainer.data.similarity import language_of
@@ -19,6 +21,8 @@ DOMAIN = ("domain", "subset", "genre", "category", "tag")
 LANGUAGE = ("language", "lang")
 TEXT = ("response", "content", "text", "story")
 """Where an answer that is an object keeps its text."""
+
+_PROMPT: TypeAdapter[Prompt] = TypeAdapter(Prompt)
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,14 @@ def _field(row: dict[str, Any], names: tuple[str, ...], where: str) -> Any:
     raise DataFileError(f"{where}: {names[0]}: Field required (or one of {', '.join(names[1:])})")
 
 
-def _prompt(value: Any, where: str) -> Any:
-    messages = value if isinstance(value, list) else [value]
-    if not all(isinstance(m, str) or (isinstance(m, dict) and isinstance(m.get("content"), str)) for m in messages):
-        raise DataFileError(f"{where}: prompt: want a text or chat messages")
-    return (
-        value
-        if isinstance(value, str)
-        else [{"role": m.get("role", "user"), "content": m["content"]} for m in messages]
-    )
+def _prompt(value: Any, where: str) -> Prompt:
+    if isinstance(value, list):  # chat messages may hold more than role and content
+        value = [{k: m[k] for k in ("role", "content") if k in m} if isinstance(m, dict) else m for m in value]
+    try:
+        return _PROMPT.validate_python(value)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        raise DataFileError(f"{where}: prompt: want a text or chat messages: {first['msg']}") from exc
 
 
 def _texts(value: Any, where: str, field: str) -> list[str]:

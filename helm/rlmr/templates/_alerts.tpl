@@ -7,7 +7,7 @@
 {{- $match := printf "namespace=%q,release=%q,component=%q" $root.Release.Namespace $root.Release.Name $c.component }}
 {{- $sleeps := and (eq $c.values.autoscaling.type "keda") (eq (int $c.values.autoscaling.minReplicas) 0) }}
 {{- $asked := include "rlmr.askedBy" (dict "root" $root "component" $c.component) }}
-{{- $demand := printf "sum(rate(rlmr_aggregator_upstream_attempts_total{namespace=%q,release=%q,component=~%q,upstream=%q}[5m])) > 0" $root.Release.Namespace $root.Release.Name $asked ($c.kind | replace "-" "_") }}
+{{- $demand := printf "sum(rate(rlmr_aggregator_upstream_attempts_total{namespace=%q,release=%q,component=~%q,upstream=~%q}[5m])) > 0" $root.Release.Namespace $root.Release.Name $asked (ternary "verifier" "writing_rm|shadow" (eq $c.kind "verifier")) }}
 - alert: RLMRServiceMissing
   expr: absent(rlmr_build_info{ {{- $match }}}){{ if $sleeps }} and on () ({{ $demand }}){{ end }}
   {{- /* From zero a pod has to be made and its model loaded. */}}

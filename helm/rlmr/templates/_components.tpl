@@ -48,6 +48,11 @@
 {{- $found := list }}
 {{- $v := .values }}
 {{- $asked := list (dict "role" "writing_rm" "kind" "writing-rm" "name" $v.writingRm) (dict "role" "verifier" "kind" "verifier" "name" "") }}
+{{- with get $v.settings "SHADOW_WRITING_RM_URL" }}
+{{- $found = append $found (dict "role" "shadow" "kind" "writing-rm" "name" "" "url" . "component" "" "values" dict) }}
+{{- else }}
+{{- with $v.shadow.writingRm }}{{ $asked = append $asked (dict "role" "shadow" "kind" "writing-rm" "name" .) }}{{ end }}
+{{- end }}
 {{- range $asked }}
 {{- $one := include "rlmr.upstream" (merge (dict "root" $.root "values" $v) .) | fromJson }}
 {{- $found = append $found (merge (dict "role" .role "kind" .kind "name" .name) $one) }}

@@ -1,6 +1,7 @@
 """`rlmr constraints`: the rule checkers, without a service."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -67,17 +68,28 @@ def check(
     kwargs: str = typer.Option("{}", help="Kwargs as JSON."),
     loose: bool = typer.Option(False, help="IFEval's loose mode."),
 ) -> None:
-    """Check one response. Exit code 0: passed, 1: violated, 2: the constraint is wrong."""
+    """Check one response. Exit code 0: passed, 1: violated, 2: the constraint is wrong or the response cannot be read."""
     from services.verifier.constraints import ConstraintError
     from services.verifier.constraints import check as check_response
 
-    raw = typer.get_text_stream("stdin").read() if str(response) == "-" else response.read_text(encoding="utf-8")
+    raw = _read(response)
     try:
         verdict = check_response(id, _json_object(kwargs), "", raw, "loose" if loose else "strict")
     except ConstraintError as error:
         _exit_with_error(str(error))
     typer.echo(f"{'passed' if verdict.passed else 'violated'}: {verdict.reason}")
     raise typer.Exit(0 if verdict.passed else 1)
+
+
+def _read(path: Path) -> str:
+    """A mark of byte order at the start is no part of the text."""
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        _exit_with_error(f"{path}: not UTF-8 (byte {error.start}): save it as UTF-8")
+    except OSError as error:
+        _exit_with_error(f"{path}: {error.strerror}")
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class Subject:
 
     def __init__(self, response: str, prompt: str = "") -> None:
         self.text = Text(response, prompt)
-        self.blank = not response.strip()
+        self.blank = not self.text.raw.strip() or not self.text.plain.strip()
 
     @cached_property
     def alternatives(self) -> list[Text]:

@@ -12,6 +12,7 @@ the same way: outside.py.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -179,7 +180,12 @@ def _type_name(schema: dict[str, Any]) -> str:
 
 
 def unknown_id(id: str) -> str:
-    """Message for an id that is not registered: the ids of its family, or the families."""
+    """Message for an id that is not registered: what it may have meant, else the ids of its family, or the families."""
+    near = get_close_matches(id[:100], registry, n=3, cutoff=0.75)
+    if near:
+        return f"unknown constraint id {id[:100]!r}; did you mean {' or '.join(near)}?"
     family = id.split(":")[0]
-    near = sorted(k for k in registry if k.split(":")[0] == family) or sorted({k.split(":")[0] + ":" for k in registry})
-    return f"unknown constraint id {id[:100]!r}; allowed: {', '.join(near)}"
+    listed = sorted(k for k in registry if k.split(":")[0] == family) or sorted(
+        {k.split(":")[0] + ":" for k in registry}
+    )
+    return f"unknown constraint id {id[:100]!r}; allowed: {', '.join(listed)}"

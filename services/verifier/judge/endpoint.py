@@ -94,22 +94,34 @@ class ChatEndpoint:
         `queue` False: without a slot, for the few calls of our own that must not wait behind everybody's.
         """
         seconds = self._settings.judge_seconds + self._settings.judge_seconds_per_1000_chars * chars / 1000
-        async with self._slots if queue else nullcontext():
-            started, outcome = time.monotonic(), "cancelled"
-            try:
-                payload = await asyncio.to_thread(self._payload, messages, parameters)
-                answer = read(_only_choice(await self._ask(payload, seconds)))
-                outcome = Status.OK.value
-                return answer
-            except JudgeFailure as failure:
-                outcome, self.last_failure = failure.status.value, failure.reason
-                raise
-            except asyncio.CancelledError as exc:
-                if exc.args == (OUT_OF_TIME,):
-                    outcome, self.last_failure = Status.TIMEOUT.value, "no answer in the time of its callers"
-                raise
-            finally:
-                self._count(purpose, outcome, time.monotonic() - started)
+        # The gauge counts what waits for a slot, too: one that stops at the concurrency limit could not show a backlog.
+        with self._metrics.judge_calls_in_flight.track_inprogress():
+            async with self._slots if queue else nullcontext():
+                return await self._complete(purpose, messages, seconds, read, parameters)
+
+    async def _complete(
+        self,
+        purpose: str,
+        messages: Callable[[], list[dict[str, str]]],
+        seconds: float,
+        read: Callable[[dict[str, Any]], Answer],
+        parameters: dict[str, Any],
+    ) -> Answer:
+        started, outcome = time.monotonic(), "cancelled"
+        try:
+            payload = await asyncio.to_thread(self._payload, messages, parameters)
+            answer = read(_only_choice(await self._ask(payload, seconds)))
+            outcome = Status.OK.value
+            return answer
+        except JudgeFailure as failure:
+            outcome, self.last_failure = failure.status.value, failure.reason
+            raise
+        except asyncio.CancelledError as exc:
+            if exc.args == (OUT_OF_TIME,):
+                outcome, self.last_failure = Status.TIMEOUT.value, "no answer in the time of its callers"
+            raise
+        finally:
+            self._count(purpose, outcome, time.monotonic() - started)
 
     def _count(self, purpose: str, outcome: str, seconds: float) -> None:
         self._metrics.judge_calls.labels(purpose, outcome).inc()

@@ -12,7 +12,7 @@ import regex
 
 from services.verifier.text import units
 from services.verifier.text.blocks import Blocks, blocks_of
-from services.verifier.text.folding import as_read
+from services.verifier.text.folding import as_read, without_hidden
 from services.verifier.text.language import detect_language
 from services.verifier.text.sentences import split_sentences
 from services.verifier.text.speech import Span, speech_spans
@@ -30,7 +30,7 @@ class Text:
     """A text and its readings. Immutable in meaning: equal raw text, equal answers."""
 
     def __init__(self, raw: str, prompt: str = "") -> None:
-        self.raw = raw
+        self.raw = without_hidden(raw)
         self.prompt = prompt
 
     @cached_property

@@ -45,10 +45,10 @@ def test_what_a_repeat_can_mend_is_repeated(bench: Bench, which: str, fault: Any
         ("half_closed", "unavailable", 4),
         (404, "unavailable", 1),
         (302, "unavailable", 1),
-        ("truncated", "unparseable", 1),
-        ("not_json", "unparseable", 1),
-        ("short", "unparseable", 1),
-        ("swapped", "unparseable", 1),
+        ("truncated", "unparseable", 4),
+        ("not_json", "unparseable", 4),
+        ("short", "unparseable", 4),
+        ("swapped", "unparseable", 4),
         ("hang", "timeout", 1),
         ("drip", "timeout", 1),
     ],
@@ -118,7 +118,7 @@ def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once(bench: Bench) -
 
 
 def test_a_failed_group_leaves_the_other_groups_of_its_request_alone(bench: Bench) -> None:
-    bench.writing.faults.append("truncated")
+    bench.writing.faults.append(422)
     groups = [{"id": i, "prompt": "p", "constraints": None, "responses": list(GROUP)} for i in "ab"]
     reply = bench.http.post("/reward", json={"groups": groups}).json()
     assert sorted(g["decision"] for g in reply["groups"]) == ["drop", "train"]

@@ -83,5 +83,5 @@ def test_every_setting_is_documented() -> None:
     readme = (Path(ROOT) / "services" / "aggregator" / "README.md").read_text()
     for name, field in AggregatorSettings.model_fields.items():
         assert field.description, name
-        variable = "RLMR_API_KEY" if name == "api_key" else f"RLMR_AGGREGATOR_{name.upper()}"
+        variable = f"RLMR_{name.upper()}" if name.startswith("api_key") else f"RLMR_AGGREGATOR_{name.upper()}"
         assert variable in readme, f"{variable} is missing from services/aggregator/README.md"

@@ -1,6 +1,7 @@
 """`rlmr constraints`."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -35,3 +36,24 @@ def test_an_unknown_id_is_named_with_what_is_allowed() -> None:
     code, output = run("constraints", "check", "punctuation:comma", "-", input="x")
     assert code == 2
     assert "punctuation:no_comma" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("none.txt", "No such file"), ("", "Is a directory"), ("latin.txt", "not UTF-8")]
+)
+def test_a_response_that_cannot_be_read_is_no_violation(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    code, output = run("constraints", "check", "punctuation:no_comma", str(tmp_path / name))
+    assert code == 2
+    assert said in output
+
+
+def test_a_byte_order_mark_is_no_part_of_a_response(tmp_path: Path) -> None:
+    (tmp_path / "bom.txt").write_text('"fine"', encoding="utf-8-sig")
+    assert run("constraints", "check", "startend:quotation", str(tmp_path / "bom.txt"))[0] == 0
+
+
+def test_a_misspelt_id_gets_a_suggestion() -> None:
+    code, output = run("constraints", "show", "lenght:words")
+    assert code == 2
+    assert "did you mean length:words" in output

@@ -128,5 +128,5 @@ def test_every_setting_is_documented() -> None:
     readme = (Path(__file__).parents[3] / "services" / "verifier" / "README.md").read_text(encoding="utf-8")
     for name, field in VerifierSettings.model_fields.items():
         assert field.description, name
-        variable = "RLMR_API_KEY" if name == "api_key" else f"RLMR_VERIFIER_{name.upper()}"
+        variable = f"RLMR_{name.upper()}" if name.startswith("api_key") else f"RLMR_VERIFIER_{name.upper()}"
         assert f"`{variable}`" in readme, f"{variable} is missing from services/verifier/README.md"

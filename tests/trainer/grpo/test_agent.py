@@ -234,7 +234,10 @@ def test_what_is_not_known_is_logged_as_what_is_known_of_its_siblings_never_as_0
     assert (logs["writing"], logs["violated"]) == (1.5, 0.5)
     nobody = sample_fields(group(violated=[None] * 3), 0)["extra_logs"]
     assert math.isnan(nobody["violated"])
-    assert "delta" not in sample_fields(group(delta=None), 0)["extra_logs"]
+    assert (
+        sample_fields(group(delta=None), 0)["extra_logs"].keys()
+        == sample_fields(group(delta=2.0), 0)["extra_logs"].keys()
+    )
 
 
 def test_the_peers_vector_keeps_its_baseline() -> None:

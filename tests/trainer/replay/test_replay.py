@@ -12,9 +12,11 @@ from rlmr.wire import RewardGroup, Status
 from services.aggregator.deciding import decide
 from services.aggregator.mixing import GroupFilter, bind
 from services.aggregator.signals import Signals, Verdict, Writing
+from trainer.commands.explain import explain as explain_command
 from trainer.commands.replay import replay as command
 from trainer.grpo.group_reward import _group_reward
 from trainer.replay.asked import strategy_asked
+from trainer.replay.explaining import explain, find
 from trainer.replay.replaying import replay
 from trainer.replay.stored import NotReplayable, read_run
 
@@ -55,7 +57,18 @@ def run_of(folder: Path, strategy: dict[str, object], groups: int = 60, n: int =
             row = {"time": i, "split": "train", "prompt_id": f"p{i}", "step": i // 4}
             kept = ("decision", "reason", "rewards", "valid", "writing", "violated", "delta", "samples")
             numbers.write(json.dumps({**row, "n": n, **{name: getattr(reward, name) for name in kept}}) + "\n")
-            texts.write(json.dumps({**row, "responses": words}) + "\n")
+            texts.write(
+                json.dumps(
+                    {
+                        **row,
+                        "prompt": [{"role": "user", "content": "Write."}],
+                        "constraints": [{"type": "t"}],
+                        "failed_constraints": reward.failed_constraints,
+                        "responses": words,
+                    }
+                )
+                + "\n"
+            )
     return folder
 
 
@@ -114,3 +127,36 @@ def test_the_command_prints_a_row_a_strategy(tmp_path: Path) -> None:
     assert [r["label"] for r in json.loads(shown.output)] == ["rlmr:gamma=1.0", "linear:weight=2"]
     mistaken = CliRunner().invoke(app, [str(run), "--strategy", "linear:wait=2"])
     assert mistaken.exit_code == 1 and "parameters of linear: weight" in mistaken.output
+
+
+def test_a_group_is_explained_by_place_or_id_with_what_others_would_have_given(tmp_path: Path) -> None:
+    run = read_run(run_of(tmp_path / "run", RLMR))
+    kept = next(
+        i
+        for i, g in enumerate(run.groups(), 1)
+        if g.reason is None and sum(v.passed is False for v in g.signals.verdicts or []) > 0
+    )
+    group = find(run, str(kept))
+    assert find(run, f"{group.prompt_id}@{group.step}") == group
+    asked = [(name, strategy_asked(name)) for name in ("rlmr:gamma=1", "linear", "rlmr_partial")]
+    explained = explain(run, group, asked, GroupFilter())
+    own, linear, _ = explained.others
+    assert own.advantages == explained.then.advantages and own.delta == group.delta
+    assert linear.advantages is not None and linear.advantages != own.advantages
+    hopeless = next(g for g in run.groups() if g.reason == "all_violate")
+    assert explain(run, hopeless, asked, GroupFilter()).then.note == "all_violate"
+    with pytest.raises(NotReplayable, match="number from 1 to 60, or a prompt's id such as p0"):
+        find(run, "nowhere")
+
+
+def test_the_picture_of_a_group_shows_every_response_with_its_reasons(tmp_path: Path) -> None:
+    import typer
+
+    app = typer.Typer()
+    app.command()(explain_command)
+    run = run_of(tmp_path / "run", RLMR)
+    shown = CliRunner().invoke(app, [str(run), "p3", "--strategy", "linear:weight=2"], env={"COLUMNS": "160"})
+    assert shown.exit_code == 0, shown.output
+    assert "linear:weight=2" in shown.output and "rlmr (the run)" in shown.output
+    absent = CliRunner().invoke(app, [str(run), "nowhere"])
+    assert absent.exit_code == 1 and "no training group nowhere" in absent.output

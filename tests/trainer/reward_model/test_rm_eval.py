@@ -22,7 +22,7 @@ def write(path: Path, *rows: dict[str, Any]) -> Path:
 
 
 def test_every_published_form_is_read(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "prompt": [{"role": "user", "content": "P"}],
             "chosen": [{"role": "assistant", "content": "good"}],
@@ -105,7 +105,15 @@ def test_a_model_that_counts_words_is_found_out(model_dir: Path) -> None:
 def test_the_command_reports_what_the_scores_say(model_dir: Path, tmp_path: Path) -> None:
     held = pairs(40)
     long = {"prompt": "P", "chosen": "too long " * 900, "rejected": "b"}
-    rows = [{"prompt": h.prompt, "chosen": h.chosen, "rejected": h.rejected, "domain": h.domain} for h in held]
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": h.prompt}],
+            "chosen": h.chosen,
+            "rejected": h.rejected,
+            "domain": h.domain,
+        }
+        for h in held
+    ]
     path = write(tmp_path / "held.jsonl", *rows, long)
     found = CliRunner().invoke(app, ["eval", str(model_dir), str(path), "--out", str(tmp_path / "report")])
     assert found.exit_code == 0, found.output

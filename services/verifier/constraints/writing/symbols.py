@@ -13,6 +13,10 @@ _PICTOGRAPH = r"(?![\d#*©®™])\p{Extended_Pictographic}[\ufe0e\ufe0f\p{Emoji_
 # Pictographs joined to one; a flag; a keycap. Digits, # and * by themselves are pictographs to Unicode alone.
 _EMOJI = regex.compile(rf"{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*+|\p{{Regional_Indicator}}{{2}}|[\d#*]\ufe0f?\u20e3")
 
+_FORMS = {
+    '"': "“”„＂", "'": "‘’＇", "!": "！", "?": "？", ",": "，", ";": "；", ":": "：", "(": "（", ")": "）", "-": "‐‑", "%": "％",
+}  # fmt: skip
+
 
 @checker(
     "symbols:emoji",
@@ -35,9 +39,11 @@ class Limit(Kwargs):
     "symbols:punctuation_limit",
     Limit,
     lambda kw: f"Use {'none' if kw.max == 0 else f'at most {kw.max} in all'} of these marks: {' '.join(kw.marks)}",
-    summary="Occurrences of the given characters, all together.",
-    version=2,
+    summary="Occurrences of the given characters, all together; a plain mark stands for its typographic and full-width forms too.",
+    version=3,
 )
 def punctuation_limit(text: Text, kw: Limit) -> Verdict:
-    found = sum(text.plain.count(mark) for mark in set(kw.marks))
+    # Whoever names a plain mark means its typographic and full-width forms too; whoever names one of these means just that.
+    wanted = set("".join(mark + _FORMS.get(mark, "") for mark in kw.marks))
+    found = sum(text.plain.count(mark) for mark in wanted)
     return Verdict(found <= kw.max, f"{found} of the marks {' '.join(kw.marks)}, at most {kw.max}")
