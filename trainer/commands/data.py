@@ -218,3 +218,23 @@ def expand(
         typer.echo(f"  refused, {why}: {times}")
     if made.stopped == "barren":
         raise _failed(f"{making.BARREN} calls in a row brought nothing new: raise --temperature, or use another writer")
+
+
+@app.command()
+def convert(
+    file: Path = typer.Argument(help="Prompt file (JSONL)."),
+    out: Path = typer.Argument(help="File to write: JSONL for trl, parquet for verl."),
+    to: str = typer.Option(help="trl or verl. OpenRLHF and `rlmr train` read the file as it is."),
+    split: str = typer.Option("train", help="What verl's extra_info says: train, or anything else for validation."),
+) -> None:
+    """Prompts for TRL or verl, with the columns that RLMR's adapters ask for."""
+    from trainer.data.convert import FORMS
+    from trainer.data.convert import convert as write_as
+    from trainer.data.rows import DataFileError, PromptRow, read
+
+    if to not in FORMS:
+        raise _failed(f"--to {to}: one of {', '.join(FORMS)}")
+    try:
+        typer.echo(f"{out}: {write_as(read(file, PromptRow), out, to, split)} prompts for {to}")
+    except DataFileError as exc:
+        raise _failed(exc) from exc

@@ -111,7 +111,9 @@ def train(
     out: Path = typer.Argument(
         help="Folder to make: model/, checkpoint/, held-out.jsonl, evaluation.html, train_rm.log."
     ),
-    base: Path = typer.Option(help="The model to start from, as transformers loads it: Qwen2, Qwen3 or Llama."),
+    base: Path = typer.Option(
+        help="The model to start from, as transformers loads it: Qwen2, Qwen3, Llama, Mistral or Gemma."
+    ),
     name: str = typer.Option("writing-rm", help="Name of the model in every reply."),
     epochs: int = typer.Option(1, min=1),
     batch_size: int = typer.Option(32, min=1, help="Pairs of an update."),
