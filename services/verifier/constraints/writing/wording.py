@@ -1,6 +1,7 @@
 """wording: openings, clichés, phrases that must or must not occur."""
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -81,8 +82,13 @@ def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
     starts = [_start(text.plain)]
     # Behind a title the text begins anew.
     starts += map(_start, paragraphs(text.plain[:2_000])[:1])
-    found = next((opening for opening in kw.openings for start in starts if _opens(start, _as_seen(opening))), None)
+    found = next((o for o, seen in _openings_as_seen(kw.openings) for start in starts if _opens(start, seen)), None)
     return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
+
+
+@lru_cache(maxsize=64)
+def _openings_as_seen(openings: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((opening, _as_seen(opening)) for opening in openings)
 
 
 def _start(text: str) -> str:
