@@ -37,7 +37,7 @@ $(INSTALLED): $(LOCK) pyproject.toml
 	@touch $@
 
 run: install ## train the story world with RLMR and write runs/<name>/report.html (about 10 minutes)
-	@rlmr train --preset embedded $(RUN)
+	@rlmr train --preset embedded --overwrite $(RUN)
 
 study: install ## the runs of docs/results/plan.yaml that are missing (minutes each, resumable), then their page
 	@rlmr study docs/results/plan.yaml && rlmr study report docs/results/plan.yaml

@@ -34,6 +34,7 @@ GROUPS = {
     "train": CommandGroup(
         "trainer.commands.train:train", "trainer", "Run a preset: evaluate, train, evaluate, report."
     ),
+    "watch": CommandGroup("trainer.commands.watch:watch", "trainer", "A run while it trains: curves, dropped groups."),
     "study": CommandGroup(
         "trainer.commands.study:study", "trainer", "Many runs by a plan, and the page that compares them."
     ),

@@ -9,6 +9,8 @@ import yaml
 from deploy.render import ROOT, render
 from tests.chart import kubernetes_schemas
 from tests.chart.variants import VARIANTS
+from trainer.grpo.flags import openrlhf_flags
+from trainer.run.cluster_needs import gpus
 from trainer.run.presets import load_preset
 
 JOB: dict[str, Any] = yaml.safe_load((ROOT / "deploy/k8s/examples/rayjob.yaml").read_text())
@@ -34,6 +36,15 @@ def test_it_calls_the_aggregator_of_the_release() -> None:
 def test_its_command_is_one_that_the_trainer_accepts() -> None:
     chosen = load_preset("paper", [f"{key}={value}" for key, value in settings().items()])
     assert chosen.reward_url == settings()["reward_url"]
+
+
+def test_it_has_the_gpus_that_its_preset_takes() -> None:
+    chosen = load_preset("paper", [f"{key}={value}" for key, value in settings().items()])
+    flags = openrlhf_flags(chosen, model="m", prompts=ROOT, output=ROOT, eval_prompts=None)
+    cluster = JOB["spec"]["rayClusterSpec"]
+    counts = [1, *(group["replicas"] for group in cluster["workerGroupSpecs"])]
+    limits = [t["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for t in templates()]
+    assert sum(n * gpu for n, gpu in zip(counts, limits, strict=True)) == sum(gpus(flags).values())
 
 
 def test_its_pods_may_call_a_production_release_with_its_key() -> None:

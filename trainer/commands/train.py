@@ -6,13 +6,23 @@ import typer
 
 
 def train(
-    preset: str = typer.Option("embedded", help="A preset (embedded, paper) or the path of a YAML file."),
+    preset: str | None = typer.Option(
+        None,
+        help="A preset (embedded, one-gpu, one-node-8gpu, paper, paper-8b, paper-72b) or the path of a YAML file. [default: embedded]",
+        show_default=False,
+    ),
     changes: list[str] = typer.Option(
         [], "--set", help="key=value, e.g. lr=1e-4, strategy.gamma=0.5, openrlhf.eval.steps=10."
     ),
     name: str | None = typer.Option(None, help="Name of the run's folder; default <preset>-<strategy>-seed<seed>."),
     runs: Path = typer.Option(Path("runs"), help="Where runs are kept."),
-    show: bool = typer.Option(False, "--show", help="Print the OpenRLHF command of the preset and stop."),
+    resume: Path | None = typer.Option(
+        None, help="Go on with this run from its last checkpoint, with its own settings.", metavar="RUN"
+    ),
+    overwrite: bool = typer.Option(False, help="Remove a run of the same name first."),
+    show: bool = typer.Option(
+        False, "--show", help="Print the OpenRLHF command, the GPUs and about how much memory each needs, and stop."
+    ),
 ) -> None:
     """Train a policy with OpenRLHF's GRPO against the reward services, evaluate it before and after, and write a report."""
     import signal
@@ -30,24 +40,35 @@ def train(
     from trainer.data.prompts import PromptFileError
     from trainer.evaluation.judge import EvaluationFailed
     from trainer.grpo.flags import openrlhf_flags, to_arguments
+    from trainer.run.cluster_needs import describe
     from trainer.run.local_services import ServiceFailed
-    from trainer.run.presets import PresetError, load_preset
+    from trainer.run.presets import PresetError, load_preset, preset_of
+    from trainer.run.resuming import saved_settings
+    from trainer.run.secrets import redacted_command
     from trainer.run.training import TrainingFailed
 
     console = Console()
     try:
-        chosen = load_preset(preset, changes)
+        if resume is not None and preset is None:
+            chosen = preset_of(saved_settings(resume), changes, str(resume))
+        else:
+            chosen = load_preset(preset or "embedded", changes)
         if show:
             flags = openrlhf_flags(
                 chosen, model=chosen.model, prompts=Path("PROMPTS.jsonl"), output=Path("POLICY"), eval_prompts=None
             )
-            typer.echo("python -m trainer.grpo.launch openrlhf.cli.train_ppo_ray " + " ".join(to_arguments(flags)))
+            arguments = redacted_command(to_arguments(flags))
+            typer.echo("python -m trainer.grpo.launch openrlhf.cli.train_ppo_ray " + " ".join(arguments))
+            typer.echo("\n".join(describe(chosen, flags)))
             return
         from trainer.run.pipeline import run_preset
 
-        run = run_preset(chosen, runs, console, name=name).folder
+        if resume is not None:
+            runs, name = resume.resolve().parent, resume.resolve().name
+        run = run_preset(chosen, runs, console, name=name, resume=resume is not None, overwrite=overwrite).folder
     except (PluginError, PresetError, PromptFileError, ServiceFailed, TrainingFailed, EvaluationFailed) as exc:
-        console.print(f"[red]error:[/red] {exc}", markup=True, highlight=False)
+        console.print("[red]error:[/red]", end=" ")
+        console.print(str(exc), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from exc
     import json
 

@@ -25,6 +25,8 @@ def read_prompts(path: Path) -> list[dict[str, Any]]:
     """Rows as {prompt_id, prompt (messages), constraints}, in file order; raises PromptFileError for the first bad line."""
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
+    if not path.is_file():
+        raise PromptFileError(f"{path} does not exist: give the path of a prompt file")
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
@@ -50,6 +52,11 @@ def _read_row(line: str, where: str) -> dict[str, Any]:
         raise PromptFileError(
             f"{where}: want {{input, label: {{prompt_id, constraints}}}}: {type(exc).__name__}: {exc}"
         ) from exc
+    return checked(prompt_id, messages, constraints, where)
+
+
+def checked(prompt_id: str, messages: Any, constraints: Any, where: str) -> dict[str, Any]:
+    """One row, if messages and constraints are what the services take. Raises PromptFileError, beginning with `where`."""
     try:
         _MESSAGES.validate_python(messages)
         _CONSTRAINTS.validate_python(constraints)

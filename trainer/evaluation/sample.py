@@ -82,8 +82,18 @@ def _vllm(
 ) -> list[Sampled]:
     from vllm import LLM, SamplingParams
 
-    engine = LLM(model=model, seed=seed)
+    engine = LLM(model=model, seed=seed, tensor_parallel_size=_gpus_to_share(model))
     params = SamplingParams(n=samples, temperature=temperature, max_tokens=max_new_tokens, seed=seed)
     outputs = engine.chat(prompts, params, use_tqdm=False)
     on_progress(len(outputs))
     return [Sampled([o.text for o in out.outputs], [len(o.token_ids) for o in out.outputs]) for out in outputs]
+
+
+def _gpus_to_share(model: str) -> int:
+    """Most of this machine's GPUs that divide the model's attention heads: a 32B policy does not fit one."""
+    import torch
+    from transformers import AutoConfig
+
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 1
+    heads = int(getattr(AutoConfig.from_pretrained(model), "num_attention_heads", 1))
+    return max(count for count in range(1, max(there, 1) + 1) if heads % count == 0)

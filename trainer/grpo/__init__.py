@@ -3,7 +3,7 @@
 agent.py         OpenRLHF's group agent: the n siblings of a prompt become one POST /reward
 group_reward.py  that request, and what comes of it when it fails
 guarantee.py     flags that would break RLMR's promise
-batches.py       whether a step's samples fit the ranks
+batches.py       whether a step's samples fit the ranks, and what else OpenRLHF cannot do with the flags
 flags.py         a preset as OpenRLHF's flags
 launch.py        `python -m trainer.grpo.launch openrlhf.cli.train_ppo_ray ...`
 runtime.py       GPU or CPU, decided once; what Ray gives to its workers

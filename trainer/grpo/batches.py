@@ -1,4 +1,5 @@
-"""Whether a step's samples can be shared out evenly among the policy's ranks: checked before anything starts.
+"""Whether a step's samples can be shared out evenly among the policy's ranks, and what else OpenRLHF cannot do with these flags:
+checked before anything starts.
 
 OpenRLHF finds out after every model is loaded, or not at all: ranks with unequal shares wait for each other for ever, and
 `train.batch_size // micro_batch_size // ranks` of 0 is DeepSpeed's "Gradient accumulation steps: 0".
@@ -18,6 +19,12 @@ def problems(flags: dict[str, Any]) -> list[str]:
     if flags.get("train.async_enable"):
         return [
             "train.async_enable: exact steps, resuming and the ledger follow OpenRLHF's synchronous trainer; leave it out"
+        ]
+    if int(flags.get("ds.lora.rank", 0)):
+        # trainer/ray/ppo_actor.py, broadcast_to_vllm: named_parameters() of a PeftModel are base_model.model....base_layer.weight.
+        return [
+            "ds.lora.rank: OpenRLHF 0.11.2 sends a LoRA policy's weights to vLLM under names that vLLM does not know; train all "
+            "weights, with ds.adam_offload where memory is short"
         ]
     samples = int(flags["rollout.batch_size"]) * int(flags["rollout.n_samples_per_prompt"])
     update, actors = int(flags["train.batch_size"]), ranks(flags)

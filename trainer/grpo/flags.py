@@ -23,6 +23,7 @@ OWNED = {
     "train.seed": "seed",
     "train.agent_func_path": "the group agent",
     "reward.remote_url": "reward_url",
+    "ckpt.load_enable": "--resume RUN",
 }
 
 
@@ -53,6 +54,8 @@ def openrlhf_flags(
         "algo.dynamic_filtering_range": [0, 1],
         "ckpt.output_dir": str(output),
         "ckpt.path": str(output.parent / "checkpoints"),
+        "ckpt.save_steps": 10,
+        "ckpt.max_num": 2,
     }
     if eval_prompts is not None and float(preset.openrlhf.get("eval.steps", -1)) > 0:
         flags["eval.dataset"] = str(eval_prompts)

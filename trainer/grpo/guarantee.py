@@ -47,4 +47,10 @@ def violations(strategy: str, flags: dict[str, Any]) -> list[str]:
         reasons.append(
             "algo.dynamic_filtering_enable is off: groups that must be dropped (all violate, failed) would be trained on"
         )
+    low, high = flags.get("algo.dynamic_filtering_range", (0, 1))
+    if not 0 <= low < 0.5 < high <= 1:
+        reasons.append(
+            f"algo.dynamic_filtering_range {low} {high}: 0.5 means keep and 1.0 means drop here, and the range must tell them apart; "
+            "leave it at 0 1"
+        )
     return reasons

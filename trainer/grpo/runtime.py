@@ -71,6 +71,9 @@ def init_ray(runtime: Runtime) -> None:
     env = runtime_env(runtime, os.environ)
     if runtime == "gpu":
         ray.init(runtime_env=env)
+        needed, there = float(os.environ.get("RLMR_GPUS", "0")), float(ray.cluster_resources().get("GPU", 0))
+        if there < needed:  # OpenRLHF would wait for them for ever
+            raise SystemExit(f"TooFewGpus: the run needs {needed:.0f} GPUs, the cluster has {there:.0f}")
     else:
         # Placement groups ask for a GPU per model; on a CPU they are tokens. 512 MiB hold every rollout of a small model.
         ray.init(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -42,11 +43,19 @@ def draw_all(ledger: Ledger, before: dict[str, Any] | None, after: dict[str, Any
 
 def smooth(values: list[float], window: int) -> list[float]:
     """Mean of the last `window` values at each place (fewer at the start); NaN marks a gap and counts for nothing."""
-    means = []
-    for end in range(1, len(values) + 1):
-        known = [v for v in values[max(0, end - window) : end] if not math.isnan(v)]
-        means.append(sum(known) / len(known) if known else math.nan)
-    return means
+    if not values:
+        return []
+    given = np.asarray(values, dtype=float)
+    known = ~np.isnan(given)
+    # Cumulative sums: a window that slides over 100,000 groups would take half a minute.
+    sums = np.concatenate([[0.0], np.cumsum(np.where(known, given, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(known)])
+    ends = np.arange(1, len(given) + 1)
+    starts = np.maximum(0, ends - window)
+    inside = counts[ends] - counts[starts]
+    means = np.full(len(given), math.nan)
+    np.divide(sums[ends] - sums[starts], inside, out=means, where=inside > 0)
+    return [float(mean) for mean in means]
 
 
 def _save(figure: Any, path: Path) -> Path:

@@ -1,6 +1,6 @@
 """`rlmr train`: prepare, serve, evaluate, train, evaluate, report. One run is one folder, runs/<name>/."""
 
-import shutil
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from trainer.data.columns import Columns, read_table
 from trainer.data.prompts import prepare, read_prompts
 from trainer.evaluation.judge import Judged, judge, summarise
 from trainer.evaluation.sample import sample
@@ -24,7 +25,10 @@ from trainer.run.distortion import DistortingProxy
 from trainer.run.ledger import Ledger
 from trainer.run.local_services import local_services
 from trainer.run.pinning import revisions
+from trainer.run.preflight import check_prompts, check_room, check_services, check_strategy
 from trainer.run.presets import Preset, PresetError
+from trainer.run.resuming import open_run, pin
+from trainer.run.secrets import redacted
 from trainer.run.training import train
 
 
@@ -54,9 +58,17 @@ class FinishedRun:
 
 
 def run_preset(
-    preset: Preset, runs: Path, console: Console, *, name: str | None = None, before: Judged | None = None
+    preset: Preset,
+    runs: Path,
+    console: Console,
+    *,
+    name: str | None = None,
+    before: Judged | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> FinishedRun:
-    """Runs the preset in its folder. `before`: the evaluation of the untrained policy, if another run has made it.
+    """Runs the preset in its folder. `before`: the evaluation of the untrained policy, if another run has made it. resume: goes on
+    from the folder's last checkpoint; overwrite: removes what is there (resuming.py).
 
     Raises PresetError before anything is started if the preset cannot work."""
     run = runs.resolve() / (name or f"{preset.name}-{preset.strategy.get('name')}-seed{preset.seed}")
@@ -65,11 +77,15 @@ def run_preset(
     with stages("prepare"):
         material = _material(preset, console)
         quality = _quality(material)
-        _clear(run)
+        prompts = _chosen(preset, material)
+        check_prompts(len(prompts), preset)
+        step = open_run(run, preset, resume=resume, overwrite=overwrite)
+        if resume:
+            console.print(f"resuming {run} after step {step} of {preset.steps}", highlight=False, soft_wrap=True)
         prompts_file, eval_file = run / "prompts_train.jsonl", run / "prompts_eval.jsonl"
         # More than planned, where there are more: each dropped group takes one. Past the last a new epoch begins.
         count = 2 * preset.steps * preset.batch
-        prepare(_chosen(preset, material), prompts_file, split="train", count=count, seed=preset.seed)
+        prepare(prompts, prompts_file, split="train", count=count, seed=preset.seed)
         held_out = material.eval_prompts[: preset.eval.prompts]
         prepare(held_out, eval_file, split="eval")
         flags = openrlhf_flags(
@@ -79,6 +95,7 @@ def run_preset(
             output=run / "policy",
             eval_prompts=eval_file if held_out else None,
         )
+        flags["ckpt.load_enable"] = resume
     proxies: list[DistortingProxy] = []
 
     def distorting(writing_rm_url: str) -> AbstractContextManager[str]:
@@ -102,12 +119,14 @@ def run_preset(
             )
         # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
         settings = RewardSettings.from_environment(url=url, strategy={"name": "rlmr"})
+        chosen = replace(settings, strategy=preset.strategy, filter=preset.filter_sent())
+        pinned = pin(run, revisions(chosen))
         with stages("evaluate before"), undistorted():
+            before = before or _kept(run)
             if before is None:
                 before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
+            _keep(run, before)
         with stages("train"):
-            chosen = replace(settings, strategy=preset.strategy, filter=preset.filter_sent())
-            pinned = revisions(chosen)
             ledger = train(
                 flags,
                 run,
@@ -128,7 +147,7 @@ def run_preset(
         write_json(run / "summary.json", summary)
         write_metrics(ledger, run / "metrics.jsonl")
         plots = draw_all(ledger, means[0], means[1], run / "plots")
-        settings_shown = {"preset": preset.model_dump(mode="json"), "openrlhf": flags}
+        settings_shown = redacted({"preset": preset.model_dump(mode="json"), "openrlhf": flags})
         write_report(run / "report.html", summary, plots, _examples(before, after), settings_shown)
     takes = preset.train_on.takes if preset.train_on else lambda constraints: True
     unseen = frozenset(row["prompt_id"] for row in held_out if not takes(row["constraints"]))
@@ -136,8 +155,7 @@ def run_preset(
 
 
 def _check(preset: Preset, run: Path) -> None:
-    if "name" not in preset.strategy:
-        raise PresetError("strategy needs a name: --set strategy=rlmr")
+    check_strategy(preset.strategy)
     flags = openrlhf_flags(preset, model=preset.model, prompts=run, output=run / "policy", eval_prompts=None)
     broken = violations(preset.strategy["name"], flags)
     if broken:
@@ -161,6 +179,9 @@ def _check(preset: Preset, run: Path) -> None:
         )
     if uneven := problems(flags):
         raise PresetError("these settings do not share the samples out evenly:\n- " + "\n- ".join(uneven))
+    check_room(run)
+    if preset.reward_url:
+        check_services(preset.reward_url)
 
 
 def _material(preset: Preset, console: Console) -> Material:
@@ -177,7 +198,11 @@ def _material(preset: Preset, console: Console) -> Material:
     def rows(name: str | None, of_world: str) -> list[dict[str, Any]]:
         if name is None:
             return []
-        return read_prompts(getattr(world, of_world) if name == "world" else Path(name))
+        if name == "world":
+            return read_prompts(getattr(world, of_world))
+        if preset.columns is not None or not name.endswith(".jsonl"):
+            return read_table(name, preset.columns or Columns())
+        return read_prompts(Path(name))
 
     return Material(
         model=world.policy if world and preset.model == "world" else preset.model,
@@ -207,11 +232,17 @@ def _writing_rm(preset: Preset, material: Material) -> Path:
     return folder
 
 
-def _clear(run: Path) -> None:
-    """A run's folder belongs to one run: what an earlier one of the same name appended must not be counted again."""
-    if run.exists():
-        shutil.rmtree(run)
-    (run / "logs").mkdir(parents=True)
+def _keep(run: Path, before: Judged | None) -> None:
+    if before is not None:
+        write_json(run / "before.json", {"rows": before.rows, "failures": before.failures})
+
+
+def _kept(run: Path) -> Judged | None:
+    path = run / "before.json"
+    if not path.is_file():
+        return None
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return Judged(kept["rows"], kept["failures"])
 
 
 def _evaluate(

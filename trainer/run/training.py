@@ -14,11 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from trainer.grpo.flags import to_arguments
+from trainer.run.cluster_needs import gpus
+from trainer.run.diagnosis import diagnose
 from trainer.run.ledger import Ledger
+from trainer.run.secrets import redacted_command
 
 
 class TrainingFailed(RuntimeError):
-    """OpenRLHF ended with an error; the message holds the end of its log and where the whole log is."""
+    """OpenRLHF ended with an error; the message holds the cause, the remedy, what was saved and where the log is."""
 
 
 def train(
@@ -44,25 +47,39 @@ def train(
         "RLMR_EXPECT": json.dumps(expect or {}),
         "RLMR_RUN_DIR": str(run),
         "RLMR_STEPS": str(steps),
+        "RLMR_GPUS": str(sum(gpus(flags).values())),
         "PYTHONPATH": os.pathsep.join(p for p in (_source_root(), os.environ.get("PYTHONPATH")) if p),
     }
     command = [sys.executable, "-m", "trainer.grpo.launch", "openrlhf.cli.train_ppo_ray", *to_arguments(flags)]
-    (run / "command.json").write_text(json.dumps(command, indent=1), encoding="utf-8")
+    (run / "command.json").write_text(json.dumps(redacted_command(command), indent=1), encoding="utf-8")
     ledger = Ledger(run)
     # A session of its own: Ctrl-C reaches us, and we stop Ray's whole tree in order.
-    with log.open("wb") as out:
+    with log.open("ab") as out:
+        begins = out.tell()
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         _watch(process, ledger, steps, int(flags["rollout.batch_size"]), console)
     finally:
         _stop_group(process)
-    if process.returncode != 0:
-        tail = log.read_text(errors="replace").replace("\r", "\n").splitlines()[-25:]
-        raise TrainingFailed(
-            f"OpenRLHF ended with exit code {process.returncode}; the whole log is {log}; its end:\n" + "\n".join(tail)
-        )
     ledger.refresh()
+    if process.returncode != 0 or len(ledger.steps) < steps:
+        with log.open("rb") as file:
+            file.seek(begins)
+            cause = diagnose(file.read().decode(errors="replace"), process.returncode)
+        raise TrainingFailed(f"{cause.what}\nremedy: {cause.remedy}\n{_state(run, ledger, steps)}\nlog: {log}")
     return ledger
+
+
+def _state(run: Path, ledger: Ledger, steps: int) -> str:
+    """How far the run came, and what is left of it."""
+    checkpoint = run / "checkpoints" / "_actor" / "latest"
+    saved = []
+    if (run / "policy" / "config.json").is_file():
+        saved.append("the policy as it was when it failed (policy/)")
+    if checkpoint.is_file():
+        saved.append(f"checkpoint {checkpoint.read_text(encoding='utf-8').strip()} (rlmr train --resume {run})")
+    dropped = ", ".join(f"{count} {reason}" for reason, count in ledger.dropped().items())
+    return f"made {len(ledger.steps)} of {steps} steps; groups dropped: {dropped or 'none'}; saved: {' and '.join(saved) or 'nothing'}"
 
 
 def _stop_group(process: "subprocess.Popen[bytes]") -> None:

@@ -102,7 +102,7 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
     return list(runs.values())
 
 
-ADDED_LATER = ("world_pairs", "train_on", "filter")
+ADDED_LATER = ("world_pairs", "train_on", "filter", "columns")
 """Settings that presets did not have when the first runs were made: unset, they leave a run's id as it was."""
 
 

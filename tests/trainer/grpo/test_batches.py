@@ -32,6 +32,7 @@ def test_even_shares_are_accepted() -> None:
         ({"train.batch_size": 1, "train.micro_batch_size": 1}, "no size fits 1 samples on 2 ranks"),
         ({"actor.num_gpus_per_node": 1, "ds.ring_attn_size": 2}, "less than"),
         ({"train.async_enable": True}, "leave it out"),
+        ({"ds.lora.rank": 8}, "names that vLLM does not know"),
         ({"train.dynamic_batch_enable": True, "actor.num_gpus_per_node": 32}, "fewer than 32 ranks"),
     ],
 )

@@ -31,6 +31,8 @@ def test_safe_settings_are_accepted() -> None:
         ({"algo.kl.init_coef": 1e-3}, "KL"),
         ({"reward.clip_range": [0, 10]}, "clip_range"),
         ({"algo.dynamic_filtering_enable": False}, "dynamic_filtering"),
+        ({"algo.dynamic_filtering_range": [0, 2]}, "dynamic_filtering_range"),
+        ({"algo.dynamic_filtering_range": [0.5, 1]}, "dynamic_filtering_range"),
     ],
 )
 def test_each_breaking_setting_is_refused_with_its_reason(change: dict, word: str) -> None:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 
 from rlmr.wire import FilterSpec
+from trainer.data.columns import Columns
 from trainer.run.distortion import Distortion
 
 FOLDER = Path(__file__).parent
@@ -48,8 +49,12 @@ class Preset(BaseModel):
     name: str = Field(description="Name of the preset; runs are called <name>-<strategy>-seed<seed>.")
     description: str = ""
     model: str = Field(description="`world`, a folder, or a hub id.")
-    prompts: str | None = Field(description="`world` or a JSONL file of {input, label}.")
+    prompts: str | None = Field(description="`world`, a JSONL file of {input, label}, or a table (see columns).")
     eval_prompts: str | None = Field(default=None, description="`world` or a JSONL file; null = no evaluation.")
+    columns: Columns | None = Field(
+        default=None,
+        description="Of prompts and eval_prompts that are a table (.parquet, a dataset's name, or JSONL of another form).",
+    )
     services: Literal["local", "external"] = Field(description="local = start the three services for this run.")
     reward_url: str | None = Field(
         default=None, description="Base address of the aggregator when services are external."
@@ -113,13 +118,18 @@ def load_preset(name: str, changes: list[str] | None = None) -> Preset:
         )
     data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     data.setdefault("name", path.stem)
+    return preset_of(data, changes, path.name)
+
+
+def preset_of(data: dict[str, Any], changes: list[str] | None, where: str) -> Preset:
+    """`data` with `changes`; `where` names it in errors."""
     for change in changes or []:
         _set(data, change)
     try:
         return Preset.model_validate(data)
     except ValidationError as exc:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
-        raise PresetError(f"{path.name}: {problems}") from exc
+        raise PresetError(f"{where}: {problems}") from exc
 
 
 def _set(data: dict[str, Any], change: str) -> None:
@@ -135,7 +145,7 @@ def _set(data: dict[str, Any], change: str) -> None:
         # OpenRLHF's own names contain dots: everything after the first is one key.
         data.setdefault("openrlhf", {})[rest] = value
     elif rest:
-        if head in ("distortion", "train_on", "filter") and data.get(head) is None:
+        if head in ("columns", "distortion", "train_on", "filter") and data.get(head) is None:
             data[head] = {}
         if not isinstance(data.get(head), dict):
             raise PresetError(f"--set {change!r}: {head} has no parts")
