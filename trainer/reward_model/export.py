@@ -43,6 +43,7 @@ def export_reward_model(
     chat_template: bool | None = None,
     input_template: str | None = None,
     overwrite: bool = False,
+    device: str = "cpu",
 ) -> RewardModelManifest:
     """Writes `out_dir` from an OpenRLHF train_rm checkpoint and returns its manifest.
 
@@ -51,6 +52,7 @@ def export_reward_model(
     max_tokens: train_rm's --data.max_len; default: the model's max_position_embeddings.
     chat_template: whether train_rm ran with --data.apply_chat_template; default: whether the tokenizer has a template.
     input_template: train_rm's --data.input_template (only without a chat template).
+    device: where scores are measured, at float32; one copy of the weights is held at a time.
 
     Raises ExportError. `out_dir` appears only when everything in it is complete and agrees with transformers.
     """
@@ -86,7 +88,9 @@ def export_reward_model(
             "made_with": {p: v for p in ("rlmr", "openrlhf", "torch", "transformers") if (v := _version(p))},
             "files": {path.name: sha256_of(path) for path in _scoring_files(work)},
         }
-        manifest = _measured(work, described, reference, _openrlhf_constants(config), source="reference set at export")
+        manifest = _measured(
+            work, described, reference, _openrlhf_constants(config), source="reference set at export", device=device
+        )
         shutil.rmtree(out, ignore_errors=True)
         work.rename(out)
         return manifest
@@ -94,11 +98,13 @@ def export_reward_model(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def calibrate(directory: str | Path, reference: Sequence[Pair], *, source: str) -> RewardModelManifest:
+def calibrate(
+    directory: str | Path, reference: Sequence[Pair], *, source: str, device: str = "cpu"
+) -> RewardModelManifest:
     """Measures mean, std and golden texts again on `reference` and stores them: a new revision of the same weights."""
     manifest = read_manifest(Path(directory))
     described = {name: getattr(manifest, name) for name in type(manifest).model_fields}
-    return _measured(Path(directory), described, reference, None, source=source)
+    return _measured(Path(directory), described, reference, None, source=source, device=device)
 
 
 def _measured(
@@ -108,14 +114,13 @@ def _measured(
     fallback: Standardisation | None,
     *,
     source: str,
+    device: str,
 ) -> RewardModelManifest:
     """Scores the reference set with the packed engine and the golden texts with transformers alone; they must agree.
 
     described: the manifest's fields; standardisation, golden and revision are replaced.
     """
     from transformers import AutoModelForSequenceClassification
-
-    from services.writing_rm.engines.torch_engine import TorchModel
 
     max_tokens: int = described["max_tokens"]
     encoder = TextEncoder.from_directory(directory, described["text_form"])
@@ -126,8 +131,7 @@ def _measured(
             raise ExportError(
                 f"reference: a text of {len(pair_ids)} tokens ({response[:40]!r}...) exceeds max_tokens {max_tokens}"
             )
-    packed = TorchModel.load(directory, dtype="float32", device="cpu", max_batch_tokens=4096)
-    raws = packed.score_all(ids)
+    raws = _packed_scores(directory, device, ids)
     if reference:
         standardisation = _constants(raws, source)
     elif fallback is not None:
@@ -136,12 +140,15 @@ def _measured(
         raise ExportError(
             "no reference texts, and the checkpoint has no usable mean and std: give some with reference (--reference)"
         )
-    model = AutoModelForSequenceClassification.from_pretrained(str(directory), dtype="float32").eval()
+    model = AutoModelForSequenceClassification.from_pretrained(str(directory), dtype="float32").to(device).eval()
     golden = golden_texts(model, encoder, max_tokens, reference, raws)
+    del model
     if not golden:
         raise ExportError(f"no golden text fits max_tokens {max_tokens}: give shorter reference texts")
     for text, again in zip(
-        golden, packed.score_all([encoder.encode(g.prompt, g.response) for g in golden]), strict=True
+        golden,
+        _packed_scores(directory, device, [encoder.encode(g.prompt, g.response) for g in golden]),
+        strict=True,
     ):
         if not abs(text.raw - again) <= 1e-3 * standardisation.std:
             raise ExportError(
@@ -149,6 +156,16 @@ def _measured(
             )
     measured = {"standardisation": standardisation, "golden": golden, "revision": ""}
     return write_manifest(directory, RewardModelManifest(**(described | measured)))
+
+
+def _packed_scores(directory: Path, device: str, texts: Sequence[Sequence[int]]) -> list[float]:
+    """By the in-process engine, which is loaded for this call only: at 7B a float32 copy takes 28 GB, and transformers needs another."""
+    from services.writing_rm.engines.torch_engine import TorchModel
+
+    if not texts:
+        return []
+    model = TorchModel.load(directory, dtype="float32", device=device, max_batch_tokens=4096)
+    return list(model.score_all([list(ids) for ids in texts]))
 
 
 def _constants(raws: Sequence[float], source: str) -> Standardisation:

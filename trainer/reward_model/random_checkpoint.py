@@ -40,7 +40,7 @@ def write_random_checkpoint(
     dtype: str = "bfloat16",
     shape: Mapping[str, int] | None = None,
 ) -> None:
-    """family: qwen2, qwen3 or llama. `shape` overrides config entries (hidden_size, num_hidden_layers, ...)."""
+    """family: qwen2, qwen3, llama, mistral or gemma. `shape` overrides config entries (hidden_size, num_hidden_layers, ...)."""
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification
 

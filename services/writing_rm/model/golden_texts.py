@@ -46,7 +46,7 @@ def score_alone(model: Any, texts: Sequence[Sequence[int]]) -> list[float]:
     import torch
 
     with torch.inference_mode():
-        return [float(model(torch.tensor([list(text)])).logits[0, 0]) for text in texts]
+        return [float(model(torch.tensor([list(text)], device=model.device)).logits[0, 0]) for text in texts]
 
 
 def spread(pairs: Sequence[Pair], raws: Sequence[float], count: int) -> list[int]:

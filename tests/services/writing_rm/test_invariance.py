@@ -18,7 +18,7 @@ from services.writing_rm.engines.torch_engine import TorchEngine, TorchModel
 from services.writing_rm.metrics import WritingRmMetrics
 from services.writing_rm.model.manifest import RewardModelManifest, read_manifest
 
-FAMILIES = ["qwen2", "qwen3", "llama"]
+FAMILIES = ["qwen2", "qwen3", "llama", "mistral", "gemma"]
 
 
 def texts_with_siblings(seed: int = 3) -> list[Text]:

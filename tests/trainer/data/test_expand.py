@@ -62,7 +62,7 @@ def ideas(number: int, body: dict[str, Any], tokens: int = 50) -> bytes:
 
 
 def run(out: Path, url: str, *more: str) -> Any:
-    return CliRunner().invoke(app, ["expand", str(out), "--url", url, "--model", "m", *more])
+    return CliRunner().invoke(app, ["expand", str(out), "--url", url, "--model", "m", "--send-seed", *more])
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +182,7 @@ def test_killed_at_any_time_it_goes_on_without_a_lost_or_doubled_row(tmp_path: P
         return ideas(0, body)  # depends on the call's seed only: the same call gives the same rows
 
     with endpoint(slow) as (url, _):
-        arguments = ["--url", url, "--model", "m", "--count", "100", "--at-once", "2"]
+        arguments = ["--url", url, "--model", "m", "--count", "100", "--at-once", "2", "--send-seed"]
         seen: list[bytes] = []
         for wanted in (2, 9, 16):  # lines in the journal
             process = subprocess.Popen(

@@ -14,11 +14,11 @@ from transformers import AutoModelForSequenceClassification
 from services.writing_rm.model.manifest import MANIFEST_FILE, ManifestError, read_manifest, verify_files
 from services.writing_rm.model.text_form import TextEncoder
 from tests.services.writing_rm.conftest import reference_pairs
-from trainer.reward_model.checkpoint import ExportError
+from trainer.reward_model.checkpoint import ExportError, read_config
 from trainer.reward_model.export import calibrate, export_reward_model
 
 
-@pytest.mark.parametrize("family", ["qwen2", "qwen3", "llama"])
+@pytest.mark.parametrize("family", ["qwen2", "qwen3", "llama", "mistral", "gemma"])
 def test_exported_directory_loads_as_a_classifier_and_gives_the_golden_scores(
     family: str, model_dir_of: Callable[[str], Path]
 ) -> None:
@@ -114,6 +114,20 @@ def test_padding_that_equals_eos_is_replaced(checkpoint_of: Callable[[str], Path
     assert config["pad_token_id"] != config["eos_token_id"]
     reference = export_reward_model(checkpoint_of("llama"), tmp_path / "n", name="m", reference=reference_pairs())
     assert [g.raw for g in manifest.golden] == pytest.approx([g.raw for g in reference.golden], abs=1e-6)
+
+
+def test_a_window_without_a_switch_is_refused(checkpoint_of: Callable[[str], Path], tmp_path: Path) -> None:
+    """Mistral 7B v0.1 slides; v0.2 and later have no window."""
+    source = tmp_path / "source"
+    shutil.copytree(checkpoint_of("mistral"), source)
+    config = json.loads((source / "config.json").read_text())
+    for window, refused in ((64, True), (None, False), (config["max_position_embeddings"], False)):
+        (source / "config.json").write_text(json.dumps(config | {"sliding_window": window}))
+        if refused:
+            with pytest.raises(ExportError, match="sliding_window to null"):
+                read_config(source)
+        else:
+            read_config(source)
 
 
 def test_same_checkpoint_same_revision_and_other_constants_another(

@@ -103,7 +103,7 @@ class Run:
     summary: dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=[3, 2], ids=["zero3", "zero2"])
+@pytest.fixture(scope="module", params=[3], ids=["zero3"])
 def run(request: pytest.FixtureRequest, small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
     home = tmp_path_factory.mktemp("killed")
     preset, folder, log = write_preset(home, small_world, request.param), home / "runs" / "r", home / "log"

@@ -7,15 +7,18 @@ from services.verifier.constraints.registry import Kwargs, NoKwargs, Positive, V
 from services.verifier.text import Text
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_SHORT_MONTHS = r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?"
 _DATES = {
-    "iso": re.compile(r"(?<!\d)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)"),
+    "iso": re.compile(r"(?<![\d-])\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?![\d-])"),
     "us": re.compile(rf"\b(?:{_MONTHS}) \d{{1,2}}, \d{{4}}\b"),
-    "british": re.compile(rf"\b\d{{1,2}} (?:{_MONTHS}) \d{{4}}\b"),
+    "british": re.compile(rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{_MONTHS}) \d{{4}}\b"),
     "slashes": re.compile(r"(?<!\d)\d{1,2}/\d{1,2}/\d{4}(?!\d)"),
-    "chinese": re.compile(r"(?<!\d)\d{4}年\d{1,2}月\d{1,2}日"),
+    "chinese": re.compile(r"(?<!\d)\d{4} ?年 ?\d{1,2} ?月 ?\d{1,2} ?[日号]"),
     "chinese_numerals": re.compile(
-        r"[〇零一二三四五六七八九]{4}年[一二三四五六七八九十]{1,2}月[一二三四五六七八九十]{1,3}日"
+        r"[〇○零一二三四五六七八九]{4}年[一二三四五六七八九十]{1,2}月[一二三四五六七八九十]{1,3}[日号]"
     ),
+    # Nobody asks for it, and it is in the way of every form.
+    "short": re.compile(rf"\b\d{{1,2}} {_SHORT_MONTHS} \d{{4}}\b|\b{_SHORT_MONTHS} \d{{1,2}}, \d{{4}}\b"),
 }
 # One of these is part of every date of its form, and they are quick to look for.
 _NEEDS = {
@@ -25,6 +28,7 @@ _NEEDS = {
     "slashes": ["/"],
     "chinese": ["年"],
     "chinese_numerals": ["年"],
+    "short": ["Jan", "Feb", "Mar", "Apr", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
 }
 _SHOWN = {
     "iso": "2024-03-09", "us": "March 9, 2024", "british": "9 March 2024", "slashes": "3/9/2024", "chinese": "2024年3月9日",
@@ -44,7 +48,7 @@ class Dates(Kwargs):
     Dates,
     lambda kw: f"Write dates like {_SHOWN[kw.format]} and in no other way, at least {kw.at_least} of them.",
     summary="Enough dates in the format, and none in another of the known formats.",
-    version=2,
+    version=3,
 )
 def dates(text: Text, kw: Dates) -> Verdict:
     found = len(_DATES[kw.format].findall(text.plain))
@@ -84,6 +88,8 @@ class Thousands(Kwargs):
 def thousands(text: Text, kw: Thousands) -> Verdict:
     for match in _LARGE.finditer(text.plain):
         number = match.group()
+        if number[0] == "0":  # of a telephone or an order
+            continue
         if len(number.replace(",", "")) >= 5 and ("," in number) != (kw.style == "comma"):
             return Verdict(False, f"{number[:40]} is written otherwise")
     return Verdict(True, f"large numbers are written {'with commas' if kw.style == 'comma' else 'without commas'}")

@@ -57,4 +57,4 @@ def grade(text: Text, kw: Grade) -> Verdict:
 def average_sentence(text: Text, kw: Range) -> Verdict:
     sentences = text.written_sentences
     average = sum(len(words(s)) for s in sentences) / len(sentences) if sentences else 0
-    return within(round(average), kw, "words per sentence on average")
+    return within(int(average + 0.5), kw, "words per sentence on average")

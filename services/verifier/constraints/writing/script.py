@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.verifier.constraints.ifeval.language import NAMES
 from services.verifier.constraints.registry import Kwargs, Verdict, checker
-from services.verifier.constraints.writing.ranges import PercentRange, said, within
+from services.verifier.constraints.writing.ranges import Percent, PercentRange, said, within
 from services.verifier.text import Text
 from services.verifier.text.english import STOP_WORDS
 from services.verifier.text.language import detect_language
@@ -70,6 +70,28 @@ class ShareOf(PercentRange):
 )
 def share(text: Text, kw: ShareOf) -> Verdict:
     return within(_share(text, kw.script), kw, f"of the letters are {kw.script}")
+
+
+class AllOf(Kwargs):
+    scripts: Annotated[tuple[Script, ...], Field(min_length=2, max_length=4)]
+    min: Percent = 10
+    """Percent of the words that each must have at least, a Chinese character or kana being a word."""
+
+
+@checker(
+    "script:all_of",
+    AllOf,
+    lambda kw: f"Write in {' and '.join(kw.scripts)} script, each at least {kw.min:g}% of the words.",
+    summary="Each script has its share of the words (Chinese characters), as in a text of two languages.",
+)
+def all_of(text: Text, kw: AllOf) -> Verdict:
+    found = Counter(name for word in text.counted_words for name in kw.scripts if _is_of(name, word[0]))
+    total = sum(1 for word in text.counted_words if _is_letter(word[0]))
+    for name in kw.scripts:
+        share = 100 * found[name] / total if total else 0.0
+        if share < kw.min or not found[name]:
+            return Verdict(False, f"{share:.1f}% of the words are {name}, at least {kw.min:g}%")
+    return Verdict(True, f"{' and '.join(kw.scripts)} found")
 
 
 class Language(Kwargs):

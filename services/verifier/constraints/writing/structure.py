@@ -1,34 +1,17 @@
 """structure: sections with given titles, elements in order, beginnings and endings."""
 
-import re
 from typing import Annotated
 
 from pydantic import Field
 
 from services.verifier.constraints.registry import Kwargs, Phrase, Positive, Verdict, checker
 from services.verifier.text import Text
+from services.verifier.text.outline import EDGES, straight, titles_of
 from services.verifier.text.units import without_markup
 
 Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=100)]
-_EDGES = ' \t\u3000#*_>-=~•●◦‣▪■◆◇★☆·○▶►※➤✓✔【】《》〈〉「」『』[]()（）<>"“”|'
-_COUNTED = "一二三四五六七八九十百零〇"
-_UNIT = "section|chapter|part|act|scene|step|stage|phase|day|lesson|book|volume|stanza|verse|paragraph|appendix|article"
-_NUMBER_WORD = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-# How headings are numbered: 第一章, Section 2, 1.2, (3), 一、 IV. b) ①
-_NUMBERED = re.compile(
-    rf"(?P<unit>第[{_COUNTED}\d]{{1,6}}(?:部分|[章节節部回幕卷篇条條步])|(?:{_UNIT}) (?:\d{{1,3}}|[ivxlc]{{1,7}}|{_NUMBER_WORD}|[a-z])\b)"
-    rf"|(?:\d{{1,3}}(?:\.\d{{1,3}})*|[{_COUNTED}]{{1,4}}|[ivxlc]{{1,7}}|[a-z])(?:[)）.、．:：]|(?<=\d)(?=\s))|[①-⑳⑴-⒇㈠-㈩]"
-)
-_STRAIGHT = str.maketrans("“”‘’", "\"\"''")
-
-
 _OPENING = "\"'“‘「『《«"
 _CLOSING = "*_ \"'”’」』》»"
-
-
-def _plain(text: str) -> str:
-    """For comparison: case and the form of quotation marks make no difference."""
-    return text.translate(_STRAIGHT).casefold()
 
 
 def _listed(phrases: tuple[str, ...]) -> str:
@@ -51,9 +34,9 @@ def sections(text: Text, kw: Sections) -> Verdict:
     where: dict[str, list[int]] = {}
     for i, line in enumerate(text.filled_lines):
         if len(line) <= 300:
-            for heading in _headings(line):
+            for heading in titles_of(line):
                 where.setdefault(heading, []).append(i)
-    places = [where.get(_plain(title).strip(_EDGES).rstrip(":： "), []) for title in kw.titles]
+    places = [where.get(straight(title).strip(EDGES).rstrip(":： "), []) for title in kw.titles]
     missing = [title for title, found in zip(kw.titles, places, strict=True) if not found]
     if missing:
         return Verdict(False, f"no section titled {_listed(tuple(missing))[:200]}")
@@ -65,26 +48,6 @@ def sections(text: Text, kw: Sections) -> Verdict:
                 False, f'the sections are in another order: "{title[:60]}" does not come after the one before it'
             )
     return Verdict(True, "every section found")
-
-
-def _headings(line: str) -> set[str]:
-    """What a line may be the heading of: all of it, without its numbering, and what stands before a colon."""
-    rest = _plain(line).strip(_EDGES)
-    found = {rest.rstrip(":： ")}
-    for _ in range(2):
-        numbered = _NUMBERED.match(rest)
-        if numbered is None:
-            break
-        if numbered["unit"]:
-            found.add(numbered["unit"])
-        rest = rest[numbered.end() :].lstrip(" \t\u3000:：.、-–—)）").strip(_EDGES)
-        found.add(rest.rstrip(":： "))
-    for colon in ":：":
-        before, sign, _ = rest.partition(colon)
-        if sign and len(before) <= 60:
-            found.add(before.strip(_EDGES))
-    found.discard("")
-    return found
 
 
 class Order(Kwargs):
@@ -99,8 +62,8 @@ class Order(Kwargs):
     version=3,
 )
 def order(text: Text, kw: Order) -> Verdict:
-    at, lower = 0, _plain(text.plain)
-    for element in map(_plain, kw.elements):
+    at, lower = 0, straight(text.plain)
+    for element in map(straight, kw.elements):
         found = lower.find(element, at)
         if found < 0:
             where = "after the one before it" if element in lower else "at all"
@@ -122,8 +85,8 @@ class Beginning(Kwargs):
 )
 def begins_with(text: Text, kw: Beginning) -> Verdict:
     start = without_markup(text.plain[: 2 * len(kw.phrase) + 200]).lstrip()
-    wanted = _plain(kw.phrase.strip())
-    found = _plain(start).startswith(wanted) or _plain(start.lstrip(_OPENING)).startswith(wanted.lstrip(_OPENING))
+    wanted = straight(kw.phrase.strip())
+    found = straight(start).startswith(wanted) or straight(start.lstrip(_OPENING)).startswith(wanted.lstrip(_OPENING))
     return Verdict(found, f"begins with {start[:60]!r}")
 
 
@@ -137,7 +100,7 @@ def begins_with(text: Text, kw: Beginning) -> Verdict:
 def ends_with(text: Text, kw: Beginning) -> Verdict:
     tail = without_markup(text.plain.rstrip()[-2 * len(kw.phrase) - 200 :])
     end, wanted = tail.rstrip(_CLOSING), without_markup(kw.phrase).rstrip().rstrip(_CLOSING)
-    passed = bool(wanted) and _plain(end).endswith(_plain(wanted.strip()))
+    passed = bool(wanted) and straight(end).endswith(straight(wanted.strip()))
     return Verdict(passed, f"ends with {end[-60:]!r}")
 
 
@@ -156,5 +119,5 @@ class ParagraphContains(Kwargs):
 def paragraph_contains(text: Text, kw: ParagraphContains) -> Verdict:
     if len(text.paragraphs) < kw.paragraph:
         return Verdict(False, f"{len(text.paragraphs)} paragraphs, no paragraph {kw.paragraph}")
-    passed = _plain(kw.phrase) in _plain(text.paragraphs[kw.paragraph - 1])
+    passed = straight(kw.phrase) in straight(text.paragraphs[kw.paragraph - 1])
     return Verdict(passed, f'"{kw.phrase[:60]}" {"is" if passed else "is not"} in paragraph {kw.paragraph}')

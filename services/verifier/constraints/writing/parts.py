@@ -1,0 +1,91 @@
+"""structure, of parts: how long a named section or an item is, how many items, what every item has, numbered headings."""
+
+from pydantic import Field
+
+from services.verifier.constraints.registry import Kwargs, Phrase, Verdict, checker
+from services.verifier.constraints.writing.ranges import Range, allows, said, within
+from services.verifier.text import Text
+from services.verifier.text.outline import EDGES, Section, items_of, sections_of, straight, titles_of
+from services.verifier.text.units import words
+
+
+class OfSection(Range):
+    title: Phrase = Field(description="The section's title, without its number.")
+
+
+def _lines(text: Text) -> list[str]:
+    return text.plain.split("\n")
+
+
+def _section(text: Text, title: str) -> Section | None:
+    wanted = straight(title).strip(EDGES).rstrip(":： ")
+    return next((s for s in sections_of(_lines(text)) if wanted in titles_of(s.heading)), None)
+
+
+@checker(
+    "structure:section_length",
+    OfSection,
+    lambda kw: f'Write {said(kw)} words in the section "{kw.title}" (a Chinese character counts as one).',
+    summary="Words between a section's title and the next heading; its title may be numbered, marked, or followed by a colon.",
+)
+def section_length(text: Text, kw: OfSection) -> Verdict:
+    section = _section(text, kw.title)
+    if section is None:
+        return Verdict(False, f'no section titled "{kw.title[:60]}"')
+    return within(len(words("\n".join(section.body))), kw, f'words in "{kw.title[:60]}"')
+
+
+@checker(
+    "structure:section_items",
+    OfSection,
+    lambda kw: f'List {said(kw)} items in the section "{kw.title}".',
+    summary="List items, bulleted or numbered, between a section's title and the next heading.",
+)
+def section_items(text: Text, kw: OfSection) -> Verdict:
+    section = _section(text, kw.title)
+    if section is None:
+        return Verdict(False, f'no section titled "{kw.title[:60]}"')
+    return within(len(items_of(section.body)), kw, f'items in "{kw.title[:60]}"')
+
+
+@checker(
+    "structure:item_length",
+    Range,
+    lambda kw: f"Let every list item have {said(kw)} words.",
+    summary="Every list item is within the limits; the reason names the first that is not; a text without items fails.",
+)
+def item_length(text: Text, kw: Range) -> Verdict:
+    items = items_of(_lines(text))
+    for i, item in enumerate(items, start=1):
+        found = len(words(item))
+        if not allows(kw, found):
+            return within(found, kw, f"words in item {i}")
+    return Verdict(bool(items), f"every item has {said(kw)} words" if items else "no list item")
+
+
+class InEveryItem(Kwargs):
+    phrase: Phrase
+
+
+@checker(
+    "structure:every_item_contains",
+    InEveryItem,
+    'Use "{phrase}" in every list item.',
+    summary="The phrase occurs in every list item, case ignored; a text without items fails.",
+)
+def every_item_contains(text: Text, kw: InEveryItem) -> Verdict:
+    items = items_of(_lines(text))
+    without = next((i for i, item in enumerate(items, start=1) if straight(kw.phrase) not in straight(item)), None)
+    if without is not None:
+        return Verdict(False, f'"{kw.phrase[:60]}" is not in item {without}')
+    return Verdict(bool(items), f'"{kw.phrase[:60]}" is in every item' if items else "no list item")
+
+
+@checker(
+    "structure:numbered_headings",
+    Range,
+    lambda kw: f"Use {said(kw)} numbered headings.",
+    summary="Headings that begin with a number, a counted unit (第一章, Part 2) or a letter with a full stop or bracket.",
+)
+def numbered_headings(text: Text, kw: Range) -> Verdict:
+    return within(sum(s.numbered for s in sections_of(_lines(text))), kw, "numbered headings")

@@ -1,0 +1,109 @@
+"""The parts of a text: headings with what stands under them, and the items of its lists. Markdown or typed without it."""
+
+import re
+from typing import NamedTuple
+
+_COUNTED = "一二三四五六七八九十百零〇"
+_UNIT = "section|chapter|part|act|scene|step|stage|phase|day|lesson|book|volume|stanza|verse|paragraph|appendix|article"
+_NUMBER_WORD = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+EDGES = ' \t\u3000#*_>-=~•●◦‣▪■◆◇★☆·○▶►※➤✓✔【】《》〈〉「」『』[]()（）<>"“”|'
+"""What may stand round a title."""
+# How headings are numbered: 第一章, Section 2, 1.2, (3), 一、 IV. b) ①
+NUMBERED = re.compile(
+    rf"(?P<unit>第[{_COUNTED}\d]{{1,6}}(?:部分|[章节節部回幕卷篇条條步])|(?:{_UNIT}) (?:\d{{1,3}}|[ivxlc]{{1,7}}|{_NUMBER_WORD}|[a-z])\b)"
+    rf"|(?:\d{{1,3}}(?:\.\d{{1,3}})*|[{_COUNTED}]{{1,4}}|[ivxlc]{{1,7}}|[a-z])(?:[)）.、．:：]|(?<=\d)(?=\s))|[①-⑳⑴-⒇㈠-㈩]"
+)
+_STRAIGHT = str.maketrans("“”‘’", "\"\"''")
+_ITEM = re.compile(
+    r"[^\S\n]*(?:[*+-][^\S\n]+|\d{1,3}[.)）][^\S\n]+|[•●◦‣▪■◆◇★☆·○▶►※➤✓✔][^\S\n]*|[（(](?:\d{1,3}|[a-z]|[ivx]{1,4}|[一二三四五六七八九十]{1,3})[)）][^\S\n]*"
+    r"|[a-z][)）][^\S\n]+|\d{1,3}[、．][^\S\n]*|\d{1,3}[.)）](?=[\u4e00-\u9fff])|[一二三四五六七八九十]{1,3}、|[①-⑳⑴-⒇㈠-㈩][^\S\n]*)(?=\S)"
+)
+_MARKED_HEADING = re.compile(r"[^\S\n]{0,3}#{1,6}[^\S\n]+\S|\*\*[^*\n]+\*\*[:：]?$|[【「《][^】」》\n]{1,30}[】」》]$")
+_MAX_HEADING = 80
+_RULE = re.compile(r"(?:[-*_=] ?){3,}$")
+
+
+def straight(text: str) -> str:
+    """For comparison: case and the form of quotation marks make no difference."""
+    return text.translate(_STRAIGHT).casefold()
+
+
+def titles_of(line: str) -> set[str]:
+    """What a line may be the heading of: all of it, without its numbering, and what stands before a colon."""
+    rest = straight(line).strip(EDGES)
+    found = {rest.rstrip(":： ")}
+    for _ in range(2):
+        numbered = NUMBERED.match(rest)
+        if numbered is None:
+            break
+        if numbered["unit"]:
+            found.add(numbered["unit"])
+        rest = rest[numbered.end() :].lstrip(" \t\u3000:：.、-–—)）").strip(EDGES)
+        found.add(rest.rstrip(":： "))
+    for colon in ":：":
+        before, sign, _ = rest.partition(colon)
+        if sign and len(before) <= 60:
+            found.add(before.strip(EDGES))
+    found.discard("")
+    return found
+
+
+class Section(NamedTuple):
+    heading: str
+    numbered: bool
+    body: list[str]
+    """Lines, without the heading."""
+
+
+def sections_of(lines: list[str]) -> list[Section]:
+    """Headings are lines with Markdown's signs, in bold or in brackets as a whole, short and numbered lines with text below them, and
+    short labels with a colon."""
+    found: list[Section] = []
+    fenced = False
+    for i, line in enumerate(lines):
+        fenced ^= line.lstrip().startswith(("```", "~~~"))
+        below = next((later for later in lines[i + 1 : i + 3] if later.strip()), "")
+        kind = None if fenced else _heading_kind(line.strip(), below.strip())
+        if kind is None:
+            if found and line.strip() and not _RULE.match(line.strip()):
+                found[-1].body.append(line)
+            continue
+        numbered = NUMBERED.match(straight(line).strip(EDGES).strip()) is not None
+        found.append(Section(line.strip(), numbered, []))
+        rest = re.split("[:：]", line, maxsplit=1)[-1].strip(" *_") if kind == "label" else ""
+        if rest:
+            found[-1].body.append(rest)
+    return found
+
+
+def _heading_kind(line: str, below: str) -> str | None:
+    if not line or len(line) > 4 * _MAX_HEADING:
+        return None
+    if _MARKED_HEADING.match(line):
+        return "marked"
+    label = re.match(r"[*_]{0,2}[^\s:：,，。.!?！？][^:：,，。.!?！？\n]{0,29}[:：]", line)
+    if label is not None and not _ITEM.match(line):
+        return "label"
+    numbered = NUMBERED.match(straight(line).lstrip("（( "))
+    if numbered is None or len(line) > _MAX_HEADING or line[-1] in ".。!！?？;；,，":
+        return None
+    # A list's next line is its next item; a heading's is its text.
+    return "numbered" if below and not _ITEM.match(below) and not NUMBERED.match(straight(below)) else None
+
+
+def items_of(lines: list[str]) -> list[str]:
+    """Text of each list item, lines that go on with it included."""
+    found: list[str] = []
+    going_on = False
+    for line in lines:
+        marker = _ITEM.match(line)
+        if marker is not None and not _RULE.match(line.strip()):
+            found.append(line[marker.end() :])
+            going_on = True
+        elif not line.strip() or _MARKED_HEADING.match(line):
+            going_on = False
+        elif going_on and line[0].isspace():
+            found[-1] += f" {line.strip()}"
+        else:
+            going_on = False
+    return found
