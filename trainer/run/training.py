@@ -36,8 +36,8 @@ def train(
     expect: dict[str, str] | None = None,
     max_prompts: int | None = None,
 ) -> Ledger:
-    """Blocks until OpenRLHF has made `steps` steps, or drawn `max_prompts` prompts. `expect`: the revisions that the run is pinned to. Raises TrainingFailed if it
-    ends in another way."""
+    """Blocks until OpenRLHF has made `steps` steps, or drawn `max_prompts` prompts. `expect`: the revisions that the run is pinned
+    to. Raises TrainingFailed if it ends in another way."""
     run = run.resolve()  # read by processes that stand in other folders
     log = run / "logs" / "trainer.log"
     env = {
