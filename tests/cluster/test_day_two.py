@@ -213,7 +213,7 @@ def test_a_hung_engine_is_restarted_long_before_the_grace_of_its_pod(release: Re
 
 
 def test_a_run_ends_on_its_model_while_the_next_one_rolls_out(release: Release, hub: Hub) -> None:
-    """Two runs with an aggregator each share one reward model; a third asks the next model."""
+    """Two runs with an aggregator each share one reward model; a third asks the next model, which also shadows the first run."""
     release.upgrade({"aggregators": {"run-a": {}, "run-b": {}}})
     a = Load(release.url("aggregator-run-a"), KEY, workers=2, start=700_000)
     b = Load(release.url("aggregator-run-b"), KEY, workers=2, start=800_000)
@@ -221,11 +221,13 @@ def test_a_run_ends_on_its_model_while_the_next_one_rolls_out(release: Release, 
         release.upgrade(
             {
                 "writingRms": {"next": {"model": {"hub": {"revision": NEW}}}},
-                "aggregators": {"run-c": {"writingRm": "next"}},
+                "aggregators": {"run-a": {"shadow": {"writingRm": "next"}}, "run-c": {"writingRm": "next"}},
             }
         )
         with Load(release.url("aggregator-run-c"), KEY, workers=1, start=900_000) as c:
             time.sleep(10)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        report = httpx.get(f"{release.url('aggregator-run-a')}/v1/shadow", headers=headers).json()
     for load in (a, b, c):
         print(f"{load.requests} requests, {len(load.failures)} failed, revisions {sorted(load.revisions)}")
         assert load.requests > 5
@@ -233,3 +235,9 @@ def test_a_run_ends_on_its_model_while_the_next_one_rolls_out(release: Release, 
         assert len(load.revisions) == 1  # no group, and no reply, of two revisions
     assert a.revisions == b.revisions
     assert a.revisions.isdisjoint(c.revisions)
+    print(report)
+    assert (report["counted_revision"], report["shadow_revision"]) == (*a.revisions, *c.revisions)
+    assert report["outcomes"]["compared"] > 0
+    # The same weights under another revision.
+    assert report["difference_largest"] < 1e-3
+    assert report["pairs_in_the_same_order"] == 1.0

@@ -27,10 +27,12 @@ def study(
 
     from rich.console import Console
 
+    from rlmr.adapters.refusals import WrongSettings
     from services import PluginError
     from trainer.commands.quiet import quiet_libraries
     from trainer.evaluation.judge import EvaluationFailed
     from trainer.run.local_services import ServiceFailed
+    from trainer.run.pinning import NotPinned
     from trainer.run.presets import PresetError
     from trainer.run.training import TrainingFailed
     from trainer.study.page import NothingFinished, write_page
@@ -67,6 +69,8 @@ def study(
         PluginError,
         PresetError,
         ServiceFailed,
+        NotPinned,
+        WrongSettings,
         TrainingFailed,
         EvaluationFailed,
     ) as exc:

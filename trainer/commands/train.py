@@ -36,12 +36,14 @@ def train(
     # As Ctrl-C does: run every `finally`, so that no service and no Ray cluster is left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
+    from rlmr.adapters.refusals import WrongSettings
     from services import PluginError
     from trainer.data.prompts import PromptFileError
     from trainer.evaluation.judge import EvaluationFailed
     from trainer.grpo.flags import openrlhf_flags, to_arguments
     from trainer.run.cluster_needs import describe
     from trainer.run.local_services import ServiceFailed
+    from trainer.run.pinning import NotPinned
     from trainer.run.presets import PresetError, load_preset, preset_of
     from trainer.run.resuming import saved_settings
     from trainer.run.secrets import redacted_command
@@ -66,7 +68,16 @@ def train(
         if resume is not None:
             runs, name = resume.resolve().parent, resume.resolve().name
         run = run_preset(chosen, runs, console, name=name, resume=resume is not None, overwrite=overwrite).folder
-    except (PluginError, PresetError, PromptFileError, ServiceFailed, TrainingFailed, EvaluationFailed) as exc:
+    except (
+        PluginError,
+        PresetError,
+        PromptFileError,
+        ServiceFailed,
+        NotPinned,
+        WrongSettings,
+        TrainingFailed,
+        EvaluationFailed,
+    ) as exc:
         console.print("[red]error:[/red]", end=" ")
         console.print(str(exc), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from exc

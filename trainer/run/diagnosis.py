@@ -22,6 +22,11 @@ KNOWN = (
         "use a larger cluster or a smaller preset; `rlmr train --show` tells what takes which GPUs",
     ),
     (
+        r"WrongSettings: (?P<said>.+)",
+        "{said}",
+        "the services refuse what this run asks of them: check RLMR_API_KEY, strategy, filter, and that the same services still run",
+    ),
+    (
         r"NothingKept: (?P<said>.+)",
         "{said}",
         "see why in the line of dropped groups: constraints that the policy cannot meet, a filter that is too narrow, or services that fail",

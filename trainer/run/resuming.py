@@ -21,7 +21,7 @@ def open_run(run: Path, preset: Preset, *, resume: bool = False, overwrite: bool
     finished, or has other settings."""
     if resume:
         return _resumed(run, preset)
-    if overwrite and run.exists():
+    if run.exists() and (overwrite or _nothing_made(run)):
         shutil.rmtree(run)
     if run.exists() and any(run.iterdir()):
         raise PresetError(
@@ -30,6 +30,12 @@ def open_run(run: Path, preset: Preset, *, resume: bool = False, overwrite: bool
     (run / "logs").mkdir(parents=True, exist_ok=True)
     (run / SETTINGS).write_text(json.dumps(redacted(preset.model_dump(mode="json")), indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _nothing_made(run: Path) -> bool:
+    """A run that ended before it evaluated or trained, for a wrong key, say: its folder is no obstacle to the next attempt."""
+    made = ("ledger", "checkpoints", "policy", "before.json", "summary.json")
+    return (run / SETTINGS).is_file() and not any((run / name).exists() for name in made)
 
 
 def saved_settings(run: Path) -> dict[str, Any]:

@@ -36,6 +36,7 @@ PID     MEM(GB) COMMAND
             "64 prompts in a row",
             "services",
         ),
+        ("rlmr.adapters.refusals.WrongSettings: 401 the key is not accepted", "401 the key", "RLMR_API_KEY"),
         ("OSError: [Errno 28] No space left on device", "disk is full", "ckpt.max_num"),
         ("Gradient accumulation steps: 0 has to be greater than 0", "larger than a rank's share", "micro_batch_size"),
         ("AssertionError\nKeyError: 'violated'\nshutting down", "KeyError: 'violated'", "log"),

@@ -17,11 +17,17 @@ def preset(*changes: str) -> Preset:
 def test_a_folder_that_holds_a_run_is_refused_unless_it_is_to_be_overwritten(tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert open_run(run, preset()) == 0
+    assert open_run(run, preset()) == 0  # nothing was made yet: it ended in the preflight
+    (run / "before.json").write_text("{}")
     with pytest.raises(PresetError, match=r"--resume .*run.*--overwrite"):
         open_run(run, preset())
     (run / "policy").mkdir()
     assert open_run(run, preset(), overwrite=True) == 0
     assert not (run / "policy").exists()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("keep")
+    with pytest.raises(PresetError, match="--overwrite"):
+        open_run(tmp_path / "notes", preset())
 
 
 def test_a_changed_setting_is_refused_by_name(tmp_path: Path) -> None:
