@@ -38,6 +38,11 @@ DEADLINE_HEADER = "X-RLMR-Deadline"
 """Seconds that the caller still waits. All services honour it, and pass on what is left."""
 
 
+def backoff(failures: int, first: float, longest: float) -> float:
+    """Seconds to wait after so many failures (from 0): doubling from `first` to `longest`, less up to a half at random."""
+    return min(first * 2.0 ** min(failures, 60), longest) * random.uniform(0.5, 1.0)
+
+
 def deadline_header(seconds: float) -> dict[str, str]:
     """For an attempt of so many seconds; a little less (5 %, at most 2 s), so that what is done by then still arrives in time."""
     if math.isinf(seconds):
@@ -152,8 +157,11 @@ class _Course:
             self._had_stale = True
             return 0.0
         asked = failure.retry_after
-        full = min(policy.backoff * 2.0 ** min(self._counted, 60), policy.backoff_max)
-        wait = 0.0 if elsewhere else full * random.uniform(0.5, 1.0) + min(asked or 0.0, policy.retry_after_max)
+        wait = (
+            0.0
+            if elsewhere
+            else backoff(self._counted, policy.backoff, policy.backoff_max) + min(asked or 0.0, policy.retry_after_max)
+        )
         self._counted += asked is None or policy.attempts == 1 or math.isinf(policy.deadline)
         if self._counted >= policy.attempts or time.monotonic() + wait >= self.end:
             raise CallFailed(failure, self.attempts) from failure

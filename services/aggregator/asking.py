@@ -3,7 +3,6 @@ decided in deciding.py."""
 
 import asyncio
 import math
-import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import TypeVar
 import structlog
 from pydantic import ValidationError
 
+from rlmr.calls import backoff
 from rlmr.wire import (
     Expected,
     FieldError,
@@ -161,7 +161,7 @@ async def _answers(
         except UpstreamFailure as failure:
             if isinstance(failure, KeyRefused) and call.needed:
                 raise ApiError(424, "upstream_key", failure.reason) from failure
-            pause = _pause(call, rounds)
+            pause = backoff(rounds, call.backoff, LONGEST_PAUSE)
             unreadable = failure.status is Status.UNPARSEABLE and rounds < min(call.retries, UNREADABLE_REPEATS)
             if unreadable and time.monotonic() + pause < end:
                 rounds += 1
@@ -179,17 +179,13 @@ async def _answers(
             who = now
         answers.update(zip(waiting, given, strict=True))
         waiting = [i for i in waiting if answers[i].status in ASK_AGAIN]
-        pause = _pause(call, rounds)
+        pause = backoff(rounds, call.backoff, LONGEST_PAUSE)
         if not waiting or rounds >= call.retries or time.monotonic() + pause >= end:
             break
         rounds += 1
         log.info("asked_again", upstream=name, samples=len(waiting), wait_s=round(pause, 3), request_id=call.request_id)
         await asyncio.sleep(pause)
     return [answers[i] for i in range(len(question.group.responses))], who
-
-
-def _pause(call: Call, rounds: int) -> float:
-    return min(call.backoff * 2.0 ** min(rounds, 30), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
 
 
 def _as_expected(name: str, revision: str, expected: str | None) -> None:

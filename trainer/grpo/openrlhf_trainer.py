@@ -34,27 +34,30 @@ class NothingKept(RuntimeError):
 
 @dataclass(frozen=True)
 class RunLength:
-    """From RLMR_STEPS and RLMR_EMPTY_BATCHES: Ray builds the trainer from OpenRLHF's arguments only."""
+    """From RLMR_STEPS, RLMR_EMPTY_BATCHES and RLMR_MAX_PROMPTS: Ray builds the trainer from OpenRLHF's arguments only."""
 
     steps: int
     empty_batches: int = 3
     """Batches' worth of prompts in a row that may leave no group."""
+    max_prompts: int | None = None
+    """The run ends before its steps when so many prompts are drawn: runs that are compared at an equal cost of generation."""
 
     @classmethod
     def from_environment(cls) -> "RunLength":
         steps = os.environ.get("RLMR_STEPS")
         if not steps:
             raise RuntimeError("RLMR_STEPS is not set: how many training steps the run has")
-        return cls(int(steps), int(os.environ.get("RLMR_EMPTY_BATCHES", "3")))
+        most = os.environ.get("RLMR_MAX_PROMPTS")
+        return cls(int(steps), int(os.environ.get("RLMR_EMPTY_BATCHES", "3")), int(most) if most else None)
 
 
 class EndlessPrompts:
     """Iterates over the loader for ever, one shuffled epoch after the other. Raises NothingKept after `limit` prompts without a
-    kept group."""
+    kept group, StopIteration when `most` are drawn."""
 
-    def __init__(self, loader: Any, limit: int) -> None:
-        self.loader, self.limit = loader, limit
-        self.since_kept = 0
+    def __init__(self, loader: Any, limit: int, most: int | None = None) -> None:
+        self.loader, self.limit, self.most = loader, limit, most
+        self.since_kept = self.drawn = 0
         self._epoch: Iterator[Any] | None = None
 
     def __next__(self) -> Any:
@@ -62,6 +65,9 @@ class EndlessPrompts:
             raise NothingKept(
                 f"{self.limit} prompts in a row left no group to train on: every one was dropped (groups in the ledger tell why)"
             )
+        if self.drawn == self.most:
+            raise StopIteration
+        self.drawn += 1
         self.since_kept += 1
         if (
             self._epoch is None
@@ -83,7 +89,7 @@ class WholeBatches(SamplesGenerator):
         self.whole = self.args.rollout.batch_size * self.args.rollout.n_samples_per_prompt
         # The first batch is drawn at once, then one prompt for each that was dropped.
         limit = self.args.rollout.batch_size * (length.empty_batches + 1)
-        self.prompts = EndlessPrompts(self.prompts_dataloader, limit)
+        self.prompts = EndlessPrompts(self.prompts_dataloader, limit, length.max_prompts)
         self._dataloader_iter: Any = self.prompts
         self._sample_buffer: list[Any] = []
 
@@ -92,6 +98,8 @@ class WholeBatches(SamplesGenerator):
             return [], None, 0, True
         self.step += 1
         samples, pass_rate, consumed, _ = super().generate_samples(**kwargs)
+        if self.prompts.drawn == self.length.max_prompts and len(samples) < self.whole:
+            return [], pass_rate, consumed, True  # what is left is no whole batch
         if len(samples) != self.whole:
             raise RuntimeError(
                 f"step {self.step}: {len(samples)} samples in place of {self.whole}: OpenRLHF changed how it makes a batch"

@@ -33,7 +33,9 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
     path = checkpoint / "config.json"
     if (checkpoint / "adapter_config.json").exists():
         raise ExportError(
-            f"{checkpoint} is a LoRA adapter: merge it first with `python -m openrlhf.cli.lora_combiner --is_rm ...`"
+            f"{checkpoint} is a LoRA adapter. train_rm (openrlhf 0.11.2) saves the updates of the head but not the random weights they "
+            "update, so the trained model cannot be put together again, and lora_combiner would give it another random head: train "
+            "without --ds.lora.rank"
         )
     if not path.is_file():
         raise ExportError(f"{path} does not exist: give the directory that train_rm wrote (--ckpt.output_dir)")

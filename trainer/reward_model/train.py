@@ -81,6 +81,11 @@ def train(
 
     `checkpoint/` appears only when train_rm ended well.
     """
+    if any(flag.partition("=")[0] == "--ds.lora.rank" for flag in settings.more):
+        raise DataFileError(
+            "--ds.lora.rank: train_rm (openrlhf 0.11.2) does not save the random head that LoRA updates, so the trained model is lost: "
+            "train without it"
+        )
     parts = split(read(pairs, PairRow), base, settings)
     if not parts.train:
         raise DataFileError(
@@ -89,6 +94,8 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     write(map(_for_openrlhf, parts.train), out / "train.jsonl")
     write(parts.held, out / "held-out.jsonl")
+    # Without an evaluation set of its own train_rm takes 1 % of the training set, which of fewer than 100 pairs is none, and fails.
+    write(map(_for_openrlhf, (parts.held or parts.train)[:64]), out / "eval.jsonl")
     work = out / "checkpoint.partial"
     shutil.rmtree(work, ignore_errors=True)
     _run(
@@ -121,6 +128,7 @@ def _command(base: Path, data: Path, checkpoint: Path, settings: TrainSettings, 
     flags = {
         "model.model_name_or_path": base,
         "data.dataset": data,
+        "eval.dataset": data.with_name("eval.jsonl"),
         "data.prompt_key": "prompt",
         "data.max_len": settings.max_len,
         "ckpt.output_dir": checkpoint,

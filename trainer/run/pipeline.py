@@ -66,9 +66,10 @@ def run_preset(
     before: Judged | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    max_prompts: int | None = None,
 ) -> FinishedRun:
     """Runs the preset in its folder. `before`: the evaluation of the untrained policy, if another run has made it. resume: goes on
-    from the folder's last checkpoint; overwrite: removes what is there (resuming.py).
+    from the folder's last checkpoint; overwrite: removes what is there (resuming.py). max_prompts: ends the run early once so many prompts are drawn.
 
     Raises PresetError before anything is started if the preset cannot work."""
     run = runs.resolve() / (name or f"{preset.name}-{preset.strategy.get('name')}-seed{preset.seed}")
@@ -136,6 +137,7 @@ def run_preset(
                 expect=pinned,
                 steps=preset.steps,
                 console=console,
+                max_prompts=max_prompts,
             )
         with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")

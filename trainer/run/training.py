@@ -34,9 +34,10 @@ def train(
     console: Console,
     group_filter: dict[str, Any] | None = None,
     expect: dict[str, str] | None = None,
+    max_prompts: int | None = None,
 ) -> Ledger:
-    """Blocks until OpenRLHF has made `steps` steps. `expect`: the revisions that the run is pinned to. Raises TrainingFailed if it
-    ends in another way."""
+    """Blocks until OpenRLHF has made `steps` steps, or drawn `max_prompts` prompts. `expect`: the revisions that the run is pinned
+    to. Raises TrainingFailed if it ends in another way."""
     run = run.resolve()  # read by processes that stand in other folders
     log = run / "logs" / "trainer.log"
     env = {
@@ -47,6 +48,7 @@ def train(
         "RLMR_EXPECT": json.dumps(expect or {}),
         "RLMR_RUN_DIR": str(run),
         "RLMR_STEPS": str(steps),
+        "RLMR_MAX_PROMPTS": "" if max_prompts is None else str(max_prompts),
         "RLMR_GPUS": str(sum(gpus(flags).values())),
         "PYTHONPATH": os.pathsep.join(p for p in (_source_root(), os.environ.get("PYTHONPATH")) if p),
     }
@@ -62,7 +64,7 @@ def train(
     finally:
         _stop_group(process)
     ledger.refresh()
-    if process.returncode != 0 or len(ledger.steps) < steps:
+    if process.returncode != 0 or (len(ledger.steps) < steps and max_prompts is None) or not ledger.steps:
         with log.open("rb") as file:
             file.seek(begins)
             cause = diagnose(file.read().decode(errors="replace"), process.returncode)

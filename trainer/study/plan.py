@@ -4,6 +4,7 @@
     preset: embedded            # a preset, or the path of one
     set: [steps=60]             # changes for all runs, as --set takes them
     seeds: [0, 1, 2]
+    equal: prompts              # or steps, the default
     parts:                      # in the order in which they are made; every seed of a part before the next part
       - name: fronts
         points:
@@ -22,7 +23,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -59,6 +60,11 @@ class Plan(BaseModel):
     preset: str = "embedded"
     set: list[str] = Field(default_factory=list)
     seeds: list[int] = Field(min_length=1)
+    equal: Literal["steps", "prompts"] = Field(
+        default="steps",
+        description="What runs have in common. prompts: each draws steps x batch of them, so that one that drops more groups makes "
+        "fewer steps. Not part of a run's id.",
+    )
     parts: list[Part] = Field(min_length=1)
 
 
@@ -71,6 +77,8 @@ class PlannedRun:
     point: Point
     seed: int
     preset: Preset
+    max_prompts: int | None = None
+    """Prompts that the run draws at most; None = as many as its steps need."""
 
 
 def read_plan(path: Path) -> Plan:
@@ -95,7 +103,8 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
             for point in part.points:
                 changes = [*plan.set, *part.set, *point.set, f"seed={seed}"]
                 preset = load_preset(plan.preset, changes).model_copy(update={"strategy": point.strategy})
-                run = PlannedRun(_id(part, point, seed, preset), part.name, part.condition, point, seed, preset)
+                most = preset.steps * preset.batch if plan.equal == "prompts" else None
+                run = PlannedRun(_id(part, point, seed, preset), part.name, part.condition, point, seed, preset, most)
                 if run.id in runs:
                     raise PlanError(f"part {part.name!r}: the run {run.id} stands twice")
                 runs[run.id] = run

@@ -43,7 +43,9 @@ def make_missing(runs: Sequence[PlannedRun], results: Path, work: Path, console:
 
 def make(run: PlannedRun, results: Path, work: Path, console: Console) -> None:
     started = time.monotonic()
-    done = run_preset(run.preset, work, console, name=run.id, before=_before(run, work), overwrite=True)
+    done = run_preset(
+        run.preset, work, console, name=run.id, before=_before(run, work), max_prompts=run.max_prompts, overwrite=True
+    )
     if done.before is None or done.after is None:
         raise ValueError(f"{run.id}: a study needs held-out evaluation: set eval_prompts in the preset")
     _keep_before(run, work, done.before)

@@ -13,7 +13,7 @@ from services.verifier.text.speech import CHINESE_SPEECH_VERB, SPEECH_VERBS
 
 # What is one word although a mark stands in it: addresses of the web and of people, numbers and times, abbreviations.
 _ADDRESS = r"https?://[^\s<>()\"，。！？；、）]*[\w/]|www\.[\w.-]+\w(?:/[\w./?&=#%+-]*[\w/])?|(?<![\w.+@-])[\w.+-]{1,64}+@\w[\w.-]{0,250}\w"
-_NUMBER = r"(?<!\d)\d++(?:[.,:]\d++)++(?![^\W\d_])"
+_NUMBER = r"(?<!\d)\d++(?:[.,:/]\d++)++(?![^\W\d_])"
 _ABBREVIATION = r"(?<![\w.])(?:[A-Za-z]\.){2,}(?:[A-Za-z](?!\w))?"
 # Runs of letters and digits, joined by apostrophes and hyphens: "don't" and "well-known" are one word each.
 _ASCII_WORD = re.compile(rf"{_ADDRESS}|{_NUMBER}|{_ABBREVIATION}|[A-Za-z0-9]+(?:['-][A-Za-z0-9]+)*", re.ASCII)

@@ -1,6 +1,7 @@
 """`rlmr constraints eval`: rates of hand-made labels, and what the corpus in tests/services/verifier/corpus promises."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from typer.testing import CliRunner
 from rlmr.cli import app
 from services.verifier.accuracy.labelled import read_labels
 from services.verifier.accuracy.measure import Rate, outcomes, tallies
+from services.verifier.constraints import check
+from services.verifier.text import Text
+from tests.services.verifier.reference_data import DATA
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -86,3 +90,32 @@ def test_no_text_stands_in_both_halves() -> None:
     halves = [{label.row.text for label in read_labels([CORPUS / half])} for half in ("dev", "test")]
     assert halves[0]
     assert halves[0].isdisjoint(halves[1])
+
+
+needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is absent: set RLMR_TEST_DATA to a copy of it")
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+@needs_data
+def test_real_chinese_paragraphs_are_chinese() -> None:
+    """Of WritingBench's queries: langdetect alone takes one in seventeen for Korean."""
+    parts = [part for row in rows("writingbench/length_subset.jsonl") for part in row["query"].split("\n")]
+    chinese = [
+        part for part in parts if 2 * len(found := re.findall("[\u4e00-\u9fff]", part)) > len(part) and len(found) >= 10
+    ]
+    assert len(chinese) > 3_000
+    assert all(check("script:language", {"language": "zh"}, "", part).passed for part in chinese)
+
+
+@needs_data
+def test_words_of_real_responses_are_counted_as_by_wc() -> None:
+    """Of GPT-4's answers to IFEval: what is left are answers in code and markup, where nobody knows what a word is."""
+    plain = [row["response"] for row in rows("ifeval/gpt4_verdicts.jsonl") if row["response"].isascii()]
+    equal = [
+        len(Text(text).counted_words) == sum(bool(re.search(r"\w", run)) for run in re.sub("--+", " ", text).split())
+        for text in plain
+    ]
+    assert sum(equal) > 0.94 * len(plain)

@@ -53,13 +53,15 @@ def test_a_resumed_run_goes_on_in_the_middle_of_its_epoch() -> None:
 class Generator(WholeBatches):
     """`scores`: what each prompt that is sent gets, in turn; after the last, 0.5 (kept)."""
 
-    def __init__(self, scores: list[float], prompts: int, steps: int, batch: int = 4, n: int = 2) -> None:
+    def __init__(
+        self, scores: list[float], prompts: int, steps: int, batch: int = 4, n: int = 2, most: int | None = None
+    ) -> None:
         rollout = SimpleNamespace(batch_size=batch, n_samples_per_prompt=n, vllm_generate_batch_size=batch)
         algo = SimpleNamespace(dynamic_filtering_enable=True, dynamic_filtering_range=(0, 1))
         args = SimpleNamespace(rollout=rollout, algo=algo, vllm=SimpleNamespace(enable_sleep=False))
         self.scores, self.labels = scores, list[dict[str, Any]]()
         super().__init__(
-            length=RunLength(steps),
+            length=RunLength(steps, max_prompts=most),
             strategy=SimpleNamespace(args=args),
             prompts_dataloader=loader(prompts),
             eval_dataloader=None,
@@ -69,10 +71,12 @@ class Generator(WholeBatches):
 
     def _generate_vllm(self, dataloader_iter: Any, num_prompts: int, dynamic_filtering: bool, **kwargs: Any) -> Any:
         """OpenRLHF's rule (0.11.2): a dropped group draws one new prompt, until the iterator ends."""
-        kept, consumed, waiting = [], 0, num_prompts
+        kept: list[float] = []
+        consumed, waiting = 0, num_prompts
         while waiting:
             waiting -= 1
-            next(dataloader_iter)
+            if next(dataloader_iter, None) is None:
+                return kept, consumed, True
             consumed += 1
             score = self.scores.pop(0) if self.scores else 0.5
             if 0 < score < 1:
@@ -90,6 +94,14 @@ def test_a_run_ends_after_its_steps_each_with_a_whole_batch() -> None:
         samples, _, _, exhausted = generator.generate_samples()
         assert (generator.step, len(samples), exhausted) == (step, 8, step == 3)
     assert generator.generate_samples() == ([], None, 0, True)
+
+
+def test_a_run_with_a_budget_of_prompts_ends_when_it_is_spent() -> None:
+    """12 prompts, every third group dropped: 8 groups, two whole batches of the three that were planned."""
+    generator = Generator([0.5, 0.5, 1.0] * 4, prompts=30, steps=3, most=12)
+    assert [len(generator.generate_samples()[0]) for _ in range(2)] == [8, 8]
+    samples, _, _, exhausted = generator.generate_samples()
+    assert (samples, exhausted, generator.prompts.drawn) == ([], True, 12)
 
 
 def test_batches_that_stay_empty_end_the_run() -> None:

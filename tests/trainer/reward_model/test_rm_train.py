@@ -82,6 +82,14 @@ def test_a_run_that_fails_shows_the_end_of_its_log_and_leaves_no_checkpoint(base
     assert not (tmp_path / "out" / "checkpoint").exists()
 
 
+def test_few_pairs_are_enough_to_train_on(base: Path, tmp_path: Path) -> None:
+    """train_rm itself fails below 100 pairs, of which it would take one hundredth to evaluate on."""
+    pairs = pair_file(tmp_path / "pairs.jsonl", 24)
+    parts = train(pairs, base, tmp_path / "out", TrainSettings(max_len=128, held_out=0.2, batch_size=8))
+    assert 0 < len(parts.train) < 24
+    assert list((tmp_path / "out" / "checkpoint").glob("*.safetensors"))
+
+
 def test_the_split_is_by_prompt_and_the_same_again(base: Path, tmp_path: Path) -> None:
     rows = read(pair_file(tmp_path / "pairs.jsonl", 200), PairRow)
     settings = TrainSettings(max_len=128, held_out=0.3)
@@ -98,5 +106,7 @@ def test_faults_of_a_user_are_one_line(base: Path, tmp_path: Path) -> None:
         file.write(json.dumps({"prompt": "x", "chosen": "a", "rejected": "b", "margin": 1.0}) + "\n")
     with pytest.raises(DataFileError, match="give it to all or to none"):
         train(pairs, base, tmp_path / "o", TrainSettings(max_len=128))
+    with pytest.raises(DataFileError, match="does not save the random head"):
+        train(pairs, base, tmp_path / "o", TrainSettings(max_len=128, more=("--ds.lora.rank", "8")))
     with pytest.raises(DataFileError, match="no pair is left"):
         train(pairs, base, tmp_path / "o", TrainSettings(max_len=3))

@@ -59,8 +59,18 @@ def test_a_runs_id_changes_with_what_decides_it_and_with_nothing_else(plan: Path
     assert before[0].startswith("base-rlmr-1-seed0-")
     plan.write_text(PLAN.replace("name: small", "name: renamed").replace("name: fronts", "name: first"))
     assert [r.id for r in planned_runs(read_plan(plan))] == before
+    assert {r.max_prompts for r in planned_runs(read_plan(plan))} == {None}
     plan.write_text(PLAN.replace("steps=2", "steps=3"))
     assert not set(before) & {r.id for r in planned_runs(read_plan(plan))}
+
+
+def test_runs_that_are_to_have_equal_prompts_have_a_budget_and_the_same_ids(tmp_path: Path) -> None:
+    plan = Path("docs/results/plan.yaml")
+    runs = planned_runs(read_plan(plan))
+    assert {r.max_prompts for r in runs} == {60 * 16}
+    other = tmp_path / "plan.yaml"
+    other.write_text(plan.read_text().replace("equal: prompts", "equal: steps"))
+    assert [r.id for r in planned_runs(read_plan(other))] == [r.id for r in runs]
 
 
 def test_a_finished_run_is_not_made_again(plan: Path, tmp_path: Path) -> None:

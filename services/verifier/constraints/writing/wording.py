@@ -1,6 +1,7 @@
 """wording: openings, clichés, phrases that must or must not occur."""
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from pydantic import Field
 from services.verifier.constraints.registry import Kwargs, NoKwargs, Phrase, Positive, Verdict, checker
 from services.verifier.text import Text
 from services.verifier.text.folding import as_read, flowing, seen
-from services.verifier.text.units import without_markup
+from services.verifier.text.units import paragraphs, without_markup
 
 Phrases = Annotated[tuple[Phrase, ...], Field(min_length=1, max_length=500)]
 
@@ -75,19 +76,23 @@ class ForbiddenOpenings(Kwargs):
         else f"Do not begin with {_listed(kw.openings)}."
     ),
     summary="The text begins with none of the phrases (by default: worn-out English and Chinese openings); case, opening quotes and Markdown signs are left out.",
-    version=3,
+    version=4,
 )
 def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
     starts = [_start(text.plain)]
     # Behind a title the text begins anew.
-    if text.paragraphs:
-        starts.append(_start(text.paragraphs[0]))
-    found = next((opening for opening in kw.openings for start in starts if _opens(start, _as_seen(opening))), None)
+    starts += map(_start, paragraphs(text.plain[:2_000])[:1])
+    found = next((o for o, seen in _openings_as_seen(kw.openings) for start in starts if _opens(start, seen)), None)
     return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
 
 
+@lru_cache(maxsize=64)
+def _openings_as_seen(openings: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((opening, _as_seen(opening)) for opening in openings)
+
+
 def _start(text: str) -> str:
-    return _as_seen(without_markup(text[:20_000]).lstrip(" \n\t\"'“”‘’「『«#*_")).lstrip("\"'")
+    return _as_seen(without_markup(text[:12_000]).lstrip(" \n\t\"'“”‘’「『«#*_")).lstrip("\"'")
 
 
 def _opens(start: str, opening: str) -> bool:
