@@ -60,7 +60,7 @@ $(VENV)-checkov/bin/checkov:
 test-chart: install-chart $(VENV)-checkov/bin/checkov ## the Helm chart without a cluster: schemas, invariants, alerts, queries (about a minute)
 	@python -m pytest tests/chart
 
-test-cluster: install-chart ## the chart on a real Kubernetes (root on Debian; 20 minutes the first time, then 8 to 10)
+test-cluster: install-chart ## the chart on a real Kubernetes (root on Debian; 25 minutes the first time, then 13 to 15)
 	@bash tests/cluster/run.sh
 
 .PHONY: bench-aggregator bench-http-clients

@@ -27,7 +27,9 @@ class Hub(ThreadingHTTPServer):
                 parts = self.path.partition("?")[0].removeprefix("/api/models").split("/")
                 commit, name = next((c for c in commits if c in parts), ""), "/".join(parts[5:])
                 content = commits.get(commit, {})
-                if parts[3] in ("revision", "tree"):
+                if len(parts) < 5:
+                    self.send_error(404)
+                elif parts[3] in ("revision", "tree"):
                     files = [
                         {"rfilename": n, "path": n, "type": "file", "size": len(b), "oid": tag(b)}
                         for n, b in content.items()

@@ -4,7 +4,7 @@
 # Brings up a real Kubernetes in namespaces of its own, installs the chart, and runs tests/cluster against it.
 # The first run builds Kubernetes (4 to 8 minutes on two cores), the story world's model (3) and the images (4), all cached in
 # ${XDG_CACHE_HOME:-~/.cache}/rlmr/cluster but for the model, which is the one of `make run`; RLMR_CLUSTER_MODEL names another.
-# A run then takes 8 minutes, 10 when the code has changed and the images are built again. Needs root on Debian 12, 8 GB of memory and 16 GB of disk.
+# A run then takes 13 minutes, 15 when the code has changed and the images are built again. Needs root on Debian 12, 8 GB of memory and 16 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
