@@ -91,7 +91,7 @@ test-adapters: install ## RLMR inside a real TRL run and verl's own classes (bui
 	@python -m pytest tests/rlmr/adapters --durations=5
 
 manifests: install-chart ## render deploy/k8s from helm/rlmr
-	@python deploy/render.py
+	@python deploy/render.py && python -m deploy.rayjobs
 
 images: ## build the service images with docker, podman or buildah: make images BUILDER=docker REGISTRY=registry.example.com/rlmr/
 	@deploy/images.sh

@@ -1,11 +1,13 @@
-"""The RayJob example fits the release that it trains against."""
+"""The RayJob examples fit the release that they train against, and the presets that they run."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 
+from deploy.rayjobs import PRESETS, rayjob
 from deploy.render import ROOT, render
 from tests.chart import kubernetes_schemas
 from tests.chart.variants import VARIANTS
@@ -16,13 +18,19 @@ from trainer.run.presets import load_preset
 JOB: dict[str, Any] = yaml.safe_load((ROOT / "deploy/k8s/examples/rayjob.yaml").read_text())
 
 
-def templates() -> list[dict[str, Any]]:
-    cluster = JOB["spec"]["rayClusterSpec"]
+JOBS: dict[str, dict[str, Any]] = {
+    "paper": JOB,
+    **{preset: yaml.safe_load(rayjob(preset)) for preset in PRESETS},
+}
+
+
+def templates(job: dict[str, Any] = JOB) -> list[dict[str, Any]]:
+    cluster = job["spec"]["rayClusterSpec"]
     return [cluster["headGroupSpec"]["template"], *(g["template"] for g in cluster["workerGroupSpecs"])]
 
 
-def settings() -> dict[str, str]:
-    words = JOB["spec"]["entrypoint"].split()
+def settings(job: dict[str, Any] = JOB) -> dict[str, str]:
+    words = job["spec"]["entrypoint"].split()
     assert words[:3] == ["rlmr", "train", "--preset"]
     return dict(words[i + 1].split("=", 1) for i, word in enumerate(words) if word == "--set")
 
@@ -38,12 +46,26 @@ def test_its_command_is_one_that_the_trainer_accepts() -> None:
     assert chosen.reward_url == settings()["reward_url"]
 
 
-def test_it_has_the_gpus_that_its_preset_takes() -> None:
-    chosen = load_preset("paper", [f"{key}={value}" for key, value in settings().items()])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_manifest_of_a_preset_is_the_generated_one(preset: str) -> None:
+    path = ROOT / "deploy/k8s/examples" / f"rayjob-{preset}.yaml"
+    assert path.read_text() == rayjob(preset), "run make manifests"
+
+
+def test_every_preset_on_gpus_has_one() -> None:
+    here = {path.stem for path in (ROOT / "trainer/run/presets").glob("*.yaml")}
+    assert set(JOBS) == here - {"embedded"}
+
+
+@pytest.mark.parametrize("preset", JOBS)
+def test_it_has_the_gpus_that_its_preset_takes(preset: str) -> None:
+    job = JOBS[preset]
+    assert f"--preset {preset} " in job["spec"]["entrypoint"] + " "
+    chosen = load_preset(preset, [f"{key}={value}" for key, value in settings(job).items()])
     flags = openrlhf_flags(chosen, model="m", prompts=ROOT, output=ROOT, eval_prompts=None)
-    cluster = JOB["spec"]["rayClusterSpec"]
+    cluster = job["spec"]["rayClusterSpec"]
     counts = [1, *(group["replicas"] for group in cluster["workerGroupSpecs"])]
-    limits = [t["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for t in templates()]
+    limits = [t["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for t in templates(job)]
     assert sum(n * gpu for n, gpu in zip(counts, limits, strict=True)) == sum(gpus(flags).values())
 
 
