@@ -100,5 +100,8 @@ def test_a_batch_may_be_cut_into_micro_batches(trl_run: Run) -> None:
 
 def test_a_failure_ends_the_run_with_the_reason(trl_run: Run) -> None:
     rows = [{"prompt": "kept", "constraints": None}]
-    with ScriptedAggregator(401) as aggregator, pytest.raises(AssertionError, match=r"GroupUnavailable.*HTTP 401"):
+    with (
+        ScriptedAggregator(401) as aggregator,
+        pytest.raises(AssertionError, match=r"WrongSettings.*HTTP 401.*RLMR_API_KEY"),
+    ):
         trl_run(url=aggregator.url, rows=rows, n=4, steps=1)

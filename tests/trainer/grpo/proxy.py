@@ -24,7 +24,8 @@ class Proxy:
         body = await request.json()
         group_id = body["groups"][0]["id"]
         if group_id in self.refuse:
-            return web.Response(status=422, text='{"message": "refused by the test"}')
+            told = {"message": "refused by the test", "errors": [{"path": "groups.0.prompt", "message": "as asked"}]}
+            return web.json_response(told, status=422)
         if group_id in self.busy:
             self.busy.discard(group_id)
             return web.Response(status=503, headers={"Retry-After": "1"})
