@@ -5,11 +5,12 @@ What it adds, by overriding methods; the algorithm stays OpenRLHF's:
 - Every step is trained on a whole batch: prompts never run out (a new shuffled epoch begins), and the run ends after RLMR_STEPS steps.
   OpenRLHF's own last batch is what is left of the prompts, which may be too little for the ranks, and fails before the policy is saved.
 - A run whose batches stay empty stops (NothingKept) instead of sampling for ever.
-- If a run fails, the policy as it is gets saved first.
+- If a run fails, the policy as it is gets saved first; one whose loss is not a number fails at once.
 - Labels carry the step and the group's size to the agent, and what OpenRLHF computes is written down (recorder.py).
 """
 
 import json
+import math
 import os
 import sys
 import time
@@ -30,6 +31,17 @@ RESCUE_SECONDS = 600.0
 
 class NothingKept(RuntimeError):
     """So many prompts in a row left no group to train on that the data, the services or the strategy must be at fault."""
+
+
+class NotFinite(RuntimeError):
+    """The policy's loss is not a number: its weights are lost."""
+
+
+def check_finite(status: dict[str, Any], step: int) -> None:
+    """Raises NotFinite. Such a policy writes nothing readable, and each further step and checkpoint is waste."""
+    loss = status.get("policy_loss")
+    if loss is not None and not math.isfinite(loss):
+        raise NotFinite(f"step {step}: policy_loss is {loss}: the policy's weights are not numbers any more")
 
 
 @dataclass(frozen=True)
@@ -173,7 +185,9 @@ class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor
 
     def train_step(self, rollout_samples: Any, global_step: int) -> Any:
         self.experience_maker.step = global_step + 1
-        return super().train_step(rollout_samples, global_step)
+        status, step = super().train_step(rollout_samples, global_step)
+        check_finite(status, step)
+        return status, step
 
     def save_logs_and_checkpoints(self, global_step: int, logs_dict: Any = None, client_states: Any = None) -> None:
         status = {k: v for k, v in (logs_dict or {}).items() if isinstance(v, int | float)}
@@ -182,6 +196,8 @@ class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor
 
     def _rescue(self, cause: Exception) -> None:
         """Saves the policy as it is. What fails here is told and must not hide the cause."""
+        if isinstance(cause, NotFinite):
+            return  # its weights are not numbers: the last checkpoint is what there is
         try:
             waiting, end = self.actor_model_group.async_save_model(), time.monotonic() + RESCUE_SECONDS
             while waiting:

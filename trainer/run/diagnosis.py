@@ -32,6 +32,11 @@ KNOWN = (
         "see why in the line of dropped groups: constraints that the policy cannot meet, a filter that is too narrow, or services that fail",
     ),
     (
+        r"NotFinite: (?P<said>.+)",
+        "{said}",
+        "resume from the last checkpoint (`rlmr train --resume RUN`); if it comes back, lower lr, or look for a broken rank or another ZeRO stage",
+    ),
+    (
         r"killed due to (?:memory pressure|.*OOM)|ray\.exceptions\.OutOfMemoryError",
         "the machine ran out of memory and Ray ended a process{users}",
         "give the node more memory, or use fewer ranks or engines, a smaller batch x n x max_new_tokens, or no ds.adam_offload",

@@ -13,7 +13,7 @@ from trainer.grpo.cpu_runtime import cuda_shims
 
 cuda_shims.install_flash_attn_stand_in()
 
-from trainer.grpo.openrlhf_trainer import EndlessPrompts, NothingKept, RunLength, WholeBatches  # noqa: E402
+from trainer.grpo.openrlhf_trainer import EndlessPrompts, NotFinite, NothingKept, RunLength, WholeBatches, check_finite  # noqa: E402
 
 
 def loader(count: int) -> StatefulDataLoader:
@@ -115,6 +115,14 @@ def test_batches_that_stay_empty_end_the_run() -> None:
 def test_few_good_groups_are_enough_to_go_on() -> None:
     generator = Generator(([1.0] * 11 + [0.5]) * 4, prompts=6, steps=1)
     assert len(generator.generate_samples()[0]) == 8
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run() -> None:
+    check_finite({"policy_loss": -0.2, "ppo_kl": 0.0}, 1)
+    check_finite({}, 1)
+    for loss in (float("nan"), float("inf")):
+        with pytest.raises(NotFinite, match="step 3: policy_loss is"):
+            check_finite({"policy_loss": loss}, 3)
 
 
 def test_the_length_of_the_run_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,11 @@ PID     MEM(GB) COMMAND
             "64 prompts in a row",
             "services",
         ),
+        (
+            "trainer.grpo.openrlhf_trainer.NotFinite: step 3: policy_loss is nan: the policy's weights are not numbers any more",
+            "step 3: policy_loss is nan",
+            "--resume",
+        ),
         ("rlmr.adapters.refusals.WrongSettings: 401 the key is not accepted", "401 the key", "RLMR_API_KEY"),
         ("OSError: [Errno 28] No space left on device", "disk is full", "ckpt.max_num"),
         ("Gradient accumulation steps: 0 has to be greater than 0", "larger than a rank's share", "micro_batch_size"),
