@@ -41,8 +41,8 @@ class Summary:
     same_order: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
 
-    def add(self, pairs: list[tuple[float, float]]) -> None:
-        """`pairs`: (counted, shadow) of one group."""
+    def add(self, pairs: list[tuple[float, float]]) -> tuple[int, int]:
+        """`pairs`: (counted, shadow) of one group. Gives their agreement."""
         differences = [shadow - counted for counted, shadow in pairs]
         self.groups += 1
         self.samples += len(pairs)
@@ -52,6 +52,7 @@ class Summary:
         ordered, same = agreement(pairs)
         self.pairs += ordered
         self.same_order += same
+        return ordered, same
 
     def report(self) -> dict[str, Any]:
         n = self.samples
@@ -122,11 +123,10 @@ class Shadow:
             return
         if self.summary.between != (between := (model.revision, who.revision)):
             self.summary = Summary(between, outcomes=self.summary.outcomes)
-        self.summary.add(both)
+        ordered, same = self.summary.add(both)
         self._count("compared")
         for first, second in both:
             self.metrics.shadow_difference.observe(second - first)
-        ordered, same = agreement(both)
         self.metrics.shadow_pairs.labels("same").inc(same)
         self.metrics.shadow_pairs.labels("other").inc(ordered - same)
 
