@@ -24,18 +24,14 @@ def replay(
     from rich.table import Table
 
     from services.aggregator.mixing import GroupFilter
-    from trainer.replay.asked import parameters, strategy_asked
+    from trainer.replay.asked import parameters, spelled, strategy_asked
     from trainer.replay.replaying import replay as replay_run
     from trainer.replay.stored import NotReplayable, read_run
 
     console = Console()
     try:
         stored = read_run(run)
-        own = {k: v for k, v in stored.strategy.items() if k != "name"}
-        asked = [
-            ",".join([f"{stored.strategy['name']}:", *(f"{k}={v}" for k, v in own.items())]).replace(":,", ":"),
-            *strategies,
-        ]
+        asked = [spelled(stored.strategy), *strategies]
         kept = GroupFilter(**{**stored.filter, **parameters(rule)})
         results = [replay_run(stored, text.rstrip(":"), strategy_asked(text), kept) for text in asked]
     except (NotReplayable, ValueError) as exc:

@@ -1,7 +1,7 @@
 """A strategy as it is written on a command line: NAME, or NAME:param=value,param=value."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +23,12 @@ def strategy_asked(text: str) -> BoundStrategy:
         problems = "; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in exc.errors(include_input=False))
         has = ", ".join(known[name].parameters) or "none"
         raise ValueError(f"strategy {text}: {problems} (parameters of {name}: {has})") from exc
+
+
+def spelled(strategy: Mapping[str, Any]) -> str:
+    """A stored `{"name": ..., parameters}` as strategy_asked reads it."""
+    given = ",".join(f"{name}={value}" for name, value in strategy.items() if name != "name")
+    return f"{strategy['name']}:{given}" if given else str(strategy["name"])
 
 
 def parameters(parts: Iterable[str]) -> dict[str, Any]:
