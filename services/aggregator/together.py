@@ -12,16 +12,16 @@ async def all_of(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Results in order."""
     if len(work) == 1:
         return [await work[0]]
-    tasks = [asyncio.ensure_future(part) for part in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
+    return await _gathered([asyncio.ensure_future(part) for part in work])
 
 
 async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
-    tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    first, second = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    await _gathered([first, second])
+    return first.result(), second.result()
+
+
+async def _gathered(tasks: Sequence[asyncio.Future[Any]]) -> list[Any]:
     try:
         return await asyncio.gather(*tasks)
     finally:
