@@ -13,7 +13,7 @@ from tests.trainer.evaluation.haiku import figures, journal, run
 def test_figures_are_those_worked_by_hand(tmp_path: Path) -> None:
     data, responses, out = tmp_path / "data.jsonl", tmp_path / "responses.jsonl", tmp_path / "out"
     asked = ["punctuation:no_comma", "startend:quotation"]
-    rows = [
+    rows: list[dict[str, object]] = [
         {"key": n, "prompt": f"p{n}", "instruction_id_list": asked, "kwargs": [{"num_words": None}, {"n": None}]}
         for n in (7, 8)
     ]
