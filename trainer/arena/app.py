@@ -5,14 +5,13 @@ Links carry their secret behind '#': it reaches neither a log nor a Referer, and
 
 import asyncio
 import socket
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import uvicorn
 from fastapi import Depends, FastAPI, Header, Query
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,7 +19,7 @@ from services.serving import ApiError
 from services.serving.errors import error_response, install_error_handlers
 from trainer.arena.export import FILES
 from trainer.arena.standing import Standings
-from trainer.arena.state import AlreadyVoted, ArenaError, NoSuchTask, Plan, Rater, State, TooEarly
+from trainer.arena.state import AlreadyVoted, ArenaError, NoSuchTask, Rater, State, TooEarly
 from trainer.arena.statistics import Choice
 
 log = structlog.get_logger(__name__)
@@ -53,14 +52,7 @@ class Vote(BaseModel):
 class NewRater(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100)
-
-    @field_validator("name")
-    @classmethod
-    def _printable(cls, name: str) -> str:
-        if not name.isprintable():
-            raise ValueError("a name holds no control characters")
-        return name
+    name: str = Field(max_length=1000)
 
 
 def build_app(state: State) -> FastAPI:
@@ -169,7 +161,9 @@ class Shield:
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         if b"transfer-encoding" in headers or not length.isdigit() or int(length) > MAX_BODY:
-            refusal = error_response("", 413, "too_large", f"a body of at most {MAX_BODY} bytes, with its Content-Length")
+            refusal = error_response(
+                "", 413, "too_large", f"a body of at most {MAX_BODY} bytes, with its Content-Length"
+            )
             await refusal(scope, receive, shielded)
             return
         await self.app(scope, receive, shielded)
@@ -179,29 +173,3 @@ def serve(state: State, listener: socket.socket) -> None:
     """Blocks until SIGINT or SIGTERM. `listener` is bound already: the links that were printed hold its port."""
     config = uvicorn.Config(build_app(state), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5)  # fmt: skip
     asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
-
-
-def open_state(path: Path, folder: Path, plan: Plan | None, raters: Sequence[str]) -> State:
-    """The state at `path`, made from the folder if there is none, with these raters in it.
-
-    Raises ArenaError where the folder or the plan is not what the state was made of, DataFileError for a mistake in the folder."""
-    from trainer.arena.folder import read_contest
-
-    contest = read_contest(folder)
-    if not path.exists():
-        State.create(path, contest, plan or Plan())
-    state = State(path)
-    if state.digest != contest.digest:
-        raise ArenaError(
-            f"{folder} is not what {path} was made of: a text, id or arm has changed. Put it back, or give --state another file"
-        )
-    if plan is not None and plan != state.plan:
-        changed = [name for name in Plan.model_fields if getattr(plan, name) != getattr(state.plan, name)]
-        raise ArenaError(
-            f"{path} was made with other settings ({', '.join(changed)}): leave them out to go on, or give --state another file"
-        )
-    known = {rater.name for rater in state.raters()}
-    for name in raters:
-        if name not in known:
-            state.add_rater(name)
-    return state

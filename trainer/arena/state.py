@@ -45,6 +45,10 @@ CREATE INDEX vote_of_task ON vote (rater, position);
 -- A corrected vote is a new row: the last one counts, and none is overwritten.
 CREATE VIEW counted AS SELECT * FROM vote WHERE id IN (SELECT max(id) FROM vote GROUP BY rater, position);
 """
+_RATERS = """SELECT id, name, token, (SELECT count(*) FROM task WHERE rater = r.id),
+  (SELECT count(DISTINCT position) FROM vote WHERE rater = r.id) FROM rater r"""
+
+_SHOWN = "UPDATE task SET shown = ? WHERE rater = ? AND position = ? AND shown IS NULL"
 
 
 class ArenaError(Exception):
@@ -143,21 +147,19 @@ class State:
     def rater_of(self, token: str) -> Rater | None:
         """Compares with every rater's token, in constant time each, so that how long it takes tells nothing."""
         found = None
-        for rater in self.raters():
-            if hmac.compare_digest(token.encode(), rater.token.encode()):
-                found = rater
-        return found
+        for id, own in self._all("SELECT id, token FROM rater"):
+            if hmac.compare_digest(token.encode(), own.encode()):
+                found = id
+        return None if found is None else Rater(*self._one(f"{_RATERS} WHERE id = ?", found))
 
     def raters(self) -> list[Rater]:
-        query = """SELECT id, name, token, (SELECT count(*) FROM task WHERE rater = r.id),
-                   (SELECT count(DISTINCT position) FROM vote WHERE rater = r.id) FROM rater r ORDER BY id"""
-        return [Rater(*row) for row in self._all(query)]
+        return [Rater(*row) for row in self._all(f"{_RATERS} ORDER BY id")]
 
     def add_rater(self, name: str) -> Rater:
         """With a token and tasks of their own. Raises ArenaError if the name is taken or empty."""
         name = name.strip()
-        if not name or len(name) > 100:
-            raise ArenaError("a rater's name has 1 to 100 characters")
+        if not name or len(name) > 100 or not name.isprintable() or name == "standing":
+            raise ArenaError("a rater's name has 1 to 100 printable characters and is not `standing`, the owner's link")
         pairs = self.comparisons()
         with self._lock, _writing(self._db) as db:
             if db.execute("SELECT 1 FROM rater WHERE name = ?", (name,)).fetchone():
@@ -190,13 +192,11 @@ class State:
         if position is None and at == rater.tasks:
             return None
         row = self._task(rater, at)
-        with self._lock, _writing(self._db) as db:
-            db.execute(
-                "UPDATE task SET shown = ? WHERE rater = ? AND position = ? AND shown IS NULL",
-                (self.clock(), rater.id, at),
-            )
-            shown = db.execute("SELECT shown FROM task WHERE rater = ? AND position = ?", (rater.id, at)).fetchone()[0]
-            vote = db.execute("SELECT choice, tags FROM counted WHERE rater = ? AND position = ?", (rater.id, at)).fetchone()  # fmt: skip
+        if (shown := row["shown"]) is None:
+            with self._lock, _writing(self._db) as db:
+                db.execute(_SHOWN, (self.clock(), rater.id, at))
+            shown = self._task(rater, at)["shown"]
+        vote = self._one("SELECT choice, tags FROM counted WHERE rater = ? AND position = ?", rater.id, at)
         line = json.loads(self._one("SELECT line FROM prompt WHERE id = ?", row["prompt"])[0])
         left, right = (row["second"], row["first"]) if row["swapped"] else (row["first"], row["second"])
         return {
@@ -233,6 +233,7 @@ class State:
                 "INSERT INTO vote (rater, position, choice, tags, seconds, at) VALUES (?, ?, ?, ?, ?, ?)",
                 (rater.id, position, choice, told, seconds, now),
             )
+            db.execute(_SHOWN, (now, rater.id, position + 1))  # the reply to a vote is the next task: one sync for both
 
     # What the votes are about.
 

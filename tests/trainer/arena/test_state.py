@@ -151,7 +151,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         State(tmp_path / "other.sqlite")
     state = opened(tmp_path)
     state.add_rater("Ann")
-    for name, why in (("Ann", "already"), ("  ", "1 to 100"), ("x" * 101, "1 to 100")):
+    for name, why in (("Ann", "already"), ("  ", "1 to 100"), ("x" * 101, "1 to 100"), ("a\x00b", "printable")):
         with pytest.raises(ArenaError, match=why):
             state.add_rater(name)
     same = tmp_path / "same"
