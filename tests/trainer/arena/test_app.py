@@ -76,7 +76,8 @@ def test_a_link_lets_in_its_rater_alone_and_nobody_as_the_owner(arena: Arena) ->
             )
             assert reply.status_code == 401, (key, path)
     owners = ["standing", "export/votes.csv", "export/arena.json", "export/pairs.jsonl"]
-    for headers in ({}, arena.auth("Ann"), {"Authorization": "Bearer ключ".encode()}):
+    strangers: list[dict[str, Any]] = [{}, arena.auth("Ann"), {"Authorization": "Bearer ключ".encode()}]
+    for headers in strangers:
         for path in owners:
             assert arena.http.get(f"/api/admin/{path}", headers=headers).status_code == 401
         assert arena.http.post("/api/admin/raters", headers=headers, json={"name": "Eve"}).status_code == 401
@@ -124,11 +125,11 @@ def test_nothing_comes_from_elsewhere_and_nothing_runs_inline(arena: Arena) -> N
         assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "http" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "no-referrer"
         assert headers["Cache-Control"] == "no-store"
-    shown = [path for path in PAGE.iterdir() if path.is_file()]
-    assert {path.name for path in shown} == {*FORMS, "rate.html", "admin.html"}
-    for path in shown:
-        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
-        assert "http:" not in text and "https:" not in text, path.name
+    shown = [file for file in PAGE.iterdir() if file.is_file()]
+    assert {file.name for file in shown} == {*FORMS, "rate.html", "admin.html"}
+    for file in shown:
+        text = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "http:" not in text and "https:" not in text, file.name
         assert (
             "innerHTML" not in text and "insertAdjacent" not in text and "onclick=" not in text and "style=" not in text
         )
