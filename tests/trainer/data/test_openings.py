@@ -4,6 +4,7 @@ import json
 import random
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -63,16 +64,19 @@ def test_strong_and_weak_openings_are_of_one_length(tmp_path: Path) -> None:
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A wheel of the same shape with texts of our own, known by its hash."""
     asked = "Write a short story about the harbor and a lamp that is not for sale."
-    questions = [
+    questions: list[dict[str, Any]] = [
         {"uid": "1", "category": "creative_writing", "prompt": asked},
         {"uid": "2", "category": "creative_writing", "prompt": "Escribe un poema breve sobre conejos y lunas."},
         {"uid": "3", "category": "hard_prompt", "prompt": "Prove that the sum of two odd numbers is even."},
     ]
     text = "## Lamp\nThe lamp stood in the window of the last shop on the pier.\u2028It was not for sale."
-    answers = [{"uid": q["uid"], "messages": [{}, {"content": {"answer": text}}]} for q in questions]
+    answers: list[dict[str, Any]] = [
+        {"uid": q["uid"], "messages": [{}, {"content": {"answer": text}}]} for q in questions
+    ]
     path = tmp_path / "made.whl"
     with zipfile.ZipFile(path, "w") as archive:
-        for name, rows in (("question", questions), *((f"model_answer/{w}", answers) for w in arena_hard.WRITERS)):
+        files = {"question": questions, **{f"model_answer/{writer}": answers for writer in arena_hard.WRITERS}}
+        for name, rows in files.items():
             lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             archive.writestr(f"{arena_hard.FOLDER}/{name}.jsonl", lines)
     monkeypatch.setattr(arena_hard, "WHEEL", Wheel("made", "1", file_hash(path)))
