@@ -38,6 +38,11 @@ GROUPS = {
     "study": CommandGroup(
         "trainer.commands.study:study", "trainer", "Many runs by a plan, and the page that compares them."
     ),
+    "chain": CommandGroup(
+        "trainer.commands.chain:chain",
+        "trainer",
+        "From seeds to a report by a plan; what is up to date is passed over.",
+    ),
     "compare": CommandGroup("trainer.commands.compare:compare", "trainer", "Finished runs side by side."),
     "replay": CommandGroup(
         "trainer.commands.replay:replay", "trainer", "A run's own groups under other strategies, without generating."
@@ -51,6 +56,7 @@ GROUPS = {
     "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
     "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),
     "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),
+    "arena": CommandGroup("trainer.commands.arena:app", "trainer", "Blind pairwise votes by people, on a web page."),
     "world": CommandGroup("trainer.commands.world:app", "trainer", "The embedded story world."),
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services import PluginError
+from trainer.commands.evaluate_texts import texts
 from trainer.evaluation.registry import load, names
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ def compare(
         raise _failed(exc) from exc
     typer.echo(markdown(found))
 
+
+app.command()(texts)
 
 try:
     for _name, _line in names().items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.verifier.constraints import ConstraintError, Prepared, Subject, evaluate, evaluate_variants, prepare
+from services.verifier.constraints.versions import in_version
 
 
 class DataError(ValueError):
@@ -55,14 +56,18 @@ def _text(path: Path) -> str:
         raise DataError(f"{path}: {error.strerror}") from None
 
 
-def read_tasks(path: Path) -> dict[str, Task]:
-    """IFEval's and IFBench's own format: key, prompt, instruction_id_list, kwargs. Kwargs that are null count as absent."""
+def read_tasks(path: Path, checkers: str = "reference") -> dict[str, Task]:
+    """IFEval's and IFBench's own format: key, prompt, instruction_id_list, kwargs. Kwargs that are null count as absent.
+    `checkers`: a version of services.verifier.constraints.versions."""
     tasks: dict[str, Task] = {}
     for number, row in read_jsonl(path):
         try:
             ids, kwargs = row["instruction_id_list"], row["kwargs"]
             pairs = list(zip(ids, kwargs, strict=True))
-            constraints = [prepare(id, {k: v for k, v in given.items() if v is not None}) for id, given in pairs]
+            constraints = [
+                prepare(in_version(id, checkers), {k: v for k, v in given.items() if v is not None})
+                for id, given in pairs
+            ]
             task = Task(row["key"], row["prompt"], constraints)
         except KeyError as error:
             raise DataError(f"{path}:{number}: field {error} is missing") from None

@@ -115,3 +115,20 @@ def test_totals_are_the_verifiers(name: str, data: str, responses: str, tmp_path
     for how, verdicts in (("strict", strict), ("loose", loose)):
         assert found[f"prompt {how}"] == pytest.approx(sum(map(all, verdicts)) / len(verdicts))
         assert found[f"instruction {how}"] == pytest.approx(sum(map(sum, verdicts)) / sum(map(len, verdicts)))
+
+
+def test_the_version_of_the_checkers_is_an_option_and_part_of_the_identity(tmp_path: Path) -> None:
+    """count:conjunctions: the reference takes "and", "And" and "and," for three."""
+    data, responses = tmp_path / "data.jsonl", tmp_path / "responses.jsonl"
+    task = {"key": 1, "prompt": "p", "instruction_id_list": ["count:conjunctions"], "kwargs": [{"small_n": 2}]}
+    data.write_text(json.dumps(task) + "\n")
+    responses.write_text(json.dumps({"key": 1, "response": "And so it was, and, well, and more."}) + "\n")
+    shown, identities = {}, set()
+    for version in ("reference", "fixed"):
+        out = tmp_path / version
+        given = ("--data", data, "--responses", responses, "--out", out, "--set", f"checkers={version}")
+        assert run("ifbench", *given)[0] == 0
+        shown[version] = figures(out)["count:conjunctions strict"]
+        identities.add(json.loads((out / "results.json").read_text())["identity"])
+    assert shown == {"reference": 1.0, "fixed": 0.0}
+    assert len(identities) == 2

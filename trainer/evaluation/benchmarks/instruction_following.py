@@ -5,21 +5,29 @@ from pathlib import Path
 from typing import ClassVar
 
 from services.verifier.constraints import revision
+from services.verifier.constraints.versions import base_id
 from trainer.data.rows import DataFileError
-from trainer.evaluation.benchmark import Benchmark, Item, Judged, Measure, Question, Verdict
+from trainer.evaluation.benchmark import Benchmark, Item, Judged, Measure, Option, Question, Verdict
 from trainer.evaluation.instruction_following import DataError, Task, judge, read_tasks
 
 
 class _InstructionFollowing(Benchmark):
     version = "1"
     judged = False
+    options = {
+        "checkers": Option(
+            "reference: what published numbers mean. fixed: what the instructions ask for (docs/verifier.md).",
+            default="reference",
+            choices=("reference", "reference@c94da02", "fixed"),
+        )
+    }
 
     def revision(self, options: Mapping[str, str]) -> str:
         return f"{self.version}, checkers {revision()}"
 
     def read(self, data: Path, options: Mapping[str, str]) -> list[Item]:
         try:
-            tasks = read_tasks(data)
+            tasks = read_tasks(data, options["checkers"])
         except DataError as exc:
             raise DataFileError(str(exc)) from exc
         return [Item(key, [{"role": "user", "content": task.prompt}], task) for key, task in tasks.items()]
@@ -31,7 +39,12 @@ class _InstructionFollowing(Benchmark):
         task: Task = item.data
         found = judge(task, response)
         failed = [f"{id}: {why}" for id, ok, why in zip(found.ids, found.strict, found.reasons, strict=True) if not ok]
-        details = {"ids": found.ids, "strict": found.strict, "loose": found.loose, "reasons": found.reasons}
+        details = {
+            "ids": [base_id(id) for id in found.ids],
+            "strict": found.strict,
+            "loose": found.loose,
+            "reasons": found.reasons,
+        }
         return Verdict(float(all(found.strict)), "; ".join(failed), details)
 
     def measures(self, judged: Sequence[Judged], options: Mapping[str, str]) -> list[Measure]:
