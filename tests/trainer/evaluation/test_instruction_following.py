@@ -122,7 +122,7 @@ def test_the_version_of_the_checkers_is_an_option_and_part_of_the_identity(tmp_p
     data, responses = tmp_path / "data.jsonl", tmp_path / "responses.jsonl"
     task = {"key": 1, "prompt": "p", "instruction_id_list": ["count:conjunctions"], "kwargs": [{"small_n": 2}]}
     data.write_text(json.dumps(task) + "\n")
-    responses.write_text(json.dumps({"key": 1, "response": "And so it was, and, well, and more."}) + "\n")
+    responses.write_text(json.dumps({"key": 1, "response": "And it was, and, well, and more."}) + "\n")
     shown, identities = {}, set()
     for version in ("reference", "fixed"):
         out = tmp_path / version
