@@ -61,7 +61,7 @@ def test_an_id_is_registered_once() -> None:
 
 
 def test_the_revision_covers_ids_versions_and_libraries_and_nothing_else_of_our_own_checkers() -> None:
-    listing = [f"{id}@{registry[id].version}" for id in sorted(registry)]
+    listing = [f"{id}@{registry[id].version}{' unsure' if registry[id].unsure else ''}" for id in sorted(registry)]
     listing += [f"{name} {version}" for name, version in libraries().items()]
     assert revision() == hashlib.sha256("\n".join(listing).encode()).hexdigest()[:12]
 

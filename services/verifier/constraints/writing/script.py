@@ -105,7 +105,7 @@ class Language(Kwargs):
     Language,
     lambda kw: f"Write in {NAMES.get(kw.language, 'Chinese' if kw.language == 'zh' else kw.language)}.",
     summary="The language of the text by script and by detection; `zh` takes simplified and traditional Chinese; a text without letters fails.",
-    version=2,
+    version=3,
 )
 def language(text: Text, kw: Language) -> Verdict:
     found = _language(text)
@@ -133,7 +133,7 @@ def _language(text: Text) -> str | None:
     east_asian = weights["han"] + weights["kana"]
     # Japanese writes its grammar in kana.
     if east_asian and east_asian >= max(weights["latin"], weights["hangul"]):
-        if 10 * weights["kana"] >= east_asian:
+        if 10 * weights["kana"] >= east_asian and not _only_quoted_kana(text.plain):
             return "ja"
         detected = text.language
         return detected if detected in ("zh-cn", "zh-tw") else "zh"
@@ -147,6 +147,15 @@ def _language(text: Text) -> str | None:
         if 4 * sum(word in STOP_WORDS for word in found) >= len(found) > 0:
             return "en"
     return text.language if text.plain.isascii() else detect_language(_NOT_LATIN.sub("", text.plain))
+
+
+_QUOTED = regex.compile(r"“[^”\n]*”|「[^」\n]*」|『[^』\n]*』|\"[^\"\n]*\"|《[^》\n]*》")
+
+
+def _only_quoted_kana(text: str) -> bool:
+    """Whether Chinese characters stand outside of quotation marks, and kana do not: a Chinese text that quotes Japanese."""
+    outside = _QUOTED.sub("", text)
+    return _SCRIPTS["kana"].search(outside) is None and len(_SCRIPTS["han"].findall(outside)) >= 8
 
 
 _NOT_LATIN = regex.compile(r"[\p{L}--\p{Latin}]", regex.V1)
