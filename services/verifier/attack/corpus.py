@@ -57,6 +57,12 @@ TARGETS = (
         _HARBOUR,
     ),
     Target(
+        "rule: haiku",
+        "Write a haiku about a harbour.",
+        {"type": "verse:syllables", "kwargs": {"pattern": [5, 7, 5]}},
+        _HARBOUR,
+    ),
+    Target(
         "rule: acrostic",
         "Write a poem about a harbour whose lines begin with the letters of HARBOUR.",
         {"type": "verse:acrostic", "kwargs": {"word": "harbour"}},
@@ -81,9 +87,9 @@ TARGETS = (
         "夏天的早晨，孩子们在海边笑着放风筝。",
     ),
     Target(
-        "unsure: haiku",
-        "Write a haiku about a harbour.",
-        {"type": "verse:syllables", "kwargs": {"pattern": [5, 7, 5]}},
+        "unsure: present tense",
+        "Describe a harbour in the present tense.",
+        {"type": "narration:tense", "kwargs": {"tense": "present"}},
         _HARBOUR,
     ),
 )

@@ -17,6 +17,7 @@ _STRESS = "ˈˌ"
 _VOWEL = re.compile("[AIOWYQaæɑɒɛeɜɪiᵻʊuʌɔoəᵊ]")
 _STRESSED = re.compile(f"[{_STRESS}][^{_STRESS}]*$")
 _ALIKE = str.maketrans({"ᵊ": "ə", "ᵻ": "ɪ", "ɾ": "t", "ˈ": "", "ˌ": ""})
+_DOUBLED = re.compile(r"([^aeiou])\1$")
 _SPELT_ENDING = re.compile(r"[aeiouy]+[^aeiouy]*e?$")
 _RHYME_OF_FINAL = {
     final: group
@@ -82,8 +83,8 @@ def _english_endings(word: str) -> frozenset[str]:
             return _english_endings(part)
         # A name or a new word ends as the longest known word within it: Dunleer as "leer".
         known = (word[i:] for i in range(1, len(word) - 2) if word[i:] in _dictionary())
-        part = next(known, "")
-        return _english_endings(part) if part else frozenset()
+        part = next(known, _DOUBLED.sub(r"\1", word))
+        return _english_endings(part) if part != word else frozenset()
     pronounced = [listed] if isinstance(listed, str) else [p for p in listed.values() if p]
     return frozenset(ending for p in pronounced for ending in _endings_of(p))
 

@@ -106,6 +106,7 @@ class Language(Kwargs):
     lambda kw: f"Write in {NAMES.get(kw.language, 'Chinese' if kw.language == 'zh' else kw.language)}.",
     summary="The language of the text by script and by detection; `zh` takes simplified and traditional Chinese; a text without letters fails.",
     version=3,
+    unsure=True,
 )
 def language(text: Text, kw: Language) -> Verdict:
     found = _language(text)
@@ -133,7 +134,7 @@ def _language(text: Text) -> str | None:
     east_asian = weights["han"] + weights["kana"]
     # Japanese writes its grammar in kana.
     if east_asian and east_asian >= max(weights["latin"], weights["hangul"]):
-        if 10 * weights["kana"] >= east_asian and not _only_quoted_kana(text.plain):
+        if 10 * weights["kana"] >= east_asian and not _quotes_japanese(text.plain, weights["kana"], weights["han"]):
             return "ja"
         detected = text.language
         return detected if detected in ("zh-cn", "zh-tw") else "zh"
@@ -149,13 +150,13 @@ def _language(text: Text) -> str | None:
     return text.language if text.plain.isascii() else detect_language(_NOT_LATIN.sub("", text.plain))
 
 
-_QUOTED = regex.compile(r"“[^”\n]*”|「[^」\n]*」|『[^』\n]*』|\"[^\"\n]*\"|《[^》\n]*》")
+_CHINESE_ONLY = regex.compile("[的了这這那们們没沒吗嗎呢吧她你]")
+"""What Chinese writes its grammar with, and Japanese seldom writes at all."""
 
 
-def _only_quoted_kana(text: str) -> bool:
-    """Whether Chinese characters stand outside of quotation marks, and kana do not: a Chinese text that quotes Japanese."""
-    outside = _QUOTED.sub("", text)
-    return _SCRIPTS["kana"].search(outside) is None and len(_SCRIPTS["han"].findall(outside)) >= 8
+def _quotes_japanese(text: str, kana: int, han: int) -> bool:
+    """Whether this is a Chinese text with a few Japanese words in it."""
+    return kana < han and 20 * len(_CHINESE_ONLY.findall(text)) >= han
 
 
 _NOT_LATIN = regex.compile(r"[\p{L}--\p{Latin}]", regex.V1)

@@ -63,7 +63,6 @@ class Syllables(Kwargs):
     ),
     summary="Syllables per line, as in 5-7-5 for a haiku; the pattern starts over until the lines end, and must end with them.",
     version=3,
-    unsure=True,
 )
 def syllables(text: Text, kw: Syllables) -> Verdict:
     """English by dictionaries and rule, in any way in which a line can be spoken; Chinese by character."""
@@ -88,6 +87,7 @@ class RhymeScheme(Kwargs):
     "Let every stanza rhyme as {scheme} (X: no rhyme asked).",
     summary="In every stanza lines with the same letter rhyme; different letters are not asked to differ.",
     version=4,
+    unsure=True,
 )
 def rhyme_scheme(text: Text, kw: RhymeScheme) -> Verdict:
     """English by a pronouncing dictionary (American), words that it does not hold by their spelling; Chinese by Pinyin."""
