@@ -50,15 +50,15 @@ def _range_of(part: str) -> tuple[int, int]:
         return 1, 3 * digits + 1
     if not _LETTERS.search(part):
         return 0, 0
-    found = {*spoken_syllables(part)}
-    if not found:
-        found = _of_compound(part)
-    found.add(max(1, syllables(part)))
+    from syllapy import WORD_DICT
+
+    found = {*spoken_syllables(part), *([int(WORD_DICT[part])] if part in WORD_DICT else [])}
+    found = found or _of_compound(part) or {max(1, syllables(part))}
     return min(found), max(found)
 
 
 def _of_compound(word: str) -> set[int]:
-    """Of a word that no dictionary holds, but whose two parts one does: "hedgepig"."""
+    """Of a word that no dictionary holds, but whose two parts one does: "leafmould"."""
     for i in range(3, min(len(word), _LONGEST_WORD) - 2):
         first, second = spoken_syllables(word[:i]), spoken_syllables(word[i:])
         if first and second:
