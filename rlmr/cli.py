@@ -41,6 +41,11 @@ GROUPS = {
     "study": CommandGroup(
         "trainer.commands.study:study", "trainer", "Many runs by a plan, and the page that compares them."
     ),
+    "chain": CommandGroup(
+        "trainer.commands.chain:chain",
+        "trainer",
+        "From seeds to a report by a plan; what is up to date is passed over.",
+    ),
     "compare": CommandGroup("trainer.commands.compare:compare", "trainer", "Finished runs side by side."),
     "replay": CommandGroup(
         "trainer.commands.replay:replay", "trainer", "A run's own groups under other strategies, without generating."

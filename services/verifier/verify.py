@@ -45,6 +45,11 @@ def constraint_key(constraint: Constraint) -> str:
     return json.dumps([constraint.type, constraint.kwargs, constraint.text])
 
 
+def in_words(constraint: Constraint) -> str:
+    """As an instruction. Raises ConstraintError for a rule that cannot be prepared."""
+    return constraint.text or prepare(constraint.type, constraint.kwargs).describe()
+
+
 def sample_key(sample: VerifySample, mode: Mode, revision: str) -> bytes:
     """Key of everything that decides the answer on a sample, its id left out."""
     constraints = sample.constraints

@@ -86,10 +86,15 @@ def _until_end(ids: list[int], end: int) -> list[int]:
 def _vllm(
     model: str, prompts: list[Any], samples: int, temperature: float, max_new_tokens: int, seed: int, on_progress: Any
 ) -> list[Sampled]:
+    import torch
     from vllm import LLM, SamplingParams
 
-    engine = LLM(model=model, seed=seed, tensor_parallel_size=_gpus_to_share(model))
-    params = SamplingParams(n=samples, temperature=temperature, max_tokens=max_new_tokens, seed=seed)
+    on_gpu = torch.cuda.is_available()
+    # On a CPU, vLLM 0.29.0 dies of a request's own seed once a prompt is prefilled in parts, and compiling takes longer than it saves.
+    engine = LLM(model=model, seed=seed, tensor_parallel_size=_gpus_to_share(model), enforce_eager=not on_gpu)
+    params = SamplingParams(
+        n=samples, temperature=temperature, max_tokens=max_new_tokens, seed=seed if on_gpu else None
+    )
     outputs = engine.chat(prompts, params, use_tqdm=False)
     on_progress(len(outputs))
     return [

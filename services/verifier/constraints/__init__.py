@@ -6,7 +6,7 @@ check("length_constraints:number_words", {"num_words": 50, "relation": "at least
 Importing it registers our own checkers and those of installed packages (outside.py). Raises PluginError where one of these is broken.
 """
 
-from services.verifier.constraints import ifbench, ifeval, writing
+from services.verifier.constraints import ifbench, ifeval, versions, writing
 from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate, evaluate_variants
 from services.verifier.constraints.identity import libraries, revision
 from services.verifier.constraints.outside import load_outside_checkers
@@ -36,6 +36,7 @@ __all__ = [
     "prepare",
     "registry",
     "revision",
+    "versions",
     "writing",
 ]
 

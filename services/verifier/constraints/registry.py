@@ -85,6 +85,9 @@ class Checker:
 registry: dict[str, Checker] = {}
 """Every checker by id, filled when `services.verifier.constraints` is imported."""
 
+versioned: dict[str, Checker] = {}
+"""IFEval's and IFBench's ids with a version behind them, such as `count:conjunctions@fixed@1`: versions/."""
+
 
 def checker(
     id: str, kwargs: type[K], description: str | Callable[[K], str], *, summary: str, version: int = 1
@@ -144,7 +147,7 @@ class Prepared:
 
 def prepare(id: str, kwargs: dict[str, Any]) -> Prepared:
     """Looks up the checker and validates its kwargs. Raises ConstraintError."""
-    found = registry.get(id)
+    found = registry.get(id) or versioned.get(id)
     if found is None:
         raise ConstraintError(unknown_id(id))
     try:
@@ -181,6 +184,11 @@ def _type_name(schema: dict[str, Any]) -> str:
 
 def unknown_id(id: str) -> str:
     """Message for an id that is not registered: what it may have meant, else the ids of its family, or the families."""
+    base, at, version = id.partition("@")
+    if at and base in registry:
+        known = [v.partition("@")[2] for v in versioned if v.startswith(f"{base}@")]
+        of = f"known: {', '.join(known)}" if known else "only IFEval's and IFBench's ids have versions"
+        return f"{base}: unknown version {version[:100]!r}; {of}"
     near = get_close_matches(id[:100], registry, n=3, cutoff=0.75)
     if near:
         return f"unknown constraint id {id[:100]!r}; did you mean {' or '.join(near)}?"
