@@ -59,6 +59,7 @@ GROUPS = {
     "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
     "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),
     "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),
+    "arena": CommandGroup("trainer.commands.arena:app", "trainer", "Blind pairwise votes by people, on a web page."),
     "world": CommandGroup("trainer.commands.world:app", "trainer", "The embedded story world."),
 }
 
