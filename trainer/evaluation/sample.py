@@ -11,6 +11,8 @@ class Sampled:
 
     responses: list[str]
     tokens: list[int]
+    finished: list[bool]
+    """Whether the policy ended the response itself; else it was cut off at the longest that was allowed."""
 
 
 def sample(
@@ -66,7 +68,11 @@ def _transformers(
         for i in range(len(texts)):
             own = [_until_end(ids, tokenizer.eos_token_id) for ids in actions[i * samples : (i + 1) * samples]]
             done.append(
-                Sampled([tokenizer.decode(ids, skip_special_tokens=True) for ids in own], [len(ids) for ids in own])
+                Sampled(
+                    [tokenizer.decode(ids, skip_special_tokens=True) for ids in own],
+                    [len(ids) for ids in own],
+                    [ids[-1:] == [tokenizer.eos_token_id] for ids in own],
+                )
             )
         on_progress(len(done))
     return done
@@ -80,13 +86,25 @@ def _until_end(ids: list[int], end: int) -> list[int]:
 def _vllm(
     model: str, prompts: list[Any], samples: int, temperature: float, max_new_tokens: int, seed: int, on_progress: Any
 ) -> list[Sampled]:
+    import torch
     from vllm import LLM, SamplingParams
 
-    engine = LLM(model=model, seed=seed, tensor_parallel_size=_gpus_to_share(model))
-    params = SamplingParams(n=samples, temperature=temperature, max_tokens=max_new_tokens, seed=seed)
+    on_gpu = torch.cuda.is_available()
+    # On a CPU, vLLM 0.29.0 dies of a request's own seed once a prompt is prefilled in parts, and compiling takes longer than it saves.
+    engine = LLM(model=model, seed=seed, tensor_parallel_size=_gpus_to_share(model), enforce_eager=not on_gpu)
+    params = SamplingParams(
+        n=samples, temperature=temperature, max_tokens=max_new_tokens, seed=seed if on_gpu else None
+    )
     outputs = engine.chat(prompts, params, use_tqdm=False)
     on_progress(len(outputs))
-    return [Sampled([o.text for o in out.outputs], [len(o.token_ids) for o in out.outputs]) for out in outputs]
+    return [
+        Sampled(
+            [o.text for o in out.outputs],
+            [len(o.token_ids) for o in out.outputs],
+            [o.finish_reason == "stop" for o in out.outputs],
+        )
+        for out in outputs
+    ]
 
 
 def _gpus_to_share(model: str) -> int:
