@@ -31,6 +31,9 @@ GROUPS = {
     "attack": CommandGroup(
         "services.verifier.commands.attack:attack", "", "Try to talk a live verifier or judge round."
     ),
+    "calibrate": CommandGroup(
+        "trainer.commands.calibrate:calibrate", "trainer", "Before training: dropped groups, spread, settings that fit."
+    ),
     "train": CommandGroup(
         "trainer.commands.train:train", "trainer", "Run a preset: evaluate, train, evaluate, report."
     ),
@@ -56,6 +59,7 @@ GROUPS = {
     "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
     "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),
     "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),
+    "arena": CommandGroup("trainer.commands.arena:app", "trainer", "Blind pairwise votes by people, on a web page."),
     "world": CommandGroup("trainer.commands.world:app", "trainer", "The embedded story world."),
 }
 

@@ -22,7 +22,7 @@ class DataFileError(ValueError):
     """Names the file, the line and the field."""
 
 
-class _Row(BaseModel):
+class Row(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
@@ -30,16 +30,16 @@ def _messages(value: Any, role: str) -> Any:
     return [{"role": role, "content": value}] if isinstance(value, str) else value
 
 
-R = TypeVar("R", bound=_Row)
+R = TypeVar("R", bound=Row)
 
 
-class Label(_Row):
+class Label(Row):
     prompt_id: str = Field(min_length=1)
     constraints: list[Constraint] | None
     """None: the verifier's judge reads them out of the prompt."""
 
 
-class PromptRow(_Row):
+class PromptRow(Row):
     input: list[ChatMessage] = Field(min_length=1)
     label: Label
     language: Language | None = None
@@ -67,7 +67,7 @@ class PromptRow(_Row):
         return next((m.content for m in reversed(self.input) if m.role == "user"), self.input[-1].content)
 
 
-class PairRow(_Row):
+class PairRow(Row):
     prompt: list[ChatMessage] = Field(min_length=1)
     chosen: list[ChatMessage] = Field(min_length=1)
     rejected: list[ChatMessage] = Field(min_length=1)

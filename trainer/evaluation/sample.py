@@ -11,6 +11,8 @@ class Sampled:
 
     responses: list[str]
     tokens: list[int]
+    finished: list[bool]
+    """Whether the policy ended the response itself; else it was cut off at the longest that was allowed."""
 
 
 def sample(
@@ -66,7 +68,11 @@ def _transformers(
         for i in range(len(texts)):
             own = [_until_end(ids, tokenizer.eos_token_id) for ids in actions[i * samples : (i + 1) * samples]]
             done.append(
-                Sampled([tokenizer.decode(ids, skip_special_tokens=True) for ids in own], [len(ids) for ids in own])
+                Sampled(
+                    [tokenizer.decode(ids, skip_special_tokens=True) for ids in own],
+                    [len(ids) for ids in own],
+                    [ids[-1:] == [tokenizer.eos_token_id] for ids in own],
+                )
             )
         on_progress(len(done))
     return done
@@ -91,7 +97,14 @@ def _vllm(
     )
     outputs = engine.chat(prompts, params, use_tqdm=False)
     on_progress(len(outputs))
-    return [Sampled([o.text for o in out.outputs], [len(o.token_ids) for o in out.outputs]) for out in outputs]
+    return [
+        Sampled(
+            [o.text for o in out.outputs],
+            [len(o.token_ids) for o in out.outputs],
+            [o.finish_reason == "stop" for o in out.outputs],
+        )
+        for out in outputs
+    ]
 
 
 def _gpus_to_share(model: str) -> int:
