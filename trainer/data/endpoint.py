@@ -34,6 +34,8 @@ class Completion:
     """Ended by itself, not by `max_tokens`."""
     tokens: int
     """Of prompt and completion, as the server counts them; estimated from the bytes where it does not say."""
+    written: int
+    """Tokens of the completion alone, in the same way."""
 
 
 class Endpoint:
@@ -98,8 +100,14 @@ def _read(reply: Reply, sent: int) -> Completion:
         text = choice["message"]["content"]
         if not isinstance(text, str):
             raise TypeError(f"choices[0].message.content is {type(text).__name__}")
-        counted = (body.get("usage") or {}).get("total_tokens")
+        usage = body.get("usage") or {}
+        counted, written = usage.get("total_tokens"), usage.get("completion_tokens")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
         raise AttemptFailed("unreadable", f"not a chat completion: {type(exc).__name__}: {exc}", reply) from exc
-    tokens = counted if isinstance(counted, int) and counted > 0 else (sent + len(text.encode())) // 3
-    return Completion(text, choice.get("finish_reason") != "length", tokens)
+    bytes_written = len(text.encode())
+    return Completion(
+        text,
+        choice.get("finish_reason") != "length",
+        counted if isinstance(counted, int) and counted > 0 else (sent + bytes_written) // 3,
+        written if isinstance(written, int) and written > 0 else bytes_written // 3,
+    )

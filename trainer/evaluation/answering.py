@@ -77,28 +77,20 @@ class InProcess:
         todo = _missing(folder, items)
         if not todo:
             return 0, ""
-        limit = int(self.sampling["max_tokens"])
         batches = stream(
             str(self.folder),
             [item.messages for item in todo],
             1,
             float(self.sampling["temperature"]),
-            limit,
+            int(self.sampling["max_tokens"]),
             int(self.sampling.get("seed", 0)),
             batch=IN_PROCESS_BATCH,
         )
         rest = iter(todo)
         for batch in batches:
             for sampled in batch:
-                tokens = sampled.tokens[0]
-                folder.add_response(
-                    {
-                        "key": next(rest).key,
-                        "response": sampled.responses[0],
-                        "finished": tokens < limit,
-                        "tokens": tokens,
-                    }
-                )
+                how = {"finished": sampled.finished[0], "tokens": sampled.tokens[0]}
+                folder.add_response({"key": next(rest).key, "response": sampled.responses[0], **how})
                 seen()
         return 0, ""
 

@@ -11,6 +11,8 @@ class Sampled:
 
     responses: list[str]
     tokens: list[int]
+    finished: list[bool]
+    """Whether the policy ended the response itself; else it was cut off at the longest that was allowed."""
 
 
 def sample(
@@ -84,7 +86,11 @@ def _transformers(
         for i in range(len(texts)):
             own = [_until_end(ids, tokenizer.eos_token_id) for ids in actions[i * samples : (i + 1) * samples]]
             done.append(
-                Sampled([tokenizer.decode(ids, skip_special_tokens=True) for ids in own], [len(ids) for ids in own])
+                Sampled(
+                    [tokenizer.decode(ids, skip_special_tokens=True) for ids in own],
+                    [len(ids) for ids in own],
+                    [ids[-1:] == [tokenizer.eos_token_id] for ids in own],
+                )
             )
         yield done
 
@@ -107,7 +113,14 @@ def _vllm(
         n=samples, temperature=temperature, max_tokens=max_new_tokens, seed=seed if on_gpu else None
     )
     outputs = engine.chat(prompts, params, use_tqdm=False)
-    return [Sampled([o.text for o in out.outputs], [len(o.token_ids) for o in out.outputs]) for out in outputs]
+    return [
+        Sampled(
+            [o.text for o in out.outputs],
+            [len(o.token_ids) for o in out.outputs],
+            [o.finish_reason == "stop" for o in out.outputs],
+        )
+        for out in outputs
+    ]
 
 
 def _gpus_to_share(model: str) -> int:
