@@ -181,6 +181,29 @@ def test_every_step_left_its_numbers(run: Run) -> None:
     assert json.loads((run.folder / "command.json").read_text())[1:3] == ["-m", "trainer.grpo.launch"]
 
 
+def test_tensorboard_shows_the_groups_of_each_step(run: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run.folder / "tensorboard" / run.folder.name)).Reload()
+
+    def curve(name: str) -> dict[int, float]:
+        return {event.step: event.value for event in events.Scalars(f"train/{name}")}
+
+    def of_step(step: int) -> list[dict[str, Any]]:
+        return [g for g in run.ledger.training_groups if g["step"] == step]
+
+    steps = range(1, STEPS + 1)
+    assert curve("rlmr/groups") == {step: len(of_step(step)) for step in steps}
+    assert curve("rlmr/dropped") == {step: sum(g["decision"] == "drop" for g in of_step(step)) for step in steps}
+    for step, rate in curve("rlmr/violation_rate").items():
+        known = [v for g in of_step(step) for v in g["violated"] if v is not None]
+        assert rate == pytest.approx(sum(known) / len(known))
+    assert "train/rlmr/dropped_all_violate" in events.Tags()["scalars"]
+    for name in ("delta", "writing", "valid", "sibling_overlap", "length_reward_correlation"):
+        assert len(curve(f"rlmr/{name}")) == STEPS, name
+    assert curve("policy_loss").keys() == set(steps)
+
+
 def test_replayed_under_its_own_strategy_the_run_is_itself_to_the_last_bit(run: Run) -> None:
     again = replay(StoredRun(run.folder, {}, "group_norm"), "own", strategy_asked("rlmr:gamma=0.5"), GroupFilter())
     assert (again.other_reward, again.other_sign, again.newly_kept, again.newly_dropped) == (0, 0, 0, 0)
