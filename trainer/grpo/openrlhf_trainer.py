@@ -131,7 +131,7 @@ class WholeBatches(SamplesGenerator):
         return refs
 
     def _label(self, row: dict[str, Any], n: int) -> str:
-        told = {"n": n, "step": self.step}
+        told: dict[str, Any] = {"n": n, "step": self.step}
         if self.thresholds and row.get("split") != "eval":
             told["filter"] = self.thresholds
         return json.dumps({**row, **told}, ensure_ascii=False)
@@ -177,7 +177,8 @@ class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor
         super().__init__(pretrain, strategy, actor, critic, reward, reference, engines, **kw)
         folder = os.environ.get("RLMR_RUN_DIR")
         self.so_far = SoFar(Path(folder), Thresholds.from_environment()) if folder else None
-        self.wandb_logger, self.tensorboard_logger = unfailing(self.wandb_logger), unfailing(self.tensorboard_logger)
+        for name in ("wandb_logger", "tensorboard_logger"):
+            setattr(self, name, unfailing(getattr(self, name)))
         args, length = strategy.args, RunLength.from_environment()
         samples = args.rollout.batch_size * args.rollout.n_samples_per_prompt
         # The learning rate's schedule; OpenRLHF counts the prompts of the file.

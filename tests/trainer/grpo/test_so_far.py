@@ -33,7 +33,7 @@ def group(step: int = 1, **changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
-LOST = {
+LOST: dict[str, Any] = {
     "decision": "drop",
     "reason": "unavailable",
     "rewards": [None] * 3,

@@ -37,7 +37,10 @@ def gathered(monkeypatch: pytest.MonkeyPatch) -> Any:
     def all_gather(output: torch.Tensor, part: torch.Tensor, group: Any = None, async_op: bool = False) -> Late | None:
         output.zero_()
         handle = Late(output, part)
-        return handle if async_op else handle.wait()
+        if async_op:
+            return handle
+        handle.wait()
+        return None
 
     def parameter(value: float) -> Any:
         part = torch.full((4,), value)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_serializer, model_validator
 
 from rlmr.wire import FilterSpec
 from trainer.data.columns import Columns
@@ -46,11 +46,11 @@ class TrainOn(BaseModel):
 class RunFilter(FilterSpec):
     """A filter whose thresholds may follow the run."""
 
-    all_high: float | Percentile | None = Field(  # type: ignore[assignment]
-        default=None, allow_inf_nan=False, description="A number, {percentile: 90}, or null = off."
+    all_high: FiniteFloat | Percentile | None = Field(  # type: ignore[assignment]
+        default=None, description="A number, {percentile: 90}, or null = off."
     )
-    all_low: float | Percentile | None = Field(  # type: ignore[assignment]
-        default=None, allow_inf_nan=False, description="A number, {percentile: 10}, or null = off."
+    all_low: FiniteFloat | Percentile | None = Field(  # type: ignore[assignment]
+        default=None, description="A number, {percentile: 10}, or null = off."
     )
 
     @model_validator(mode="after")
