@@ -70,11 +70,13 @@ def build_app(settings: VerifierSettings) -> FastAPI:
         return {
             "verifier": verifier.identity.model_dump(),
             "judge": asdict(served) if verifier.judge and (served := verifier.judge.served) else None,
+            "judge_usage": verifier.judge.usage if verifier.judge else None,
             "libraries": libraries(),
             "checkers": {
                 c.id: {
                     "version": c.version,
                     "summary": c.summary,
+                    "unsure": c.unsure,
                     **({"package": str(c.origin)} if c.origin else {}),
                 }
                 for c in registry.values()

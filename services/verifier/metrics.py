@@ -18,6 +18,8 @@ class VerifierMetrics:
     pending_samples: Gauge
     judge_calls: Counter
     judge_retries: Counter
+    judge_tokens: Counter
+    judge_answers: Counter
     judge_seconds: Histogram
     judge_calls_in_flight: Gauge
     judge_golden_wrong: Gauge
@@ -46,11 +48,23 @@ class VerifierMetrics:
             ),
             judge_calls=Counter(
                 "rlmr_verifier_judge_calls",
-                "Calls to the judge, retries not counted; purpose is verdict, yes_no, split or golden.",
+                "Calls to the judge, retries not counted; purpose is verdict, yes_no, paper, split or golden.",
                 ["purpose", "outcome"],
                 registry=registry,
             ),
             judge_retries=Counter("rlmr_verifier_judge_retries", "Repeated attempts at the judge.", registry=registry),
+            judge_tokens=Counter(
+                "rlmr_verifier_judge_tokens",
+                "Tokens as the judge's endpoint counts them: prompt, completion, and the part of the prompt that was cached.",
+                ["purpose", "kind"],
+                registry=registry,
+            ),
+            judge_answers=Counter(
+                "rlmr_verifier_judge_answers",
+                "Verdicts of the judge, votes taken together: met, violated or not_applicable.",
+                ["answer"],
+                registry=registry,
+            ),
             judge_seconds=Histogram(
                 "rlmr_verifier_judge_seconds",
                 "Time of one call to the judge, retries included, in seconds.",

@@ -4,13 +4,14 @@ import asyncio
 
 from rlmr.wire import Constraint, ConstraintResult, Status, VerifyResult, VerifySample
 from services.verifier.checking import Checked, RequestMemory, RuleChecks, RuleResults, slices
-from services.verifier.constraints import Mode
+from services.verifier.constraints import ConstraintError, Mode
+from services.verifier.constraints.registry import printable_line
 from services.verifier.deadline import Deadline
 from services.verifier.judge import Judge, JudgeFailure
 from services.verifier.judge.question import JudgedText
 from services.verifier.judge.shared_calls import CallBudget
 from services.verifier.settings import VerifierSettings
-from services.verifier.verify import JUDGE, conclude
+from services.verifier.verify import JUDGE, conclude, in_words, is_unsure
 
 _ResultOrTask = VerifyResult | asyncio.Task[VerifyResult]
 
@@ -59,6 +60,8 @@ class RequestInProgress:
 
     def _rules_then_judge(self, sample: VerifySample, checked: Checked) -> _ResultOrTask:
         judge, constraints, results, judged = self._judge, sample.constraints, checked.results, checked.judged
+        if judge is not None and self._settings.judge_mode == "paper":
+            return asyncio.create_task(self._all_at_once(judge, sample, results))
         if constraints is None or results is None:
             if judge is None or judged is None:
                 reason = "no constraints given, and no judge is configured to read them out of the prompt"
@@ -85,19 +88,64 @@ class RequestInProgress:
     async def _fill_in(
         self, judge: Judge, sample_id: str, constraints: list[Constraint], results: RuleResults, judged: JudgedText
     ) -> VerifyResult:
-        failed = any(r is not None and (r.passed is False or r.status is Status.INVALID_INPUT) for r in results)
+        failed = any(
+            r is not None and (r.status is Status.INVALID_INPUT or (r.passed is False and not is_unsure(r)))
+            for r in results
+        )
         if failed and not self._settings.judge_after_failure:
             return conclude(sample_id, [r or _judge_not_asked() for r in results])
-        asked = [c.text or "" for c, r in zip(constraints, results, strict=True) if r is None]
-        rest = iter(await asyncio.gather(*(self._verdict(judge, judged, text) for text in asked)))
-        return conclude(sample_id, [r or next(rest) for r in results])
+        answers = (
+            self._verdict(judge, judged, constraint.text or "")
+            if result is None
+            else self._last_word(judge, judged, constraint, result)
+            for constraint, result in zip(constraints, results, strict=True)
+            if result is None or is_unsure(result)
+        )
+        rest = iter(await asyncio.gather(*answers))
+        return conclude(sample_id, [next(rest) if r is None or is_unsure(r) else r for r in results])
+
+    async def _all_at_once(self, judge: Judge, sample: VerifySample, results: RuleResults | None) -> VerifyResult:
+        """Mode paper: one call and one verdict; which constraint was violated is not known."""
+        constraints = sample.constraints
+        if any(r is not None and r.status is Status.INVALID_INPUT for r in results or ()):
+            return conclude(sample.id, [r or _judge_not_asked() for r in results or ()])
+        if constraints == []:
+            return conclude(sample.id, [])
+        judged = await asyncio.to_thread(JudgedText.of, sample.prompt, sample.response)
+        try:
+            texts = None if constraints is None else [in_words(c) for c in constraints]
+            verdict = await judge.verdict_on_all(judged, texts, self._budget, self._deadline)
+        except ConstraintError as error:
+            return VerifyResult(id=sample.id, status=Status.INVALID_INPUT, reason=str(error))
+        except JudgeFailure as failure:
+            return VerifyResult(id=sample.id, status=failure.status, reason=failure.reason)
+        types = [JUDGE] if constraints is None else [c.type for c in constraints]
+        if verdict.passed:
+            met = [ConstraintResult(type=t, passed=True, source="judge", reason=verdict.reason) for t in types]
+            return VerifyResult(id=sample.id, status=Status.OK, passed=True, constraints=met)
+        if len(types) == 1:
+            only = ConstraintResult(type=types[0], passed=False, source="judge", reason=verdict.reason)
+            return conclude(sample.id, [only])
+        reason = f"one verdict on all, which one is violated is not told: {verdict.reason}"
+        unknown = [ConstraintResult(type=t, status=Status.UNVERIFIABLE, source="judge", reason=reason) for t in types]
+        return VerifyResult(id=sample.id, status=Status.OK, passed=False, constraints=unknown)
 
     async def _verdict(self, judge: Judge, judged: JudgedText, constraint: str) -> ConstraintResult:
         try:
             verdict = await judge.verdict(judged, constraint, self._budget, self._deadline)
         except JudgeFailure as failure:
             return ConstraintResult(type=JUDGE, status=failure.status, source="judge", reason=failure.reason)
-        return ConstraintResult(type=JUDGE, passed=verdict.passed, source="judge", reason=verdict.reason)
+        reason = verdict.reason if verdict.answer != "not_applicable" else f"not applicable: {verdict.reason}"
+        return ConstraintResult(type=JUDGE, passed=verdict.passed, source="judge", reason=reason)
+
+    async def _last_word(
+        self, judge: Judge, judged: JudgedText, constraint: Constraint, found: ConstraintResult
+    ) -> ConstraintResult:
+        """The judge's verdict on what an unsure checker calls violated. Where the judge fails there is none: it would have
+        been the other way in one of ten or twenty."""
+        verdict = await self._verdict(judge, judged, in_words(constraint))
+        reason = printable_line(f"{found.reason}; judge: {verdict.reason}")
+        return verdict.model_copy(update={"type": constraint.type, "reason": reason})
 
 
 def _without_judge() -> ConstraintResult:

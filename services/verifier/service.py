@@ -9,6 +9,7 @@ from services.serving import ApiError, Overloaded
 from services.verifier.cache import ByteCache
 from services.verifier.checking import RuleChecks
 from services.verifier.constraints import registry, revision
+from services.verifier.constraints.versions import base_id
 from services.verifier.deadline import Deadline
 from services.verifier.judge import Judge
 from services.verifier.judge.watch import JudgeWatch
@@ -76,7 +77,7 @@ class Verifier:
             (part.type, part.source, part.status, part.passed) for r in results for part in r.constraints
         )
         for (type, source, status, passed), number in verdicts.items():
-            kind = type if type in registry or type == JUDGE else "unknown"
+            kind = base if (base := base_id(type)) in registry or base == JUDGE else "unknown"
             outcome = status.value if passed is None else "passed" if passed else "failed"
             self.metrics.verdicts.labels(kind, source, outcome).inc(number)
         caches: list[ByteCache] = [self.rules.cache]

@@ -1,11 +1,15 @@
 """Settings of the verifier, each an environment variable RLMR_VERIFIER_<NAME> (the key: RLMR_API_KEY)."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.serving import ServiceSettings
+
+_OURS = ("model", "messages", "n", "stream", "response_format", "logprobs", "top_logprobs", "max_tokens")
+"""Of a request to the judge: what decides how its answer is read."""
 
 
 class VerifierSettings(ServiceSettings):
@@ -43,9 +47,46 @@ class VerifierSettings(ServiceSettings):
         default="", description="Where that model came from, such as ORGANISATION/MODEL@COMMIT; shown in /v1/info."
     )
     judge_api_key: SecretStr | None = Field(default=None, description="Bearer key of the judge's endpoint.")
-    judge_mode: Literal["verdict", "yes_no"] = Field(
+    judge_mode: Literal["verdict", "yes_no", "paper"] = Field(
         default="verdict",
-        description="verdict: a reason and a verdict as JSON. yes_no: log-probabilities of one token, cheaper and without a reason.",
+        description="verdict: a reason and a verdict as JSON, one constraint a call. yes_no: log-probabilities of one token, cheaper and without "
+        "a reason. paper: one call and one verdict for all constraints of a sample, rules too, as published; to compare with.",
+    )
+    judge_language: Literal["auto", "en", "zh"] = Field(
+        default="auto",
+        description="Language of the judge's prompts; auto = the task's: Chinese for Chinese ones, else English.",
+    )
+    judge_prompts: Path | None = Field(
+        default=None,
+        description="Folder with prompts in place of ours (en/verdict_user.txt ...) and the form of the verdict (form.json): docs/verifier.md.",
+    )
+    judge_temperature: Annotated[float, Field(ge=0, le=2)] | Literal["omit"] = Field(
+        default=0, description="Sampling temperature; omit = not sent, the endpoint's own."
+    )
+    judge_top_p: Annotated[float, Field(gt=0, le=1)] | Literal["omit"] = Field(
+        default=1, description="Nucleus sampling; omit = not sent."
+    )
+    judge_seed: int | Literal["omit"] = Field(
+        default=0,
+        description="Seed of a call, plus the number of the vote; omit = not sent, for endpoints that refuse it.",
+    )
+    judge_thinking: Literal["default", "on", "off"] = Field(
+        default="default",
+        description="Thinking of a reasoning judge, by chat_template_kwargs (enable_thinking, thinking); default = nothing is sent. With on the "
+        "verdict is what follows the thinking.",
+    )
+    judge_thinking_tokens: int = Field(
+        default=4096, ge=0, description="With judge_thinking on: tokens for it, beside judge_max_tokens."
+    )
+    judge_extra_body: dict[str, Any] = Field(
+        default_factory=dict,
+        description='Further fields of a request to the judge, a JSON object such as {"reasoning_effort": "low"}; they win over ours.',
+    )
+    judge_votes: int = Field(
+        default=1,
+        ge=1,
+        le=15,
+        description="Calls per constraint; more than half must agree, else there is no verdict. More than 1 needs a temperature above 0.",
     )
     judge_yes_threshold: float = Field(
         default=0.5, gt=0, lt=1, description="In mode yes_no: least P(yes) / (P(yes) + P(no)) that passes."
@@ -102,4 +143,36 @@ class VerifierSettings(ServiceSettings):
     def _judge_has_a_model(self) -> "VerifierSettings":
         if self.judge_url and not self.judge_model:
             raise ValueError("judge_url is set: set judge_model too (RLMR_VERIFIER_JUDGE_MODEL)")
+        return self
+
+    @field_validator("judge_extra_body")
+    @classmethod
+    def _answers_are_still_ours_to_read(cls, body: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(set(body) & set(_OURS)):
+            raise ValueError(f"{', '.join(taken)}: decides how answers are read, and has settings of its own")
+        return body
+
+    @model_validator(mode="after")
+    def _modes_fit(self) -> "VerifierSettings":
+        if self.judge_mode == "yes_no" and self.judge_thinking == "on":
+            raise ValueError(
+                "judge_mode yes_no reads the first token, which a thinking judge thinks with: set judge_thinking off"
+            )
+        if self.judge_votes > 1 and self.judge_mode == "yes_no":
+            raise ValueError(
+                "judge_votes: log-probabilities are the same at every call: set judge_votes 1 with judge_mode yes_no"
+            )
+        if self.judge_votes > 1 and self.judge_temperature == 0:
+            raise ValueError(
+                "judge_votes: at temperature 0 all votes are one: set judge_temperature, 0.6 say, or judge_votes 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _prompts_can_be_read(self) -> "VerifierSettings":
+        from services.verifier.judge.form import forms_of
+        from services.verifier.judge.prompt_files import prompts_of
+
+        prompts_of(self.judge_prompts)
+        forms_of(self.judge_prompts)
         return self

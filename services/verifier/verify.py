@@ -7,7 +7,7 @@ import structlog
 from rlmr.wire import Constraint, ConstraintResult, Status, VerifyResult, VerifySample
 from rlmr.wire.base import Prompt
 from services.verifier.cache import cache_key
-from services.verifier.constraints import ConstraintError, Mode, Prepared, Subject, evaluate, prepare
+from services.verifier.constraints import UNSURE, ConstraintError, Mode, Prepared, Subject, evaluate, prepare, registry
 from services.verifier.constraints.registry import printable_line
 from services.verifier.deadline import Deadline
 
@@ -43,6 +43,11 @@ def _prepared(constraint: Constraint) -> Prepared | str:
 def constraint_key(constraint: Constraint) -> str:
     """Everything of a constraint that decides its answer. Kwargs in their order: the words of an error follow it."""
     return json.dumps([constraint.type, constraint.kwargs, constraint.text])
+
+
+def in_words(constraint: Constraint) -> str:
+    """As an instruction. Raises ConstraintError for a rule that cannot be prepared."""
+    return constraint.text or prepare(constraint.type, constraint.kwargs).describe()
 
 
 def sample_key(sample: VerifySample, mode: Mode, revision: str) -> bytes:
@@ -107,6 +112,14 @@ def _check_rule(
         reason = f"{constraint.type}: the checker failed: {what}"
         return ConstraintResult(type=constraint.type, status=Status.UNAVAILABLE, source="rule", reason=reason)
     return ConstraintResult(type=constraint.type, passed=verdict.passed, source="rule", reason=verdict.reason)
+
+
+def is_unsure(result: ConstraintResult | None) -> bool:
+    """Whether it is a violation on which the judge, where there is one, has the last word."""
+    if result is None or result.passed is not False or result.type not in registry:
+        return False
+    # A blank response is a violation that nobody doubts.
+    return registry[result.type].unsure and (result.reason or "").startswith(UNSURE)
 
 
 def is_final(result: ConstraintResult | None) -> bool:

@@ -25,12 +25,20 @@ QUALITY_MEAN, QUALITY_STD = 0.68, 0.165
 
 
 class Distortion(BaseModel):
-    """score' = factor * exp(spread_over_prompts * z(prompt)) * score, with z standard normal and fixed for each prompt."""
+    """score' = factor * exp(spread_over_prompts * z(prompt)) * exp(drift * g / 1000) * (score + per_word * words), with z standard normal
+    and fixed for each prompt, g the groups scored so far."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     factor: float = Field(default=1.0, gt=0, description="On every score.")
     spread_over_prompts: float = Field(
         default=0.0, ge=0, description="Standard deviation of the logarithm of each prompt's own factor."
+    )
+    per_word: float | None = Field(
+        default=None,
+        description="Added for each word of the response: a reward model that likes long text, its violators of word limits most.",
+    )
+    drift: float | None = Field(
+        default=None, description="What the logarithm of every factor grows by while 1,000 groups are scored."
     )
     true_quality: bool = Field(
         default=False,
@@ -52,6 +60,8 @@ class DistortingProxy:
             raise ValueError("distortion.true_quality needs a world whose quality can be computed")
         self.distortion, self.upstream, self.quality = distortion, upstream, quality
         self.active = True
+        self.groups = 0
+        """Scored while active."""
 
     async def _score(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -65,6 +75,7 @@ class DistortingProxy:
             )
         answer = json.loads(reply.content)
         if self.active:
+            self.groups += len(answer.get("groups") or ())
             for prompt, response, result in _scored(json.loads(body), answer):
                 if result["score"] is not None:
                     result["score"] = self._distorted(prompt, response, result["score"])
@@ -74,7 +85,9 @@ class DistortingProxy:
     def _distorted(self, prompt: Any, response: str, score: float) -> float:
         if self.distortion.true_quality and self.quality is not None:
             score = (self.quality(response) - QUALITY_MEAN) / QUALITY_STD
-        return self.distortion.factor_of(prompt) * score
+        grown = math.exp((self.distortion.drift or 0.0) * self.groups / 1000)
+        longer = (self.distortion.per_word or 0.0) * len(response.split())
+        return self.distortion.factor_of(prompt) * grown * (score + longer)
 
     async def _pass_on(self, request: web.Request) -> web.Response:
         try:

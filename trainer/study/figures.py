@@ -125,9 +125,16 @@ def learning(records: Sequence[Record], names: Sequence[tuple[str, str]]) -> str
         return _svg(figure)
 
 
+def place(condition: str) -> tuple[float, str]:
+    """Scales in their order, with the unscaled base among them; other conditions after them, by name."""
+    scale = condition.removeprefix("scale-")
+    known = "1" if condition == "base" else scale
+    return (float(known), "") if known.replace(".", "", 1).isdigit() else (math.inf, condition)
+
+
 def across(conditions: dict[str, list[Record]], name: str, title: str) -> str:
     """One metric of each point over conditions: a flat line is a strategy that the condition does not touch."""
-    order = sorted(conditions, key=lambda c: (c != "base", c))
+    order = sorted(conditions, key=place)
     labels = [p for p in by_point(conditions.get("base", [])) if all(p in by_point(conditions[c]) for c in order)]
     colours = _colours([runs[0]["label"] for runs in by_point(conditions.get("base", [])).values()])
     with plt.rc_context(STYLE):

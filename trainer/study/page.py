@@ -15,8 +15,12 @@ from trainer.study.results import HEADS, METRICS, Record, by_condition, by_point
 
 FORMS = {
     "compliance": "{:.1%}",
+    "compliance_unseen": "{:.1%}",
     "writing_score": "{:+.2f}",
     "true_quality": "{:.3f}",
+    "late_compliance": "{:.1%}",
+    "late_true_quality": "{:.3f}",
+    "difference": "{:+.3f}",
     "response_tokens": "{:.0f}",
     "sibling_overlap": "{:.3f}",
     "distinct_2": "{:.3f}",
@@ -101,6 +105,7 @@ def _part(name: str, records: Sequence[Record], found: dict[str, Any]) -> dict[s
 
 
 def _across(conditions: dict[str, list[Record]]) -> list[str]:
+    conditions = {name: of for name, of in conditions.items() if name == "base" or name.startswith("scale-")}
     if len(conditions) < 2 or "base" not in conditions:
         return []
     return [

@@ -111,13 +111,17 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
     return list(runs.values())
 
 
-ADDED_LATER = ("world_pairs", "train_on", "filter", "columns")
+ADDED_LATER = ("world_pairs", "train_on", "filter", "columns", "distortion.per_word", "distortion.drift")
 """Settings that presets did not have when the first runs were made: unset, they leave a run's id as it was."""
 
 
 def _id(part: Part, point: Point, seed: int, preset: Preset) -> str:
     decides = preset.model_dump(mode="json", exclude={"name", "description"})
-    decides = {name: value for name, value in decides.items() if name not in ADDED_LATER or value is not None}
+    for added in ADDED_LATER:
+        part_of, _, name = added.rpartition(".")
+        inside = decides[part_of] if part_of else decides
+        if inside is not None and inside.get(name) is None:
+            inside.pop(name, None)
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:8]
     strength = "" if point.strength is None else f"-{point.strength:g}"
     return f"{part.condition}-{re.sub(r'[^a-z0-9.]+', '-', point.label.lower())}{strength}-seed{seed}-{digest}"

@@ -18,6 +18,8 @@ METRICS = {
     "compliance_unseen": "compliance on held-out prompts of a kind that training did not see, where a condition has such",
     "writing_score": "mean writing reward, standard deviations of the reference set",
     "true_quality": "mean true quality, 0 to 1, which no strategy sees",
+    "late_compliance": "compliance in the last quarter of training: some 1,900 responses to new prompts, evaluation has 400",
+    "late_true_quality": "true quality of the same responses",
     "response_tokens": "mean length in tokens",
     "sibling_overlap": "mean overlap in word pairs of two answers to one prompt, 0 to 1",
     "distinct_2": "different word pairs as a share of all",
@@ -28,14 +30,32 @@ METRICS = {
 HEADS = {
     "compliance_unseen": "of unseen kinds",
     "writing_score": "score",
+    "late_compliance": "late compliance",
+    "late_true_quality": "late true quality",
     "response_tokens": "tokens",
     "sibling_overlap": "overlap",
     "commonest_phrase_share": "commonest phrase",
     "rewarded_violators": "violators > 0",
 }
 """Short heads of columns."""
-FRONTS = {"compliance and writing score": "writing_score", "compliance and true quality": "true_quality"}
-"""The second axis of each plane; the first is compliance."""
+COMPARED = (
+    "compliance",
+    "compliance_unseen",
+    "late_compliance",
+    "writing_score",
+    "true_quality",
+    "late_true_quality",
+    "sibling_overlap",
+)
+"""Metrics whose differences to a fixed weight are shown."""
+LATE = 0.25
+"""The share of a learning curve, from its end, that the late metrics are means of."""
+FRONTS = {
+    "compliance and writing score": ("compliance", "writing_score"),
+    "compliance and true quality": ("compliance", "true_quality"),
+    "both late in training": ("late_compliance", "late_true_quality"),
+}
+"""The two axes of each plane."""
 
 
 def read_records(runs: Sequence[PlannedRun], results: Path) -> list[Record]:
@@ -53,8 +73,16 @@ def metric(record: Record, name: str) -> float | None:
     if name == "dropped":
         dropped = sum(record["groups"]["dropped"].values())
         return dropped / (dropped + record["groups"]["trained"])
+    if name.startswith("late_"):
+        curve = record["curves"].get(name.removeprefix("late_"), [])
+        known = [value for value in curve[len(curve) - round(LATE * len(curve)) :] if value is not None]
+        return sum(known) / len(known) if known else None
     value = record["after"].get(name)
     return None if value is None else float(value)
+
+
+def _before(record: Record, name: str) -> float:
+    return float(record["before"][name.removeprefix("late_")])
 
 
 def name_of(record: Record) -> str:
@@ -92,32 +120,38 @@ def differences(points: dict[str, list[Record]], against: str, name: str) -> dic
     return {point: interval for point, interval in found.items() if interval is not None}
 
 
-def fronts(records: Sequence[Record], second: str) -> dict[str, dict[str, Any]]:
-    """Per label, its front's hypervolume over compliance and `second`, above what the untrained policy has; seeds that have all of
-    the label's strengths. A label with one strength has the area of one point: compare labels with as many."""
-    labels: dict[str, list[Record]] = defaultdict(list)
+def fronts(records: Sequence[Record], axes: tuple[str, str], against: str = "linear") -> dict[str, dict[str, Any]]:
+    """Per label, its front's hypervolume over both axes, above what the untrained policy has; seeds that have all of the label's
+    strengths. A label with one strength has the area of one point, so only labels with as many strengths as `against` are
+    subtracted from each other, paired by seed (`less`; None where there are not two seeds)."""
+    labels: dict[str, list[tuple[Record, Point]]] = defaultdict(list)
     for record in records:
-        if record["after"].get(second) is not None:
-            labels[record["label"]].append(record)
+        first, second = (metric(record, axis) for axis in axes)
+        if first is not None and second is not None:
+            labels[record["label"]].append((record, (first, second)))
     found: dict[str, dict[str, Any]] = {}
     for label, runs in labels.items():
-        strengths = {run["strength"] for run in runs}
+        strengths = {record["strength"] for record, _ in runs}
         by_seed: dict[int, list[Point]] = defaultdict(list)
-        for run in runs:
-            by_seed[run["seed"]].append((run["after"]["compliance"], run["after"][second]))
+        for record, point in runs:
+            by_seed[record["seed"]].append(point)
         whole = {seed: points for seed, points in by_seed.items() if len(points) == len(strengths)}
         if whole:
-            reference = _untrained(records, second)
-            interval, volumes = hypervolume_over_seeds(whole, reference)
+            interval, volumes = hypervolume_over_seeds(whole, _untrained(records, axes))
             found[label] = {"strengths": len(strengths), "hypervolume": asdict(interval), "by_seed": volumes}
+    theirs = found.get(against)
+    for label, front in found.items():
+        comparable = theirs is not None and label != against and front["strengths"] == theirs["strengths"]
+        less = paired(front["by_seed"], theirs["by_seed"]) if theirs is not None and comparable else None
+        front["less"] = None if less is None else asdict(less)
     return found
 
 
-def _untrained(records: Sequence[Record], second: str) -> Point:
+def _untrained(records: Sequence[Record], axes: tuple[str, str]) -> Point:
     """Mean over seeds of the untrained policies: the corner that hypervolumes are measured from."""
-    before = {record["seed"]: record["before"] for record in records}
-    count = len(before)
-    return sum(b["compliance"] for b in before.values()) / count, sum(b[second] for b in before.values()) / count
+    of_seed = {record["seed"]: record for record in records}.values()
+    first, second = (sum(_before(record, axis) for record in of_seed) / len(of_seed) for axis in axes)
+    return first, second
 
 
 def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record]) -> dict[str, Any]:
@@ -140,11 +174,8 @@ def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record
                 for point, group in points.items()
             },
             "against": against,
-            "differences": {
-                m: {p: asdict(i) for p, i in differences(points, against, m).items()}
-                for m in ("compliance", "compliance_unseen", "writing_score", "true_quality", "sibling_overlap")
-            },
-            "fronts": {plane: fronts(of, second) for plane, second in FRONTS.items()},
+            "differences": {m: {p: asdict(i) for p, i in differences(points, against, m).items()} for m in COMPARED},
+            "fronts": {plane: fronts(of, axes) for plane, axes in FRONTS.items()},
         }
     return {
         "plan": plan_name,

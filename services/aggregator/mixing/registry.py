@@ -22,6 +22,7 @@ from services.aggregator.mixing.rdpo import rdpo
 from services.aggregator.mixing.rlmr import rlmr
 from services.aggregator.mixing.rlmr_decoupled import rlmr_decoupled
 from services.aggregator.mixing.rlmr_diverse import rlmr_diverse
+from services.aggregator.mixing.rlmr_graded import rlmr_graded
 from services.aggregator.mixing.rlmr_partial import rlmr_partial
 from services.aggregator.mixing.samples import Mixed, Samples
 from services.aggregator.mixing.threshold_gate import threshold_gate
@@ -39,6 +40,7 @@ BUILT_IN = (
     rlmr_decoupled,
     rlmr_diverse,
     rlmr_partial,
+    rlmr_graded,
     # of other papers on several rewards
     gdpo,
     conditioned,

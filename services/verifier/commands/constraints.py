@@ -9,6 +9,7 @@ import typer
 
 from services import PluginError
 from services.verifier.commands.accuracy import evaluate
+from services.verifier.commands.versions import diff
 
 app = typer.Typer(
     name="constraints", help="List, explain and try the rule checkers.", no_args_is_help=True, add_completion=False
@@ -16,6 +17,7 @@ app = typer.Typer(
 
 
 app.command("eval")(evaluate)
+app.command("diff")(diff)
 
 
 @app.callback()
@@ -47,13 +49,16 @@ def show(
 ) -> None:
     """What one constraint checks, its kwargs, and how it reads as an instruction."""
     from services.verifier.constraints import ConstraintError, prepare, registry
-    from services.verifier.constraints.registry import allowed_kwargs, unknown_id
+    from services.verifier.constraints.registry import allowed_kwargs, unknown_id, versioned
 
-    if id not in registry:
+    found = registry.get(id) or versioned.get(id)
+    if found is None:
         _exit_with_error(unknown_id(id))
-    found = registry[id]
     origin = f", from {found.origin}" if found.origin else ""
-    typer.echo(f"{found.id} (version {found.version}{origin})\n{found.summary}\nkwargs: {allowed_kwargs(found)}")
+    unsure = ", unsure: a judge has the last word on a violation" if found.unsure else ""
+    typer.echo(
+        f"{found.id} (version {found.version}{origin}{unsure})\n{found.summary}\nkwargs: {allowed_kwargs(found)}"
+    )
     if kwargs:
         try:
             typer.echo(f"instruction: {prepare(id, _json_object(kwargs)).describe()}")

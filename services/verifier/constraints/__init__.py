@@ -6,11 +6,12 @@ check("length_constraints:number_words", {"num_words": 50, "relation": "at least
 Importing it registers our own checkers and those of installed packages (outside.py). Raises PluginError where one of these is broken.
 """
 
-from services.verifier.constraints import ifbench, ifeval, writing
+from services.verifier.constraints import ifbench, ifeval, versions, writing
 from services.verifier.constraints.evaluate import Mode, Subject, check, describe, evaluate, evaluate_variants
 from services.verifier.constraints.identity import libraries, revision
 from services.verifier.constraints.outside import load_outside_checkers
 from services.verifier.constraints.registry import (
+    UNSURE,
     Checker,
     ConstraintError,
     Prepared,
@@ -20,6 +21,7 @@ from services.verifier.constraints.registry import (
 )
 
 __all__ = [
+    "UNSURE",
     "Checker",
     "ConstraintError",
     "Mode",
@@ -36,6 +38,7 @@ __all__ = [
     "prepare",
     "registry",
     "revision",
+    "versions",
     "writing",
 ]
 

@@ -6,7 +6,7 @@ import unicodedata
 from functools import cache
 from importlib.metadata import version
 
-from services.verifier.constraints.registry import Checker, registry
+from services.verifier.constraints.registry import Checker, registry, versioned
 
 _DECIDING = (
     "emoji",
@@ -33,12 +33,14 @@ def libraries() -> dict[str, str]:
 
 
 def revision() -> str:
-    """Short hash over every checker's id and version, the libraries, and of checkers from outside the distribution and its version."""
-    checkers = [_line(c) for c in sorted(registry.values(), key=lambda c: c.id)]
+    """Short hash over every checker's id and version, those of IFEval and IFBench in all their versions, the libraries, and of checkers from outside the distribution and its version."""
+    known = registry | {c.id: c for c in versioned.values()}
+    checkers = [_line(c) for c in sorted(known.values(), key=lambda c: c.id)]
     listing = "\n".join([*checkers, *(f"{name} {number}" for name, number in libraries().items())])
     return hashlib.sha256(listing.encode()).hexdigest()[:12]
 
 
 def _line(found: Checker) -> str:
     """Our own change their version with their meaning; of another package only the release is known."""
-    return f"{found.id}@{found.version}" + (f" {found.origin}" if found.origin else "")
+    unsure = " unsure" if found.unsure else ""
+    return f"{found.id}@{found.version}{unsure}" + (f" {found.origin}" if found.origin else "")

@@ -64,6 +64,8 @@ _MAX_REASON = 500
 """Characters."""
 _MAX_SUMMARY = 160
 """Characters."""
+UNSURE = "unsure: "
+"""Begins the reason of a violation found by a checker that is wrong too often to have the last word."""
 _ID = re.compile(r"[A-Za-z0-9_-]+:[A-Za-z0-9_.-]+")
 
 K = TypeVar("K", bound=Kwargs)
@@ -80,19 +82,31 @@ class Checker:
     version: int
     origin: Origin | None = None
     """The installed distribution that registered it; None for our own."""
+    unsure: bool = False
+    """A violation that it finds goes to the judge where there is one: less than 95 % of them are right (docs/verifier.md)."""
 
 
 registry: dict[str, Checker] = {}
 """Every checker by id, filled when `services.verifier.constraints` is imported."""
 
+versioned: dict[str, Checker] = {}
+"""IFEval's and IFBench's ids with a version behind them, such as `count:conjunctions@fixed@1`: versions/."""
+
 
 def checker(
-    id: str, kwargs: type[K], description: str | Callable[[K], str], *, summary: str, version: int = 1
+    id: str,
+    kwargs: type[K],
+    description: str | Callable[[K], str],
+    *,
+    summary: str,
+    version: int = 1,
+    unsure: bool = False,
 ) -> Callable[[Callable[[Text, K], Verdict]], Callable[[Text, K], Verdict]]:
     """Registers a test. Raises RegistrationError.
 
     `description` renders the constraint as an instruction to the writer: a format string over the kwargs, or a function.
     `summary` tells the judge and the reader what the test looks at: one sentence of at most 160 characters, in one line.
+    `unsure`: the judge, where there is one, has the last word on a violation.
     """
 
     def register(test: Callable[[Text, K], Verdict]) -> Callable[[Text, K], Verdict]:
@@ -102,7 +116,7 @@ def checker(
             whose = registry[id].origin or "RLMR itself"
             raise RegistrationError(f"{id}: id: taken by a checker of {whose}, choose another")
         _require_one_sentence(id, summary)
-        registry[id] = Checker(id, kwargs, test, description, summary, version, origin_of(test.__module__))
+        registry[id] = Checker(id, kwargs, test, description, summary, version, origin_of(test.__module__), unsure)
         return test
 
     return register
@@ -132,10 +146,10 @@ class Prepared:
 
     def test(self, text: Text) -> Verdict:
         verdict = self.checker.test(text, self.kwargs)
-        reason = verdict.reason
+        reason = f"{UNSURE}{verdict.reason}" if self.checker.unsure and not verdict.passed else verdict.reason
         # Kwargs and evidence are quoted in it, whatever they hold.
         plain = reason.isprintable() and len(reason) <= _MAX_REASON
-        return verdict if plain else Verdict(verdict.passed, printable_line(reason))
+        return Verdict(verdict.passed, reason if plain else printable_line(reason))
 
     def describe(self) -> str:
         description = self.checker.description
@@ -144,7 +158,7 @@ class Prepared:
 
 def prepare(id: str, kwargs: dict[str, Any]) -> Prepared:
     """Looks up the checker and validates its kwargs. Raises ConstraintError."""
-    found = registry.get(id)
+    found = registry.get(id) or versioned.get(id)
     if found is None:
         raise ConstraintError(unknown_id(id))
     try:
@@ -181,6 +195,11 @@ def _type_name(schema: dict[str, Any]) -> str:
 
 def unknown_id(id: str) -> str:
     """Message for an id that is not registered: what it may have meant, else the ids of its family, or the families."""
+    base, at, version = id.partition("@")
+    if at and base in registry:
+        known = [v.partition("@")[2] for v in versioned if v.startswith(f"{base}@")]
+        of = f"known: {', '.join(known)}" if known else "only IFEval's and IFBench's ids have versions"
+        return f"{base}: unknown version {version[:100]!r}; {of}"
     near = get_close_matches(id[:100], registry, n=3, cutoff=0.75)
     if near:
         return f"unknown constraint id {id[:100]!r}; did you mean {' or '.join(near)}?"

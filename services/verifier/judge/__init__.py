@@ -4,6 +4,7 @@ One constraint at a time; whether the sample passes is decided in code. A call t
 """
 
 from services.verifier.judge.endpoint import JudgeFailure
-from services.verifier.judge.judge import Judge, JudgeVerdict
+from services.verifier.judge.judge import Judge
+from services.verifier.judge.verdict import JudgeVerdict
 
 __all__ = ["Judge", "JudgeFailure", "JudgeVerdict"]

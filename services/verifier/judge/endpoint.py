@@ -14,6 +14,7 @@ import structlog
 from rlmr.aiohttp_transport import AiohttpTransport
 from rlmr.calls import AttemptFailed, CallFailed, Policy, call_async
 from rlmr.wire import Status
+from services.verifier.judge.usage import Usage
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.settings import VerifierSettings
 
@@ -68,6 +69,7 @@ class ChatEndpoint:
             max_reply_bytes=_MAX_REPLY_BYTES,
         )
         self.failed_in_row, self.last_failure = 0, ""
+        self.usage = Usage()
 
     async def __aenter__(self) -> "ChatEndpoint":
         return self
@@ -85,19 +87,20 @@ class ChatEndpoint:
         read: Callable[[dict[str, Any]], Answer],
         *,
         queue: bool = True,
+        vote: int = 0,
         **parameters: Any,
     ) -> Answer:
-        """What `read` makes of the only choice of the completion. Deterministic sampling. Raises JudgeFailure, as `read` may.
+        """What `read` makes of the only choice of the completion. Raises JudgeFailure, as `read` may.
 
         `messages` are made when the call has a slot, so that thousands of waiting calls hold no payload, and in a thread, since
         they may be long. `chars`: their length, about: the time for all attempts grows with it, and counts from the slot.
-        `queue` False: without a slot, for the few calls of our own that must not wait behind everybody's.
+        `queue` False: without a slot, for the few calls of our own that must not wait behind everybody's. `vote`: added to the seed.
         """
         seconds = self._settings.judge_seconds + self._settings.judge_seconds_per_1000_chars * chars / 1000
         # The gauge counts what waits for a slot, too: one that stops at the concurrency limit could not show a backlog.
         with self._metrics.judge_calls_in_flight.track_inprogress():
             async with self._slots if queue else nullcontext():
-                return await self._complete(purpose, messages, seconds, read, parameters)
+                return await self._complete(purpose, messages, seconds, read, self._sampling(vote) | parameters)
 
     async def _complete(
         self,
@@ -110,7 +113,9 @@ class ChatEndpoint:
         started, outcome = time.monotonic(), "cancelled"
         try:
             payload = await asyncio.to_thread(self._payload, messages, parameters)
-            answer = read(_only_choice(await self._ask(payload, seconds)))
+            reply = _decoded(await self._ask(payload, seconds))
+            self._count_tokens(purpose, reply)
+            answer = read(_only_choice(reply, thinks=self._settings.judge_thinking == "on"))
             outcome = Status.OK.value
             return answer
         except JudgeFailure as failure:
@@ -132,18 +137,34 @@ class ChatEndpoint:
             self.failed_in_row += 1
         self._metrics.judge_failed_in_row.set(self.failed_in_row)
 
+    def count_verdict(self, answer: str) -> None:
+        self.usage.verdicts += 1
+        self._metrics.judge_answers.labels(answer).inc()
+
+    def _count_tokens(self, purpose: str, reply: Any) -> None:
+        """Also of an answer that cannot be read: it was paid for."""
+        for kind, tokens in self.usage.add(purpose, reply).items():
+            self._metrics.judge_tokens.labels(purpose, kind).inc(tokens)
+
+    def _sampling(self, vote: int) -> dict[str, Any]:
+        settings, found = self._settings, dict[str, Any]()
+        for name, value in (("temperature", settings.judge_temperature), ("top_p", settings.judge_top_p)):
+            if value != "omit":
+                found[name] = value
+        if settings.judge_seed != "omit":
+            found["seed"] = settings.judge_seed + vote
+        if settings.judge_thinking != "default":
+            on = settings.judge_thinking == "on"
+            # One name is Qwen's and GLM's, the other DeepSeek's and Granite's; templates leave alone what they do not know.
+            found["chat_template_kwargs"] = {"enable_thinking": on, "thinking": on}
+        return found
+
     def _payload(self, messages: Callable[[], list[dict[str, str]]], parameters: dict[str, Any]) -> bytes:
-        body = {
-            "model": self._settings.judge_model,
-            "messages": messages(),
-            "temperature": 0,
-            "top_p": 1,
-            "seed": 0,
-            "n": 1,
-            "stream": False,
-            **parameters,
-        }
-        return json.dumps(body).encode()
+        settings = self._settings
+        body = {"model": settings.judge_model, "messages": messages(), "n": 1, "stream": False, **parameters}
+        if settings.judge_thinking == "on":
+            body["max_tokens"] += settings.judge_thinking_tokens
+        return json.dumps(body | settings.judge_extra_body).encode()
 
     async def _ask(self, payload: bytes, seconds: float) -> bytes:
         policy = Policy(attempts=self._settings.judge_retries + 1, deadline=seconds, backoff=0.2, backoff_max=5.0)
@@ -188,18 +209,29 @@ def _status_of(failure: AttemptFailed) -> Status:
     return Status.TOO_LONG if too_long else Status.UNAVAILABLE
 
 
-def _only_choice(content: bytes) -> dict[str, Any]:
+def _decoded(content: bytes) -> Any:
     try:
-        reply = json.loads(content)
+        return json.loads(content)
+    except (ValueError, RecursionError) as exc:
+        raise JudgeFailure(
+            Status.UNPARSEABLE, f"judge: the reply is not a chat completion ({type(exc).__name__})"
+        ) from exc
+
+
+def _only_choice(reply: Any, *, thinks: bool) -> dict[str, Any]:
+    try:
         choices = reply["choices"]
         choice = choices[0]
         text, finish = choice["message"]["content"], choice["finish_reason"]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as exc:
+    except (KeyError, IndexError, TypeError) as exc:
         raise JudgeFailure(
             Status.UNPARSEABLE, f"judge: the reply is not a chat completion ({type(exc).__name__})"
         ) from exc
     if len(choices) != 1:
         raise JudgeFailure(Status.UNPARSEABLE, f"judge: {len(choices)} choices, exactly 1 was asked for")
     if not isinstance(text, str):
-        raise JudgeFailure(Status.UNPARSEABLE, "judge: the message has no text")
+        raise JudgeFailure(Status.UNPARSEABLE, f"judge: the message has no text (finish_reason {finish!r})")
+    if thinks:
+        # An engine without a parser for it leaves the thinking in the text, often without its opening mark, which the template wrote.
+        text = text.rpartition("</think>")[2].strip()
     return {"text": text, "finish_reason": finish, "logprobs": choice.get("logprobs")}

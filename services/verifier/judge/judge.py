@@ -1,7 +1,9 @@
-"""The judge: one constraint on one response, and the constraints of one prompt. Cached, and equal calls are made once."""
+"""The judge: one constraint on one response, all of them at once (mode paper), and the constraints of one prompt. Cached, and equal
+calls are made once."""
 
+import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -10,26 +12,33 @@ from rlmr.wire import Constraint, Status
 from services.verifier.cache import ByteCache, cache_key
 from services.verifier.deadline import Deadline
 from services.verifier.judge import prompting
+from services.verifier.judge.asked_language import is_conditional
 from services.verifier.judge.endpoint import ChatEndpoint, JudgeFailure, ServedModel
+from services.verifier.judge.form import PLAIN, forms_of
+from services.verifier.judge.prompt_files import Language, prompts_of
 from services.verifier.judge.question import JudgedText
 from services.verifier.judge.shared_calls import CallBudget, SharedCalls
 from services.verifier.judge.split import read_constraints, rules_text, split_format
-from services.verifier.judge.verdict import VERDICT_FORMAT, read_verdict, read_yes_no
+from services.verifier.judge.verdict import JudgeVerdict, read_yes_no
+from services.verifier.judge.votes import majority
 from services.verifier.settings import VerifierSettings
 
+NO_TEXT_VERDICT = JudgeVerdict(
+    "violated", "the response is no text: empty, punctuation, or only the opening of an answer"
+)
 
-@dataclass(frozen=True)
-class JudgeVerdict:
-    passed: bool
-    reason: str
-
-
-NO_TEXT_VERDICT = JudgeVerdict(False, "the response is no text: empty, punctuation, or only the opening of an answer")
+_DECISIVE = (
+    "judge_yes_threshold", "judge_max_tokens", "judge_split_max_tokens", "judge_language", "judge_temperature", "judge_top_p",
+    "judge_seed", "judge_thinking", "judge_thinking_tokens", "judge_extra_body", "judge_votes",
+)  # fmt: skip
+"""Settings that verdicts depend on, beside model, mode and prompts."""
 
 
 class Judge:
     def __init__(self, endpoint: ChatEndpoint, settings: VerifierSettings) -> None:
         self._endpoint, self._settings = endpoint, settings
+        self._prompts = prompts_of(settings.judge_prompts)
+        self._plain, self._conditional = forms_of(settings.judge_prompts)
         self.served: ServedModel | None = None
         """As the endpoint lists it; None before it has."""
         self.verdicts: ByteCache[JudgeVerdict] = ByteCache(settings.cache_bytes // 2)
@@ -38,34 +47,51 @@ class Judge:
 
     @property
     def identity(self) -> str:
-        """Covers all that decides a verdict and that can be known: the model as served, prompts, mode, and the settings that answers
-        depend on."""
+        """Covers all that decides a verdict and that can be known: the model as served, prompts, form, mode, and the settings that
+        answers depend on."""
         settings = self._settings
-        decisive = (
-            self.served,
-            settings.judge_yes_threshold,
-            settings.judge_max_tokens,
-            settings.judge_split_max_tokens,
-        )
+        forms = [form.model_dump_json() for form in (self._plain, self._conditional)]
+        decisive = (self.served, forms, [json.dumps(getattr(settings, name), sort_keys=True) for name in _DECISIVE])
         hashed = sha256(repr(decisive).encode("utf-8", "backslashreplace")).hexdigest()[:12]
-        return f"{settings.judge_model}@prompts-{prompting.version()}-{settings.judge_mode}-{hashed}"
+        return f"{settings.judge_model}@prompts-{self._prompts.version}-{settings.judge_mode}-{hashed}"
 
     @property
     def short_identity(self) -> str:
         """Of twelve letters, for the verifier's revision."""
         return sha256(self.identity.encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
+    @property
+    def usage(self) -> dict[str, Any]:
+        return self._endpoint.usage.summary()
+
     async def verdict(
         self, judged: JudgedText, constraint: str, budget: CallBudget, deadline: Deadline
     ) -> JudgeVerdict:
         """Raises JudgeFailure."""
+        key = sha256(cache_key("verdict", self.identity, constraint) + judged.digest).digest()
+        return await self._remembered(key, judged, partial(self.ask, judged, constraint), budget, deadline)
+
+    async def verdict_on_all(
+        self, judged: JudgedText, constraints: Sequence[str] | None, budget: CallBudget, deadline: Deadline
+    ) -> JudgeVerdict:
+        """One verdict on all constraints; None: on all that the task asks for. Raises JudgeFailure."""
+        listed = "null" if constraints is None else json.dumps(constraints)
+        key = sha256(cache_key("all", self.identity, listed) + judged.digest).digest()
+        return await self._remembered(key, judged, partial(self._ask_all, judged, constraints), budget, deadline)
+
+    async def _remembered(
+        self,
+        key: bytes,
+        judged: JudgedText,
+        ask: Callable[[], Coroutine[Any, Any, JudgeVerdict]],
+        budget: CallBudget,
+        deadline: Deadline,
+    ) -> JudgeVerdict:
         if judged.is_no_text:
             return NO_TEXT_VERDICT
-        key = sha256(cache_key("verdict", self.identity, constraint) + judged.digest).digest()
         found = self.verdicts.get(key)
         if found is None:
-            ask = partial(self.ask, judged, constraint)
-            found = await self._calls.join_or_start(key, budget, deadline, ask)
+            found = await self._calls.join_or_start(key, budget, deadline, ask, calls=self._settings.judge_votes)
             self.verdicts.put(key, found, 4 * len(found.reason))
         return found
 
@@ -74,7 +100,7 @@ class Judge:
         key = sha256(cache_key("split", self.identity, rules_text()) + judged.prompt_digest).digest()
         found = self.splits.get(key)
         if found is None:
-            ask = partial(self._ask_constraints, judged.prompt)
+            ask = partial(self._ask_constraints, judged)
             constraints = await self._calls.join_or_start(key, budget, deadline, ask)
             found = json.dumps([c.model_dump() for c in constraints])
             self.splits.put(key, found, 4 * len(found))
@@ -83,28 +109,65 @@ class Judge:
     async def ask(
         self, judged: JudgedText, constraint: str, *, purpose: str | None = None, queue: bool = True
     ) -> JudgeVerdict:
-        """One call, nothing remembered. Raises JudgeFailure."""
-        settings, yes_no = self._settings, self._settings.judge_mode == "yes_no"
-        parameters: dict[str, Any] = (
-            {"max_tokens": 1, "logprobs": True, "top_logprobs": 20}
-            if yes_no
-            else {"max_tokens": settings.judge_max_tokens, "response_format": VERDICT_FORMAT}
-        )
-        passed, reason = await self._endpoint.complete(
-            purpose or settings.judge_mode,
-            partial(_verdict_messages, "yes_no_user" if yes_no else "verdict_user", judged, constraint),
-            len(judged.prompt) + len(constraint) + len(judged.response),
-            partial(read_yes_no, threshold=settings.judge_yes_threshold) if yes_no else read_verdict,
-            queue=queue,
-            **parameters,
-        )
-        return JudgeVerdict(passed, reason)
+        """As many calls as there are votes, nothing remembered. Raises JudgeFailure."""
+        settings, conditional = self._settings, is_conditional(constraint)
+        texts, language = {"constraint": constraint}, self._language(judged, constraint)
+        purpose = purpose or ("verdict" if settings.judge_mode == "paper" else settings.judge_mode)
+        if settings.judge_mode == "yes_no":
+            read = partial(read_yes_no, threshold=settings.judge_yes_threshold)
+            first_token = {"max_tokens": 1, "logprobs": True, "top_logprobs": 20}
+            return await self._vote(purpose, "yes_no_user", language, judged, texts, read, queue, **first_token)
+        form = self._conditional if conditional else self._plain
 
-    async def _ask_constraints(self, prompt: str) -> list[Constraint]:
+        def read_form(choice: dict[str, Any]) -> JudgeVerdict:
+            verdict = form.read(choice)
+            if verdict.answer == "not_applicable" and not conditional:
+                raise JudgeFailure(Status.UNPARSEABLE, "judge: not applicable, to a requirement without a condition")
+            return verdict
+
+        template = "verdict_conditional_user" if conditional else "verdict_user"
+        as_json = {"max_tokens": settings.judge_max_tokens, "response_format": form.response_format}
+        return await self._vote(purpose, template, language, judged, texts, read_form, queue, **as_json)
+
+    async def _ask_all(self, judged: JudgedText, constraints: Sequence[str] | None) -> JudgeVerdict:
+        language = self._language(judged, *(constraints or ()))
+        listed = constraints if constraints is not None else [self._prompts.fill(language, "whole_task")]
+        texts = {"constraints": "\n".join(f"{i}. {text}" for i, text in enumerate(listed, start=1))}
+        as_json = {"max_tokens": self._settings.judge_max_tokens, "response_format": PLAIN.response_format}
+        return await self._vote("paper", "paper_user", language, judged, texts, PLAIN.read, True, **as_json)
+
+    async def _vote(
+        self,
+        purpose: str,
+        template: str,
+        language: Language,
+        judged: JudgedText,
+        texts: dict[str, str],
+        read: Callable[[dict[str, Any]], JudgeVerdict],
+        queue: bool,
+        **parameters: Any,
+    ) -> JudgeVerdict:
+        messages = partial(self._messages, template, language, judged, texts)
+        chars = len(judged.prompt) + len(judged.response) + sum(map(len, texts.values()))
+
+        async def ballot(vote: int) -> JudgeVerdict | JudgeFailure:
+            try:
+                return await self._endpoint.complete(
+                    purpose, messages, chars, read, queue=queue, vote=vote, **parameters
+                )
+            except JudgeFailure as failure:
+                return failure
+
+        found = majority(await asyncio.gather(*map(ballot, range(self._settings.judge_votes))))
+        if purpose != "golden":
+            self._endpoint.count_verdict(found.answer)
+        return found
+
+    async def _ask_constraints(self, judged: JudgedText) -> list[Constraint]:
         constraints = await self._endpoint.complete(
             "split",
-            partial(_split_messages, prompt),
-            len(prompt) + len(rules_text()),
+            partial(self._split_messages, judged.prompt, self._language(judged)),
+            len(judged.prompt) + len(rules_text()),
             read_constraints,
             max_tokens=self._settings.judge_split_max_tokens,
             response_format=split_format(),
@@ -113,23 +176,30 @@ class Judge:
             raise JudgeFailure(Status.UNVERIFIABLE, "judge: no constraint could be determined from the prompt")
         return constraints
 
+    def _language(self, judged: JudgedText, *texts: str) -> Language:
+        wanted = self._settings.judge_language
+        return judged.language_with(*texts) if wanted == "auto" else wanted
 
-def _verdict_messages(template: str, judged: JudgedText, constraint: str) -> list[dict[str, str]]:
-    fields = {
-        "prompt": prompting.as_data(judged.prompt),
-        "constraint": prompting.as_data(constraint),
-        "response": prompting.as_data(judged.response),
-        "key": prompting.delimiter(judged.prompt, constraint, judged.response),
-    }
-    return [
-        {"role": "system", "content": prompting.fill("verdict_system")},
-        {"role": "user", "content": prompting.fill(template, **fields)},
-    ]
+    def _messages(
+        self, template: str, language: Language, judged: JudgedText, texts: dict[str, str]
+    ) -> list[dict[str, str]]:
+        fields = {
+            "prompt": prompting.as_data(judged.prompt),
+            "response": prompting.as_data(judged.response),
+            "key": prompting.delimiter(judged.prompt, judged.response),
+            **{name: prompting.as_data(text) for name, text in texts.items()},
+        }
+        system = {"verdict_user": "verdict_system", "verdict_conditional_user": "verdict_system"}.get(
+            template, template.replace("_user", "_system")
+        )
+        return [
+            {"role": "system", "content": self._prompts.fill(language, system)},
+            {"role": "user", "content": self._prompts.fill(language, template, **fields)},
+        ]
 
-
-def _split_messages(prompt: str) -> list[dict[str, str]]:
-    fields = {"prompt": prompting.as_data(prompt), "key": prompting.delimiter("split", prompt)}
-    return [
-        {"role": "system", "content": prompting.fill("split_system", rules=rules_text())},
-        {"role": "user", "content": prompting.fill("split_user", **fields)},
-    ]
+    def _split_messages(self, prompt: str, language: Language) -> list[dict[str, str]]:
+        fields = {"prompt": prompting.as_data(prompt), "key": prompting.delimiter("split", prompt)}
+        return [
+            {"role": "system", "content": self._prompts.fill(language, "split_system", rules=rules_text())},
+            {"role": "user", "content": self._prompts.fill(language, "split_user", **fields)},
+        ]

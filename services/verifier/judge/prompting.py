@@ -1,17 +1,9 @@
-"""The judge's prompts: files beside this one, filled in by one pass, with a version hash.
-
-Order: what all calls share comes first, then what the samples of one prompt share (task, requirement), and the response last, so
-that an engine's prefix cache serves the n samples of a prompt from one prefill.
-"""
+"""How texts are put before the judge: as data, between lines that no text can contain. The prompts themselves: prompt_files.py."""
 
 import hashlib
 import re
-from functools import cache
-from importlib import resources
 
 from rlmr.wire.base import Prompt
-
-_FIELD = re.compile(r"\{\{([a-z]+)\}\}")
 
 # Strings that chat templates and tokenizers of the model families give a meaning to. In data a space follows their first character,
 # which is all that a match takes, so that none hides in another.
@@ -31,30 +23,6 @@ _SPECIAL = re.compile(
     r"|\](?=~!?b[\[\]])"
     r"|/(?=no_?think(?!ing))"
 )
-
-
-@cache
-def template(name: str) -> str:
-    return (resources.files("services.verifier.judge") / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
-
-
-_RENDERING = "2"
-"""Raised when as_data or conversation shows the same text otherwise."""
-
-
-@cache
-def version() -> str:
-    """Short hash over every prompt file and how texts are put into them: it is part of the judge's identity and of every cached
-    verdict's key."""
-    folder = resources.files("services.verifier.judge") / "prompts"
-    files = sorted((e for e in folder.iterdir() if e.name.endswith(".txt")), key=lambda e: e.name)
-    content = "\0".join([_RENDERING, *(f"{e.name}\0{e.read_text(encoding='utf-8')}" for e in files)])
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
-
-
-def fill(name: str, **fields: str) -> str:
-    """The template with its fields. One pass: what a field's text contains is never itself replaced."""
-    return _FIELD.sub(lambda match: fields[match.group(1)], template(name)).strip()
 
 
 def as_data(text: str) -> str:
@@ -83,8 +51,8 @@ def conversation(prompt: Prompt) -> str:
 
 
 def delimiter(*parts: str) -> str:
-    """The line round a response. It depends on everything in the call, so that equal calls are equal and a text that holds its
-    own delimiter cannot be written: it would have to contain its own hash."""
+    """The line round a text. It depends on task and text, so that equal calls are equal and a text that holds its own delimiter
+    cannot be written: it would have to contain its own hash. Not on the requirement: the calls about one text share all before it."""
     return f"=====[{_digest(*parts)[:24]}]====="
 
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from rlmr.wire.base import Prompt
 from services.verifier.cache import cache_key
+from services.verifier.judge.asked_language import language_of
 from services.verifier.judge.openers import is_no_text
+from services.verifier.judge.prompt_files import Language
 from services.verifier.judge.prompting import conversation
 
 
@@ -19,6 +21,10 @@ class JudgedText:
     prompt_digest: bytes
     digest: bytes
     """Of prompt and response."""
+
+    def language_with(self, *constraints: str) -> Language:
+        """Of the task, where it has letters: all constraints of one response are then asked in one language, and share a prefix."""
+        return language_of(self.prompt, *constraints)
 
     @classmethod
     def of(cls, prompt: Prompt, response: str) -> "JudgedText":

@@ -18,10 +18,10 @@ class CallBudget:
     def __init__(self, calls: int) -> None:
         self.total, self.left = calls, calls
 
-    def spend(self) -> None:
-        if self.left == 0:
+    def spend(self, calls: int) -> None:
+        if self.left < calls:
             raise JudgeFailure(Status.UNAVAILABLE, f"judge: the request's budget of {self.total} calls is spent")
-        self.left -= 1
+        self.left -= calls
 
 
 @dataclass(slots=True)
@@ -40,12 +40,14 @@ class SharedCalls:
         budget: CallBudget,
         deadline: Deadline,
         start: Callable[[], Coroutine[Any, Any, Answer]],
+        *,
+        calls: int = 1,
     ) -> Answer:
-        """The answer of the call with this key; `start` makes one, out of the budget, if none is under way. Each caller waits until its own deadline; the
+        """The answer of the call with this key; `start` makes one, `calls` of the budget, if none is under way. Each caller waits until its own deadline; the
         call is cancelled when the last one has left. Raises JudgeFailure."""
         call = self._under_way.get(key)
         if call is None:
-            budget.spend()
+            budget.spend(calls)
             call = self._under_way[key] = _Call(asyncio.create_task(start()))
             call.task.add_done_callback(lambda task: self._forget(key, task))
         call.waiters += 1

@@ -29,10 +29,11 @@ def rules_text() -> str:
 
 @cache
 def split_format() -> dict[str, Any]:
+    """No limits of length: within them xgrammar refuses quotation marks, and requirements quote."""
     item = {
         "type": "object",
         "properties": {
-            "text": {"type": "string", "minLength": 3, "maxLength": 400},
+            "text": {"type": "string"},
             "type": {"type": "string", "enum": ["judge", *offered_ids()]},
             "kwargs": {"type": "object"},
         },

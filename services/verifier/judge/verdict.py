@@ -2,30 +2,33 @@
 
 import json
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from rlmr.wire import Status
 from services.verifier.judge.endpoint import JudgeFailure
 
-VERDICT_FORMAT = {
-    "type": "json_schema",
-    "json_schema": {
-        "name": "verdict",
-        "strict": True,
-        "schema": {
-            "type": "object",
-            "properties": {
-                "reason": {"type": "string", "maxLength": 300},
-                "verdict": {"type": "string", "enum": ["met", "violated"]},
-            },
-            "required": ["reason", "verdict"],
-            "additionalProperties": False,
-        },
-    },
-}
-"""No numbers, no free form, reason before verdict. The same for every call, so that an engine compiles its grammar once."""
+Answer = Literal["met", "violated", "not_applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeVerdict:
+    answer: Answer
+    reason: str
+
+    @property
+    def passed(self) -> bool:
+        """A requirement whose condition does not occur asks for nothing, and is obeyed."""
+        return self.answer != "violated"
+
 
 _MIN_ANSWER_MASS = 0.1
+_YES = frozenset({"yes", "是"})
+_NO = frozenset({"no", "否", "不", "不是"})
+"""Tokens. A model that was asked for 否 may begin with 不."""
+_MAX_REASON = 300
+"""Characters shown. The grammar sets no limit: one of xgrammar's refuses quotation marks in a string of limited length, and the
+reason is asked to quote. JUDGE_MAX_TOKENS bounds it."""
 
 
 def read_object(choice: dict[str, Any]) -> dict[str, Any]:
@@ -49,27 +52,21 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def read_verdict(choice: dict[str, Any]) -> tuple[bool, str]:
-    """(passed, reason)."""
-    value = read_object(choice)
-    if set(value) != {"reason", "verdict"} or not isinstance(value["reason"], str):
-        raise JudgeFailure(Status.UNPARSEABLE, "judge: the answer has not exactly a reason and a verdict")
-    if value["verdict"] not in ("met", "violated"):
-        raise JudgeFailure(Status.UNPARSEABLE, "judge: the verdict is neither met nor violated")
-    reason = " ".join(value["reason"].split())[:300].encode("utf-8", "backslashreplace").decode()
-    return value["verdict"] == "met", reason or "no reason given"
+def one_line(reason: str) -> str:
+    return " ".join(reason.split())[:_MAX_REASON].encode("utf-8", "backslashreplace").decode() or "no reason given"
 
 
-def read_yes_no(choice: dict[str, Any], threshold: float) -> tuple[bool, str]:
-    """(passed, reason) from the log-probabilities of the first token: P(yes) / (P(yes) + P(no)) against the threshold."""
+def read_yes_no(choice: dict[str, Any], threshold: float) -> JudgeVerdict:
+    """From the log-probabilities of the first token: P(yes) / (P(yes) + P(no)) against the threshold."""
     try:
         alternatives = choice["logprobs"]["content"][0]["top_logprobs"]
         weights = [(str(a["token"]).strip().casefold(), math.exp(float(a["logprob"]))) for a in alternatives]
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as exc:
         raise JudgeFailure(Status.UNPARSEABLE, "judge: no log-probabilities of the first token") from exc
-    yes = sum(weight for token, weight in weights if token == "yes")
-    no = sum(weight for token, weight in weights if token == "no")
+    yes = sum(weight for token, weight in weights if token in _YES)
+    no = sum(weight for token, weight in weights if token in _NO)
     if not (math.isfinite(yes + no) and yes + no >= _MIN_ANSWER_MASS):
         raise JudgeFailure(Status.UNPARSEABLE, f"judge: yes and no have a probability of {yes + no:.3f} together")
     share = yes / (yes + no)
-    return share >= threshold, f"probability of yes {share:.3f}, at least {threshold:g} wanted"
+    reason = f"probability of yes {share:.3f}, at least {threshold:g} wanted"
+    return JudgeVerdict("met" if share >= threshold else "violated", reason)

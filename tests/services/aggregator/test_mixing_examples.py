@@ -1,6 +1,7 @@
 """Each strategy on numbers worked out by hand, and what the functions refuse."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,25 @@ def test_rlmr_partial_ranks_violators_by_what_they_meet() -> None:
     assert rewards("rlmr_partial", mixed, gamma=1) == rewards("rlmr", mixed, gamma=1)
 
 
+def test_rlmr_graded_orders_violators_by_what_they_meet_below_every_margin() -> None:
+    # mean_c = 2, s = 1, two violators of five a third apart: t = 2 - (0.5 x 5 + 0.9 x 1/3) / 3, m' = t + 0.5
+    group = Samples(
+        writing=[1, 9, 2, 0, 3], violated=[False, True, False, True, False], met_share=[1, 1 / 3, 1, 2 / 3, 1]
+    )
+    graded = rewards("rlmr_graded", group, gamma=0.5, grade=0.9)
+    top = 2 - (2.5 + 0.3) / 3
+    assert graded == pytest.approx(
+        [1, top - 0.3, 2, top, 3], abs=1e-4
+    )  # the prettier violator meets less, and is lower
+    assert sum(graded) / 5 == pytest.approx(top + 0.5, abs=1e-4)
+    alike = replace(group, met_share=[1, 0.5, 1, 0.5, 1])
+    assert rewards("rlmr_graded", alike, gamma=0.5) == rewards("rlmr_decoupled", alike, gamma=0.5)
+    hopeless = Samples(writing=[3, 1, 2], violated=3 * [True], met_share=[0, 2 / 3, 1 / 3])
+    assert rewards("rlmr_graded", hopeless, grade=3) == pytest.approx([0, 2, 1])
+    with pytest.raises(AllViolate, match="equally much"):
+        rewards("rlmr_graded", replace(hopeless, met_share=3 * [0.5]))
+
+
 PUBLISHED = ("gdpo", "conditioned", "gd2po", "corrgrpo", "rdpo", "lagrangian")
 
 
@@ -280,6 +300,7 @@ def test_all_strategies_on_the_papers_group() -> None:
         "rlmr_decoupled": [-0.5000, -0.8333, +0.1667, +1.1667],
         "rlmr_diverse": [-1.0000, -0.6667, +0.3333, +1.3333],  # of texts that have nothing in common
         "rlmr_partial": [-1.0000, -0.6667, +0.3333, +1.3333],
+        "rlmr_graded": [-0.5000, -0.8333, +0.1667, +1.1667],  # one violator: as rlmr_decoupled
         "gdpo": [-0.1823, -0.5247, +0.0608, +0.6463],
         "conditioned": [-2.2830, -0.2834, +0.7610, +1.8053],
         "gd2po": [+0.0000, +0.0000, +0.0000, +0.0000],

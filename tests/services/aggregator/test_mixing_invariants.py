@@ -27,6 +27,7 @@ def params_of(name: str, seed: int) -> dict[str, object]:
         "rlmr": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
         "rlmr_decoupled": {"gamma": magnitude},
         "rlmr_partial": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
+        "rlmr_graded": {"gamma": magnitude, "grade": rng.choice((0.1, 1.0, 30.0, 1e6))},
         "rlmr_diverse": {"gamma": magnitude, "diversity": rng.choice((0.0, 0.5, 3.0))},
         "threshold_gate": {"alpha": magnitude - 0.5},
         "corpo": {"r_min": magnitude - 0.5},
@@ -125,7 +126,7 @@ def check_rlmr(samples: Samples, mixed: Mixed, params: dict) -> None:
     assert Fraction(mixed.delta) <= equation(max(Fraction(gamma), float32) + 2 * float64)
 
 
-def check_rlmr_decoupled(samples: Samples, mixed: Mixed, params: dict) -> None:
+def check_rlmr_decoupled(samples: Samples, mixed: Mixed, params: dict, below: float = 0.0) -> None:
     n, k = samples.n, samples.k
     pairs = list(zip(mixed.rewards, samples.writing, samples.violated, strict=True))
     assert all(reward == r for reward, r, violates in pairs if not violates)
@@ -138,7 +139,7 @@ def check_rlmr_decoupled(samples: Samples, mixed: Mixed, params: dict) -> None:
     gamma, mean = params["gamma"] * s, mean_of(mixed.rewards)
     (low,) = violators
     assert Fraction(low) <= mean - Fraction(gamma)
-    scale = max(1.0, gamma, max(map(abs, samples.writing)))
+    scale = max(1.0, gamma, below, max(map(abs, samples.writing)))
     float32 = 2.0**-22 * (max(n, samples.group_size) + 8) * scale * n / (n - k)
     assert mean - Fraction(low) <= Fraction(max(gamma, float32)) + Fraction(float32) / 2**27
 
@@ -162,6 +163,23 @@ def check_rlmr_partial(samples: Samples, mixed: Mixed, params: dict) -> None:
     assert len(set(mixed.rewards)) > 1
 
 
+def check_rlmr_graded(samples: Samples, mixed: Mixed, params: dict) -> None:
+    """Compliant samples keep their rewards; violators stand below the mean in the order of what they meet, whatever they wrote."""
+    rows = list(zip(mixed.rewards, samples.writing, samples.violated, samples.met_share, strict=True))
+    assert all(reward == r for reward, r, violates, _ in rows if not violates)
+    violators = [(m, reward) for reward, _, violates, m in rows if violates]
+    for m, reward in violators:
+        for other, less in violators:
+            assert reward == less if m == other else (reward >= less) == (m > other)
+    if 0 < samples.k < samples.n:
+        compliant = [r for _, r, violates, _ in rows if not violates]
+        s = max(std(compliant if len(compliant) > 1 else samples.writing), 0.01)
+        best, mean = max(reward for _, reward in violators), mean_of(mixed.rewards)
+        assert Fraction(best) <= mean - Fraction(params["gamma"] * s)
+        if len({m for m, _ in violators}) == 1:
+            check_rlmr_decoupled(samples, mixed, params, below=min(params["grade"] * s, MAX_REWARD))
+
+
 CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
     "quality_only": check_quality_only,
     "verify_only": check_verify_only,
@@ -174,6 +192,7 @@ CHECKS: dict[str, Callable[[Samples, Mixed, dict], None]] = {
     "rlmr_decoupled": check_rlmr_decoupled,
     "rlmr_diverse": check_rlmr_diverse,
     "rlmr_partial": check_rlmr_partial,
+    "rlmr_graded": check_rlmr_graded,
 }
 
 
@@ -194,7 +213,7 @@ def test_invariants(name: str) -> None:
         bound = bind(name, params)
         for samples in groups(seed, BATCH):
             seen += 1
-            alike = name == "rlmr_partial" and len(set(samples.met_share)) == 1
+            alike = name in ("rlmr_partial", "rlmr_graded") and len(set(samples.met_share)) == 1
             if samples.k == samples.n and (STRATEGIES[name].drops_all_violate or alike):
                 with pytest.raises(AllViolate):
                     bound(samples)

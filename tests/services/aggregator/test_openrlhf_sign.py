@@ -80,8 +80,13 @@ def as_the_agent_sends(rewards: list[float], valid: list[bool]) -> list[float]:
     return [next(given) if ok else mean for ok in valid]
 
 
-KEEPERS = [("rlmr", {}), ("rlmr", {"gamma_unit": "group"}), ("rlmr_decoupled", {})]
-"""Every way of the strategies that promise it."""
+KEEPERS = [("rlmr", {}), ("rlmr", {"gamma_unit": "group"}), ("rlmr_decoupled", {}), ("rlmr_graded", {})]
+"""Every way of the strategies that promise it of mixed groups."""
+
+
+def met(violated: list[bool]) -> list[float]:
+    """A share of constraints met for each sample: 0, 1/3 or 2/3 of a violator's."""
+    return [i % 3 / 3 if violates else 1.0 for i, violates in enumerate(violated)]
 
 
 @pytest.mark.parametrize("estimator", ["group_norm", "dr_grpo", "rloo"])
@@ -93,7 +98,7 @@ def test_no_violator_of_a_kept_group_is_at_or_above_zero(
 ) -> None:
     bound = bind(name, {"gamma": gamma, **more})
     found = mixed_groups(seed=n, n=n, count=GROUPS)
-    rows = [bound(Samples(writing=w, violated=v)).rewards for w, v in found]
+    rows = [bound(Samples(writing=w, violated=v, met_share=met(v))).rewards for w, v in found]
     checked = 0
     for advantages, (writing, violated) in zip(openrlhf_advantages(rows, estimator), found, strict=True):
         for advantage, violates in zip(advantages, violated, strict=True):
@@ -115,7 +120,7 @@ def test_nor_in_a_group_with_invalid_samples(estimator: str, gamma: float, name:
         for writing, violated in mixed_groups(seed=n_valid, n=n_valid, count=GROUPS // 3):
             valid = [i < n_valid for i in range(n)]
             rng.shuffle(valid)
-            mixed = bound(Samples(writing=writing, violated=violated, group_size=n))
+            mixed = bound(Samples(writing=writing, violated=violated, met_share=met(violated), group_size=n))
             rows.append(as_the_agent_sends(mixed.rewards, valid))
             known = iter(violated)
             flags.append([next(known) if ok else False for ok in valid])
@@ -136,14 +141,18 @@ def test_nor_in_the_largest_group_with_one_compliant_sample(
     rows = []
     for compliant in (0, n // 2):
         writing = [largest * rng.choice((-1.0, 1.0, rng.uniform(-1, 1))) for _ in range(n)]
-        rows.append(bound(Samples(writing=writing, violated=[i != compliant for i in range(n)])).rewards)
+        rows.append(
+            bound(
+                Samples(writing=writing, violated=(v := [i != compliant for i in range(n)]), met_share=met(v))
+            ).rewards
+        )
     for advantages, compliant in zip(openrlhf_advantages(rows, estimator), (0, n // 2), strict=True):
         assert all(advantage < 0 for i, advantage in enumerate(advantages) if i != compliant)
 
 
 def test_the_test_would_notice_a_fixed_weight_lets_violators_through() -> None:
     found = mixed_groups(seed=8, n=8, count=GROUPS)
-    rows = [bind("linear", {"weight": 1.0})(Samples(writing=w, violated=v)).rewards for w, v in found]
+    rows = [bind("linear", {"weight": 1.0})(Samples(writing=w, violated=v, met_share=met(v))).rewards for w, v in found]
     positive = sum(
         advantage > 0
         for advantages, (_, violated) in zip(openrlhf_advantages(rows, "group_norm"), found, strict=True)
@@ -158,7 +167,7 @@ def test_the_test_would_notice_the_bare_equation_loses_the_sign_in_float32() -> 
     writing, violated = [1e6, 1e6, 1e6, 1e6], [True, False, False, False]
     delta = (4 * 1e6 + 4 * 0.01 - 4e6) / 3
     bare = [r - delta if v else r for r, v in zip(writing, violated, strict=True)]
-    mixed = bind("rlmr", {"gamma": 0.01})(Samples(writing=writing, violated=violated)).rewards
+    mixed = bind("rlmr", {"gamma": 0.01})(Samples(writing=writing, violated=violated, met_share=met(violated))).rewards
     lost, held = openrlhf_advantages([bare, mixed], "dr_grpo")
     assert lost[0] == 0
     assert held[0] < 0
@@ -174,6 +183,6 @@ def test_conditioned_keeps_its_promise_too(estimator: str, n: int, weight: float
     for k in (1, n - 1):  # the extremes, with writing in which nearly everyone is the lowest
         writing = [-MAX_REWARD if i < n - 1 else MAX_REWARD * rng.random() for i in range(n)]
         found.append((writing, [i < k for i in range(n)]))
-    rows = [bound(Samples(writing=w, violated=v)).rewards for w, v in found]
+    rows = [bound(Samples(writing=w, violated=v, met_share=met(v))).rewards for w, v in found]
     for advantages, (_, violated) in zip(openrlhf_advantages(rows, estimator), found, strict=True):
         assert all(advantage < 0 for advantage, violates in zip(advantages, violated, strict=True) if violates)

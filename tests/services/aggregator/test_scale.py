@@ -7,11 +7,12 @@ import pytest
 
 from services.aggregator.mixing import Samples, bind
 from services.aggregator.mixing.spread import std
-from tests.services.aggregator.test_openrlhf_sign import mixed_groups, openrlhf_advantages
+from tests.services.aggregator.test_openrlhf_sign import met, mixed_groups, openrlhf_advantages
 
 FREE_OF_SCALE: list[tuple[str, dict[str, object]]] = [
     ("rlmr", {"gamma": 0.5, "gamma_unit": "group"}),
     ("rlmr_decoupled", {"gamma": 0.5}),
+    ("rlmr_graded", {"gamma": 0.5}),
 ]
 
 
@@ -26,8 +27,11 @@ def test_advantages_do_not_depend_on_scale_and_shift(
     name: str, params: dict[str, object], scale: float, shift: float
 ) -> None:
     bound = bind(name, params)
-    plain = [bound(Samples(writing=w, violated=v)).rewards for w, v in groups()]
-    moved = [bound(Samples(writing=[scale * r + shift for r in w], violated=v)).rewards for w, v in groups()]
+    plain = [bound(Samples(writing=w, violated=v, met_share=met(v))).rewards for w, v in groups()]
+    moved = [
+        bound(Samples(writing=[scale * r + shift for r in w], violated=v, met_share=met(v))).rewards
+        for w, v in groups()
+    ]
     for a, b in zip(openrlhf_advantages(plain, "group_norm"), openrlhf_advantages(moved, "group_norm"), strict=True):
         assert a == pytest.approx(b, abs=1e-4)
     for a, b in zip(openrlhf_advantages(plain, "dr_grpo"), openrlhf_advantages(moved, "dr_grpo"), strict=True):

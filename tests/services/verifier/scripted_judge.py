@@ -14,9 +14,12 @@ from aiohttp import web
 Answer = Callable[[dict[str, Any]], Any]
 
 
-def completion(text: str | None, finish_reason: str = "stop", **more: Any) -> dict[str, Any]:
+def completion(
+    text: str | None, finish_reason: str = "stop", usage: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
-    return {"choices": [{"index": 0, "message": message, "finish_reason": finish_reason, **more}]}
+    found: dict[str, Any] = {"choices": [{"index": 0, "message": message, "finish_reason": finish_reason, **more}]}
+    return found if usage is None else found | {"usage": usage}
 
 
 def verdict(passed: bool, reason: str = "because") -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import pytest
 
 from rlmr.wire import ChatMessage
-from services.verifier.judge.prompting import as_data, conversation, fill
+from services.verifier.judge.prompt_files import own_prompts
+from services.verifier.judge.prompting import as_data, conversation
 
 # From the tokenizers and chat templates of the families. Written out, since a pattern tested with itself proves nothing.
 CONTROL = {
@@ -60,8 +61,9 @@ def test_the_judge_can_tell_the_task_from_an_earlier_answer() -> None:
         f"{mark} user",
     ]
     assert lines[lines.index(f"{mark} assistant") + 1] == "Old pond..."
-    for name in ("verdict_system", "split_system"):
-        assert "assistant's messages are earlier answers" in fill(name, rules="")
+    for name in ("verdict_system", "yes_no_system", "split_system", "paper_system"):
+        assert "assistant's messages are earlier answers" in own_prompts().fill("en", name, rules="")
+        assert "assistant 的消息是以前的回答" in own_prompts().fill("zh", name, rules="")
 
 
 def test_a_single_users_message_is_shown_as_the_same_text_without_roles_is() -> None:

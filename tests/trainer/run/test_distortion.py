@@ -60,6 +60,23 @@ def test_each_prompt_has_a_factor_of_its_own_always_the_same() -> None:
     assert stdev(logs) == pytest.approx(0.5, rel=0.1)
 
 
+def test_longer_texts_can_be_liked(upstream: FakeUpstream) -> None:
+    with DistortingProxy(Distortion(per_word=0.5, factor=2), upstream.url).running() as url:
+        assert scores(url, "a", response="w=2") == [2 * (2.0 + 0.5)]
+        assert scores(url, "a", response="w=2 and two more") == [2 * (2.0 + 4 * 0.5)]
+
+
+def test_the_scale_can_drift_with_the_groups_scored_in_training(upstream: FakeUpstream) -> None:
+    proxy = DistortingProxy(Distortion(drift=1000 * math.log(2)), upstream.url)
+    group = {"id": "g", "prompt": "p", "constraints": [], "responses": ["w=1"]}
+    with proxy.running() as url, RlmrClient(url) as client:
+        found = [client.score_groups([group]).groups[0].results[0].score for _ in range(3)]
+        assert found == pytest.approx([2.0, 4.0, 8.0])
+        proxy.active = False
+        client.score_groups([group])
+        assert proxy.groups == 3  # evaluation is not training
+
+
 def test_the_true_quality_can_stand_in_for_the_score(upstream: FakeUpstream) -> None:
     proxy = DistortingProxy(
         Distortion(true_quality=True), upstream.url, quality=lambda text: QUALITY_MEAN + QUALITY_STD

@@ -34,6 +34,10 @@ def test_prompts_to_train_on_are_chosen_by_their_constraints() -> None:
     assert choice.takes([title, title])
     assert not choice.takes([title, comma])
     assert not choice.takes([title] * 3)
+    hard = load_preset("embedded", ["train_on.at_least=2"]).train_on
+    assert hard is not None
+    assert [hard.takes([title] * n) for n in range(4)] == [False, False, True, True]
+    assert not hard.takes(None)
 
 
 def test_another_strategy_starts_from_its_own_defaults() -> None:

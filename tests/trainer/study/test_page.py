@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from trainer.study.figures import place
 from trainer.study.page import NothingFinished, write_page
 from trainer.study.plan import Plan, PlannedRun, planned_runs
 from trainer.study.record import BINS
+from trainer.study.results import metric
 
 PLAN = Plan.model_validate(
     {
@@ -95,8 +97,21 @@ def test_results_hold_intervals_differences_and_what_is_missing(folder: Path) ->
     ) == (21, 0)
     difference = base["differences"]["compliance"]["rlmr 1"]  # to linear 1, seed by seed
     assert (difference["mean"], difference["low"]) == (pytest.approx(0.1), pytest.approx(0.1))
-    area = base["fronts"]["compliance and writing score"]["rlmr"]["hypervolume"]["mean"]
-    assert area == pytest.approx(0.31 * 1.0)
+    front = base["fronts"]["compliance and writing score"]["rlmr"]
+    assert front["hypervolume"]["mean"] == pytest.approx(0.31 * 1.0)
+    assert front["less"]["mean"] == pytest.approx(0.1 * 1.0)  # linear's front has as many strengths
+    assert base["fronts"]["compliance and writing score"]["linear"]["less"] is None
+
+
+def test_late_metrics_are_means_of_the_last_quarter_of_the_curve() -> None:
+    record = {"curves": {"compliance": [0.0] * 15 + [0.2, None, 0.4, 0.6, 0.8]}, "after": {"compliance": 0.9}}
+    assert metric(record, "late_compliance") == pytest.approx(0.5)
+    assert metric(record, "late_true_quality") is None
+
+
+def test_scales_stand_in_their_order() -> None:
+    names = ["scale-by-prompt-0.8", "base", "hard-prompts", "scale-4", "scale-0.25"]
+    assert sorted(names, key=place) == ["scale-0.25", "base", "scale-4", "hard-prompts", "scale-by-prompt-0.8"]
 
 
 def test_the_page_is_one_file_that_asks_nobody_for_anything(folder: Path) -> None:

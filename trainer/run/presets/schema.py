@@ -34,13 +34,15 @@ class TrainOn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     without: list[str] = Field(default_factory=list, description="Constraint ids: no prompt that has one of them.")
+    at_least: int | None = Field(default=None, ge=1, description="Fewest constraints of a prompt; null = any number.")
     at_most: int | None = Field(default=None, ge=0, description="Most constraints of a prompt; null = any number.")
 
     def takes(self, constraints: list[dict[str, Any]] | None) -> bool:
         """A prompt whose constraints are read out by the judge (null) counts as one without constraints."""
         given = constraints or []
         few = self.at_most is None or len(given) <= self.at_most
-        return few and not any(constraint["type"] in self.without for constraint in given)
+        many = self.at_least is None or len(given) >= self.at_least
+        return few and many and not any(constraint["type"] in self.without for constraint in given)
 
 
 class RunFilter(FilterSpec):
