@@ -31,6 +31,9 @@ GROUPS = {
     "attack": CommandGroup(
         "services.verifier.commands.attack:attack", "", "Try to talk a live verifier or judge round."
     ),
+    "calibrate": CommandGroup(
+        "trainer.commands.calibrate:calibrate", "trainer", "Before training: dropped groups, spread, settings that fit."
+    ),
     "train": CommandGroup(
         "trainer.commands.train:train", "trainer", "Run a preset: evaluate, train, evaluate, report."
     ),
