@@ -56,6 +56,7 @@ class NothingElse(Kwargs):
         else f"Answer with the {kw.only} alone, with no word before or after it."
     ),
     summary='No "Sure, here is ..." before the text, no offer, note or word count after it; of a list, table or block of code: nothing but that.',
+    unsure=True,
 )
 def nothing_else(text: Text, kw: NothingElse) -> Verdict:
     """English and Chinese. A letter may offer help: its last line is its signature."""

@@ -9,7 +9,7 @@ from services.verifier.text import Text
 from services.verifier.text.outline import EDGES, is_marked_heading, straight, titles_of
 
 _YEAR = r"(?:1[5-9]|20)\d{2}[a-z]?"
-_NUMBERS = re.compile(r"[\[［〔]\d{1,3}(?: ?[-–,，、;] ?\d{1,3}){0,20}[\]］〕](?![:(])")
+_NUMBERS = re.compile(r"(?<!\[)[\[［〔]\d{1,3}(?: ?[-–,，、;] ?\d{1,3}){0,20}[\]］〕](?![:(])")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,40}\](?!:)")
 _FOOTNOTE_TEXT = re.compile(r"^[^\S\n]{0,3}\[\^[^\]\s]{1,40}\]:", re.MULTILINE)
 # Brackets with a name and a year: (Hale, 1987), (see Osei & Lund, 2003, p. 4; Mori et al., 2011), （张华，2008）
@@ -20,8 +20,10 @@ _BEHIND_NAME = re.compile(
     rf"(?:[A-Z][^\W\d_]{{1,30}}(?:'s|’s)?(?: et al\.?| and colleagues)?|[\u4e00-\u9fff]{{2,3}}等?(?:人)?) ?[（(]{_YEAR}(?:, ?pp?\. ?\d{{1,4}})?[)）]"
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,500}`", re.DOTALL)
-_LINK = re.compile(r"(?<![!\w])\[[^\[\]\n]{1,300}\]\((?P<to>[^()\s]{1,500})(?: \"[^\"\n]{0,200}\")?\)")
-_ADDRESS = re.compile(r"https?://[^\s<>()\"，。！？；、）\]]{3,500}|(?<![\w./])www\.[\w-]{1,60}\.[^\s<>()\"，。；]{2,300}")
+_LINK = re.compile(r"(?<![!A-Za-z0-9_])\[[^\[\]\n]{1,300}\]\((?P<to>[^()\s]{1,500})(?: \"[^\"\n]{0,200}\")?\)")
+_ADDRESS = re.compile(
+    r"https?://[^\s<>()\"，。！？；、）\]]{3,500}|(?<![\w./])www\.[\w-]{1,60}\.[^\s<>()\"，。；]{2,300}"
+)
 _LISTS = frozenset(
     {
         "references", "reference", "reference list", "list of references", "bibliography", "works cited", "sources", "literature", "literature cited",
@@ -101,7 +103,7 @@ def _heads_list(line: str) -> bool:
     if len(line) > 60 or line.strip()[-1:] in tuple(".。!！?？"):
         return False
     title = straight(line).strip(EDGES).rstrip(":： ")
-    return title in _LISTS or (line[:1] in "#*【" or line[:1].isdigit()) and not _LISTS.isdisjoint(titles_of(line))
+    return title in _LISTS or ((line[:1] in "#*【" or line[:1].isdigit()) and not _LISTS.isdisjoint(titles_of(line)))
 
 
 def _entries(lines: list[str]) -> int:

@@ -12,14 +12,18 @@ from services.verifier.text import Text
 
 _AMOUNT = r"(?<![\d.\-–~～至])(\d{1,5}(?:\.\d{1,2})?) ?"
 _UNITS = {
-    "points": re.compile(rf"{_AMOUNT}(?:points?\b|pts?\b|marks?\b|分(?![钟鐘之数析组布别类成子享量开])|(?=/\d))", re.IGNORECASE),
+    "points": re.compile(
+        rf"{_AMOUNT}(?:points?\b|pts?\b|marks?\b|分(?![钟鐘之数析组布别类成子享量开])|(?=/\d))", re.IGNORECASE
+    ),
     "percent": re.compile(rf"{_AMOUNT}[%％]"),
 }
 _ALTOGETHER = re.compile(r"共计? ?(\d{1,5}(?:\.\d{1,2})?) ?(?:分|[%％])")
 _IS_TOTAL = re.compile(r"\b(?:total|sum|overall|out of|maximum|altogether)\b|满分|总分|合计|总计|总成绩", re.IGNORECASE)
 _COLUMN = re.compile(r"\b(?:points?|scores?|marks?|weight(?:ing|age)?s?)\b|分值|分数|权重|得分|占比", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,5}(?:\.\d{1,2})?")
-_LEVEL = re.compile(r"(?P<heading>#{1,6}(?=\s))|(?P<chinese>(?:\*\*)?[一二三四五六七八九十]{1,3}、)|(?P<inner>[（(])|(?P<item>[*+•-](?=\s)|\d{1,3}[.)、．])")
+_LEVEL = re.compile(
+    r"(?P<heading>#{1,6}(?=\s))|(?P<chinese>(?:\*\*)?[一二三四五六七八九十]{1,3}、)|(?P<inner>[（(])|(?P<item>[*+•-](?=\s)|\d{1,3}[.)、．])"
+)
 
 
 class AddsUp(Kwargs):
