@@ -23,6 +23,8 @@ from trainer.chain.record import Entry, Record, content, key_of
 
 PATIENCE = 600.0
 """Seconds within which a stage's server has to be ready."""
+SPEAK = 60.0
+"""Seconds between two lines of a stage's own that are passed on: a run says there how long it will take."""
 WAIT = 60.0
 """Seconds that a chain waits for another one in its folder."""
 Say = Callable[[str], None]
@@ -118,7 +120,7 @@ def _make(
     try:
         with _server(stage, values, work) as port:
             command = [sys.executable, "-m", "rlmr", *shlex.split(text.format(**values, port=port))]
-            printed = _run(command, place, log)
+            printed = _run(command, place, log, say)
     finally:
         entry.seconds += time.monotonic() - started
         record.save()
@@ -140,8 +142,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _run(command: Sequence[str], place: _Place, log: Path) -> str:
-    """The last line the command prints. Its output is added to `log`."""
+def _run(command: Sequence[str], place: _Place, log: Path, say: Say) -> str:
+    """The last line the command prints. Its output is added to `log`; a line of it is said now and then."""
     with (
         log.open("a", encoding="utf-8", errors="replace") as out,
         subprocess.Popen(
@@ -150,12 +152,15 @@ def _run(command: Sequence[str], place: _Place, log: Path) -> str:
         ) as process,
     ):  # fmt: skip
         assert process.stdout is not None
-        last = ""
+        last, told = "", time.monotonic()
         try:
             for line in process.stdout:
                 out.write(line)
                 out.flush()
                 last = line.strip() or last
+                if time.monotonic() > told + SPEAK:
+                    told = time.monotonic()
+                    say(last)
         except BaseException:
             process.terminate()
             raise
