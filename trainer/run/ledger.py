@@ -3,7 +3,7 @@
 import heapq
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ class Ledger:
     groups: list[dict[str, Any]] = field(default_factory=list)
     advantages: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    held_back: list[dict[str, Any]] = field(default_factory=list)
+    """What training never saw (trainer/onset): {time, prompt_id, step, values}."""
     torn: int = 0
     """Lines that are not JSON: a writer died, or the folder's host did. They are skipped."""
     _offsets: dict[Path, int] = field(default_factory=dict)
@@ -26,6 +28,7 @@ class Ledger:
             ("groups", self.groups, "time"),
             ("advantages", self.advantages, "step"),
             ("steps", self.steps, "step"),
+            ("held_back", self.held_back, "time"),
         ):
             known = len(rows)
             for path in shards(self.folder, kind):
@@ -47,6 +50,11 @@ class Ledger:
                     self.torn += 1
                 else:
                     yield row
+
+    def follow_texts(self) -> Callable[[], Iterator[dict[str, Any]]]:
+        """A function that yields the rows of texts that are new since its last call, file by file."""
+        follower = Ledger(self.folder)
+        return lambda: (row for path in shards(self.folder, "texts") for row in follower._new(path))
 
     def whole_groups(self, split: str = "train") -> Iterator[dict[str, Any]]:
         """Each group of the split with its prompt, constraints, responses and statuses, in the order of time; read from the files

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from trainer.grpo.flags import to_arguments
+from trainer.onset.guarding import Guard
+from trainer.onset.sources import Source
 from trainer.run.cluster_needs import gpus
 from trainer.run.diagnosis import diagnose
 from trainer.run.ledger import Ledger
@@ -35,9 +37,10 @@ def train(
     group_filter: dict[str, Any] | None = None,
     expect: dict[str, str] | None = None,
     max_prompts: int | None = None,
+    held_back: Source | None = None,
 ) -> Ledger:
     """Blocks until OpenRLHF has made `steps` steps, or drawn `max_prompts` prompts. `expect`: the revisions that the run is pinned
-    to. Raises TrainingFailed if it ends in another way."""
+    to. `held_back`: a signal for the alarm at the onset of reward hacking. Raises TrainingFailed if it ends in another way."""
     run = run.resolve()  # read by processes that stand in other folders
     log = run / "logs" / "trainer.log"
     env = {
@@ -60,7 +63,8 @@ def train(
         begins = out.tell()
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
     try:
-        _watch(process, ledger, steps, int(flags["rollout.batch_size"]), console)
+        guard = Guard(ledger, held_back)
+        _watch(process, ledger, steps, int(flags["rollout.batch_size"]), console, guard)
     finally:
         _stop_group(process)
     ledger.refresh()
@@ -101,7 +105,9 @@ def _source_root() -> str:
     return str(Path(__file__).resolve().parents[2])
 
 
-def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch: int, console: Console) -> None:
+def _watch(
+    process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch: int, console: Console, guard: Guard
+) -> None:
     columns = (
         SpinnerColumn(),
         TextColumn("[bold]{task.description}"),
@@ -112,7 +118,7 @@ def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting Ray and vLLM", total=steps, state="")
-        told, first = 0, (0, 0.0)  # steps there were, and when: a resumed run begins with some
+        told, warned, first = 0, False, (0, 0.0)  # steps there were, and when: a resumed run begins with some
         while True:
             ended = process.poll() is not None
             ledger.refresh()
@@ -126,6 +132,9 @@ def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch
                 if not console.is_terminal and done >= told + 10:  # logs and CI: a line every ten steps
                     told = done
                     console.print(state, soft_wrap=True)
+            if not warned and (onset := guard.look()) is not None:
+                warned = True
+                console.print(f"warning: {onset.told()}", style="yellow", markup=False, highlight=False, soft_wrap=True)
             if ended:
                 return
             time.sleep(0.5)
