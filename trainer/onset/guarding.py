@@ -11,7 +11,7 @@ from trainer.onset.cusum import Parting
 from trainer.onset.keeping import keep
 from trainer.onset.sources import Source
 from trainer.onset.windows import WINDOW, Windows, all_windows
-from trainer.run.ledger import Ledger
+from trainer.run.ledger import Ledger, Tail
 
 ONSET = "onset.json"
 
@@ -59,7 +59,7 @@ class Guard:
         """`source`: None = only the signals that the strategy does not use. `share` of the groups is measured."""
         self.ledger, self.source, self.share = ledger, source, share
         self.strategy = strategy_of(ledger.folder)
-        self._texts = ledger.follow_texts() if source is not None else None
+        self._texts = Tail(ledger.folder)
         self._groups_seen = -WINDOW
         self._measured = {(row["time"], row["prompt_id"]) for row in ledger.held_back}
 
@@ -92,11 +92,11 @@ class Guard:
 
     def _measure(self) -> None:
         """Appends to ledger/held_back.*; the ledger's next refresh reads it, as everyone's does."""
-        if self.source is None or self._texts is None:
+        if self.source is None:
             return
         rows = []
         try:
-            for row in self._texts():
+            for row in self._texts.new("texts"):
                 key = (row["time"], row["prompt_id"])
                 if row["split"] != "train" or key in self._measured or not self._chosen(key):
                     continue

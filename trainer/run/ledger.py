@@ -3,40 +3,25 @@
 import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 
 @dataclass
-class Ledger:
-    """Everything so far but the texts, in the order of time. `refresh()` reads only what is new."""
+class Tail:
+    """What has been written to a run's ledger since the last look; nothing is kept but where that was."""
 
     folder: Path
-    groups: list[dict[str, Any]] = field(default_factory=list)
-    advantages: list[dict[str, Any]] = field(default_factory=list)
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    held_back: list[dict[str, Any]] = field(default_factory=list)
-    """What training never saw (trainer/onset): {time, prompt_id, step, values}."""
     torn: int = 0
     """Lines that are not JSON: a writer died, or the folder's host did. They are skipped."""
     _offsets: dict[Path, int] = field(default_factory=dict)
 
-    def refresh(self) -> "Ledger":
-        for kind, rows, order in (
-            ("groups", self.groups, "time"),
-            ("advantages", self.advantages, "step"),
-            ("steps", self.steps, "step"),
-            ("held_back", self.held_back, "time"),
-        ):
-            known = len(rows)
-            for path in shards(self.folder, kind):
-                for row in self._new(path):
-                    rows.append(row)
-            if len(rows) > known:
-                rows.sort(key=lambda row: row.get(order, 0))
-        return self
+    def new(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Rows of that kind, writer by writer, each in the order in which it wrote."""
+        for path in shards(self.folder, kind):
+            yield from self._new(path)
 
     def _new(self, path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
@@ -51,10 +36,37 @@ class Ledger:
                 else:
                     yield row
 
-    def follow_texts(self) -> Callable[[], Iterator[dict[str, Any]]]:
-        """A function that yields the rows of texts that are new since its last call, file by file."""
-        follower = Ledger(self.folder)
-        return lambda: (row for path in shards(self.folder, "texts") for row in follower._new(path))
+
+@dataclass
+class Ledger:
+    """Everything so far but the texts, in the order of time. `refresh()` reads only what is new."""
+
+    folder: Path
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    advantages: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    held_back: list[dict[str, Any]] = field(default_factory=list)
+    """What training never saw (trainer/onset): {time, prompt_id, step, values}."""
+
+    def __post_init__(self) -> None:
+        self._tail = Tail(self.folder)
+
+    @property
+    def torn(self) -> int:
+        return self._tail.torn
+
+    def refresh(self) -> "Ledger":
+        for kind, rows, order in (
+            ("groups", self.groups, "time"),
+            ("advantages", self.advantages, "step"),
+            ("steps", self.steps, "step"),
+            ("held_back", self.held_back, "time"),
+        ):
+            known = len(rows)
+            rows.extend(self._tail.new(kind))
+            if len(rows) > known:
+                rows.sort(key=lambda row: row.get(order, 0))
+        return self
 
     def whole_groups(self, split: str = "train") -> Iterator[dict[str, Any]]:
         """Each group of the split with its prompt, constraints, responses and statuses, in the order of time; read from the files

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from trainer.grpo.flags import to_arguments
+from trainer.grpo.thresholds import VARIABLE, Percentile
 from trainer.onset.guarding import Guard
-from trainer.onset.sources import Source
+from trainer.onset.sources import Source, SourceError
 from trainer.run.cluster_needs import gpus
 from trainer.run.diagnosis import diagnose
 from trainer.run.ledger import Ledger
@@ -35,6 +36,7 @@ def train(
     steps: int,
     console: Console,
     group_filter: dict[str, Any] | None = None,
+    percentiles: dict[str, Percentile] | None = None,
     expect: dict[str, str] | None = None,
     max_prompts: int | None = None,
     held_back: Source | None = None,
@@ -48,6 +50,7 @@ def train(
         "RLMR_REWARD_URL": reward_url,
         "RLMR_STRATEGY": json.dumps(strategy),
         "RLMR_FILTER": json.dumps(group_filter or {}),
+        VARIABLE: json.dumps({name: p.model_dump() for name, p in (percentiles or {}).items()}),
         "RLMR_EXPECT": json.dumps(expect or {}),
         "RLMR_RUN_DIR": str(run),
         "RLMR_STEPS": str(steps),
@@ -118,7 +121,7 @@ def _watch(
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting Ray and vLLM", total=steps, state="")
-        told, warned, first = 0, False, (0, 0.0)  # steps there were, and when: a resumed run begins with some
+        told, watching, first = 0, True, (0, 0.0)  # steps there were, and when: a resumed run begins with some
         while True:
             ended = process.poll() is not None
             ledger.refresh()
@@ -132,12 +135,22 @@ def _watch(
                 if not console.is_terminal and done >= told + 10:  # logs and CI: a line every ten steps
                     told = done
                     console.print(state, soft_wrap=True)
-            if not warned and (onset := guard.look()) is not None:
-                warned = True
-                console.print(f"warning: {onset.told()}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+            watching = watching and not _told_onset(guard, console)
             if ended:
                 return
             time.sleep(0.5)
+
+
+def _told_onset(guard: Guard, console: Console) -> bool:
+    """Whether there is nothing more to look for. A disk that cannot be written costs the alarm, never the run."""
+    try:
+        if (onset := guard.look()) is None:
+            return False
+        told = onset.told()
+    except (OSError, SourceError) as exc:
+        told = f"no alarm at the onset of reward hacking from here on, training goes on: {exc}"
+    console.print(f"warning: {told}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return True
 
 
 def time_left(made: int, left: int, seconds: float) -> str:
