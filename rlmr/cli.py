@@ -31,6 +31,9 @@ GROUPS = {
     "attack": CommandGroup(
         "services.verifier.commands.attack:attack", "", "Try to talk a live verifier or judge round."
     ),
+    "judge": CommandGroup(
+        "services.verifier.commands.judge:app", "verifier", "Measure an LLM judge on labelled texts."
+    ),
     "train": CommandGroup(
         "trainer.commands.train:train", "trainer", "Run a preset: evaluate, train, evaluate, report."
     ),
