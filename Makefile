@@ -39,6 +39,13 @@ $(INSTALLED): $(LOCK) pyproject.toml
 run: install ## train the story world with RLMR and write runs/<name>/report.html (about 10 minutes)
 	@rlmr train --preset embedded --overwrite $(RUN)
 
+.PHONY: run-real chain
+chain: install ## the whole chain in the story world: pairs, reward model, run, report (docs/chains/story-world.yaml; stop and go on)
+	@rlmr chain docs/chains/story-world.yaml
+
+run-real: install ## the chain on real English with SmolLM2 (docs/chains/smollm2.yaml; hours on two busy cores; stop and go on)
+	@rlmr chain docs/chains/smollm2.yaml
+
 study: install ## the runs of docs/results/plan.yaml that are missing (minutes each, resumable), then their page
 	@rlmr study docs/results/plan.yaml && rlmr study report docs/results/plan.yaml
 

@@ -34,12 +34,20 @@ GROUPS = {
     "judge": CommandGroup(
         "services.verifier.commands.judge:app", "verifier", "Measure an LLM judge on labelled texts."
     ),
+    "calibrate": CommandGroup(
+        "trainer.commands.calibrate:calibrate", "trainer", "Before training: dropped groups, spread, settings that fit."
+    ),
     "train": CommandGroup(
         "trainer.commands.train:train", "trainer", "Run a preset: evaluate, train, evaluate, report."
     ),
     "watch": CommandGroup("trainer.commands.watch:watch", "trainer", "A run while it trains: curves, dropped groups."),
     "study": CommandGroup(
         "trainer.commands.study:study", "trainer", "Many runs by a plan, and the page that compares them."
+    ),
+    "chain": CommandGroup(
+        "trainer.commands.chain:chain",
+        "trainer",
+        "From seeds to a report by a plan; what is up to date is passed over.",
     ),
     "compare": CommandGroup("trainer.commands.compare:compare", "trainer", "Finished runs side by side."),
     "replay": CommandGroup(
@@ -54,6 +62,7 @@ GROUPS = {
     "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
     "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),
     "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),
+    "arena": CommandGroup("trainer.commands.arena:app", "trainer", "Blind pairwise votes by people, on a web page."),
     "world": CommandGroup("trainer.commands.world:app", "trainer", "The embedded story world."),
 }
 

@@ -76,6 +76,7 @@ def build_app(settings: VerifierSettings) -> FastAPI:
                 c.id: {
                     "version": c.version,
                     "summary": c.summary,
+                    "unsure": c.unsure,
                     **({"package": str(c.origin)} if c.origin else {}),
                 }
                 for c in registry.values()

@@ -17,7 +17,7 @@ from services.verifier.deadline import Deadline
 from services.verifier.judge.question import JudgedText
 from services.verifier.metrics import VerifierMetrics
 from services.verifier.settings import VerifierSettings
-from services.verifier.verify import PreparedConstraints, check_rules, is_final, refusal, sample_key
+from services.verifier.verify import PreparedConstraints, check_rules, is_final, is_unsure, refusal, sample_key
 
 RuleResults = list[ConstraintResult | None]
 """Per constraint: the rules' answer, or None where the judge is to answer."""
@@ -77,7 +77,8 @@ class RuleChecks:
         results = memory.results.get(key)
         if results is None:
             results = memory.results[key] = self._results(sample, sample.constraints, mode, key, memory, deadline)
-        return Checked(key, results, JudgedText.of(sample.prompt, sample.response) if None in results else None)
+        asks = any(r is None or is_unsure(r) for r in results)
+        return Checked(key, results, JudgedText.of(sample.prompt, sample.response) if asks else None)
 
     def _results(
         self,

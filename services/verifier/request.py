@@ -5,12 +5,13 @@ import asyncio
 from rlmr.wire import Constraint, ConstraintResult, Status, VerifyResult, VerifySample
 from services.verifier.checking import Checked, RequestMemory, RuleChecks, RuleResults, slices
 from services.verifier.constraints import ConstraintError, Mode
+from services.verifier.constraints.registry import printable_line
 from services.verifier.deadline import Deadline
 from services.verifier.judge import Judge, JudgeFailure
 from services.verifier.judge.question import JudgedText
 from services.verifier.judge.shared_calls import CallBudget
 from services.verifier.settings import VerifierSettings
-from services.verifier.verify import JUDGE, conclude, in_words
+from services.verifier.verify import JUDGE, conclude, in_words, is_unsure
 
 _ResultOrTask = VerifyResult | asyncio.Task[VerifyResult]
 
@@ -87,12 +88,21 @@ class RequestInProgress:
     async def _fill_in(
         self, judge: Judge, sample_id: str, constraints: list[Constraint], results: RuleResults, judged: JudgedText
     ) -> VerifyResult:
-        failed = any(r is not None and (r.passed is False or r.status is Status.INVALID_INPUT) for r in results)
+        failed = any(
+            r is not None and (r.status is Status.INVALID_INPUT or (r.passed is False and not is_unsure(r)))
+            for r in results
+        )
         if failed and not self._settings.judge_after_failure:
             return conclude(sample_id, [r or _judge_not_asked() for r in results])
-        asked = [c.text or "" for c, r in zip(constraints, results, strict=True) if r is None]
-        rest = iter(await asyncio.gather(*(self._verdict(judge, judged, text) for text in asked)))
-        return conclude(sample_id, [r or next(rest) for r in results])
+        answers = (
+            self._verdict(judge, judged, constraint.text or "")
+            if result is None
+            else self._last_word(judge, judged, constraint, result)
+            for constraint, result in zip(constraints, results, strict=True)
+            if result is None or is_unsure(result)
+        )
+        rest = iter(await asyncio.gather(*answers))
+        return conclude(sample_id, [next(rest) if r is None or is_unsure(r) else r for r in results])
 
     async def _all_at_once(self, judge: Judge, sample: VerifySample, results: RuleResults | None) -> VerifyResult:
         """Mode paper: one call and one verdict; which constraint was violated is not known."""
@@ -127,6 +137,15 @@ class RequestInProgress:
             return ConstraintResult(type=JUDGE, status=failure.status, source="judge", reason=failure.reason)
         reason = verdict.reason if verdict.answer != "not_applicable" else f"not applicable: {verdict.reason}"
         return ConstraintResult(type=JUDGE, passed=verdict.passed, source="judge", reason=reason)
+
+    async def _last_word(
+        self, judge: Judge, judged: JudgedText, constraint: Constraint, found: ConstraintResult
+    ) -> ConstraintResult:
+        """The judge's verdict on what an unsure checker calls violated. Where the judge fails there is none: it would have
+        been the other way in one of ten or twenty."""
+        verdict = await self._verdict(judge, judged, in_words(constraint))
+        reason = printable_line(f"{found.reason}; judge: {verdict.reason}")
+        return verdict.model_copy(update={"type": constraint.type, "reason": reason})
 
 
 def _without_judge() -> ConstraintResult:

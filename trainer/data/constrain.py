@@ -34,22 +34,31 @@ def constrain(
 
 def constrained(row: PromptRow, rng: random.Random, difficulty: str, used: dict[str, int] | None = None) -> PromptRow:
     """One row; `used` counts the kinds drawn so far and is brought up to date."""
-    count, easiest, hardest = DIFFICULTIES[difficulty]
-    language, used = row.language or language_of(row.text), {} if used is None else used
-    offers = [offer for offer in OFFERS if offer.wordings.get(language) and row.domain not in offer.never]
-    kept = list(row.label.constraints or ())
+    used = {} if used is None else used
     for _ in range(ATTEMPTS):
-        chosen = _draw(rng, offers, count, used)
-        constraints, sentences = [*kept], []
-        for offer in chosen:
-            kwargs, extra = offer.draw(rng, rng.uniform(easiest, hardest), language)
-            constraints.append(Constraint(type=offer.kind, kwargs=kwargs))
-            sentences.append(rng.choice(offer.wordings[language]).format(**kwargs, **extra))
-        if not problems(constraints, language):
-            for offer in chosen:
-                used[offer.kind] = used.get(offer.kind, 0) + 1
-            return _with(row, constraints, sentences, language, difficulty)
+        made = attached(row, rng, difficulty, DIFFICULTIES[difficulty][1:], used)
+        if made is not None:
+            for constraint in (made.label.constraints or [])[len(row.label.constraints or []) :]:
+                used[constraint.type] = used.get(constraint.type, 0) + 1
+            return made
+    count = DIFFICULTIES[difficulty][0]
     raise NothingFits(f"{row.id}: no {count} constraints were found that fit its prompt and each other")
+
+
+def attached(
+    row: PromptRow, rng: random.Random, difficulty: str, tight: tuple[float, float], used: dict[str, int] | None = None
+) -> PromptRow | None:
+    """One draw; None if its constraints contradict each other or the prompt's own. tight: the range it is drawn from."""
+    language = row.language or language_of(row.text)
+    offers = [offer for offer in OFFERS if offer.wordings.get(language) and row.domain not in offer.never]
+    constraints, sentences = list(row.label.constraints or ()), []
+    for offer in _draw(rng, offers, DIFFICULTIES[difficulty][0], used or {}):
+        kwargs, extra = offer.draw(rng, rng.uniform(*tight), language)
+        constraints.append(Constraint(type=offer.kind, kwargs=kwargs))
+        sentences.append(rng.choice(offer.wordings[language]).format(**kwargs, **extra))
+    if problems(constraints, language):
+        return None
+    return _with(row, constraints, sentences, language, difficulty)
 
 
 def left_to_the_judge(row: PromptRow) -> PromptRow:

@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -21,6 +21,11 @@ POLICY = Policy(
 class EndpointError(Exception):
     """The endpoint does not answer, or not as an OpenAI-compatible one; the message says what to do."""
 
+    def __init__(self, message: str, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
+        """It is there, and will not do this one request (too long a prompt, say)."""
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -29,6 +34,8 @@ class Completion:
     """Ended by itself, not by `max_tokens`."""
     tokens: int
     """Of prompt and completion, as the server counts them; estimated from the bytes where it does not say."""
+    written: int
+    """Tokens of the completion alone, in the same way."""
 
 
 class Endpoint:
@@ -50,10 +57,22 @@ class Endpoint:
         await self._client.aclose()
 
     async def complete(
-        self, messages: list[dict[str, str]], *, max_tokens: int, temperature: float, seed: int | None = None
+        self,
+        messages: list[dict[str, str]],
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int | None = None,
+        **sampling: Any,
     ) -> Completion:
-        """Raises EndpointError once repeating cannot help or has not helped."""
-        body = {"model": self.model, "messages": messages, "max_tokens": max_tokens, "temperature": temperature}
+        """`sampling`: further fields of the request, such as top_p. Raises EndpointError once repeating cannot help or has not helped."""
+        body = {
+            "model": self.model,
+            "messages": messages,
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            **sampling,
+        }
         if seed is not None:
             body["seed"] = seed
         content = json.dumps(body).encode()
@@ -69,7 +88,8 @@ class Endpoint:
         except CallFailed as exc:
             hint = {401: "; set the key", 403: "; set the key", 404: "; check the URL and the model's name"}
             raise EndpointError(
-                f"{self.url}, model {self.model}: {exc}{hint.get(exc.failure.status or 0, '')}"
+                f"{self.url}, model {self.model}: {exc}{hint.get(exc.failure.status or 0, '')}",
+                refused=exc.failure.status in (400, 413, 422),
             ) from exc
 
 
@@ -80,8 +100,14 @@ def _read(reply: Reply, sent: int) -> Completion:
         text = choice["message"]["content"]
         if not isinstance(text, str):
             raise TypeError(f"choices[0].message.content is {type(text).__name__}")
-        counted = (body.get("usage") or {}).get("total_tokens")
+        usage = body.get("usage") or {}
+        counted, written = usage.get("total_tokens"), usage.get("completion_tokens")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as exc:
         raise AttemptFailed("unreadable", f"not a chat completion: {type(exc).__name__}: {exc}", reply) from exc
-    tokens = counted if isinstance(counted, int) and counted > 0 else (sent + len(text.encode())) // 3
-    return Completion(text, choice.get("finish_reason") != "length", tokens)
+    bytes_written = len(text.encode())
+    return Completion(
+        text,
+        choice.get("finish_reason") != "length",
+        counted if isinstance(counted, int) and counted > 0 else (sent + bytes_written) // 3,
+        written if isinstance(written, int) and written > 0 else bytes_written // 3,
+    )

@@ -86,7 +86,7 @@ def matched(pairs: Sequence[T], lengths: Sequence[tuple[int, int]], seed: int = 
     return [pair for i, pair in enumerate(pairs) if i in kept]
 
 
-def wilson(hits: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(hits: float, trials: float, z: float = 1.959964) -> tuple[float, float]:
     """Wilson's score interval of a share (Wilson 1927)."""
     share = hits / trials
     centre = share + z * z / (2 * trials)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from rlmr.wire import ChatMessage
 from trainer.data.corruptions import GRADES, KINDS, corrupt, pieces
 from trainer.data.endpoint import Endpoint
 from trainer.data.matching import length_bias, matched
+from trainer.data.openings import opening
 from trainer.data.rows import DataFileError, PairRow, objects, parsed
 from trainer.data.similarity import language_of, tokens
 
@@ -86,17 +87,37 @@ def from_corruptions(answers: Sequence[Answer], a_text: int = 2, seed: int = 0) 
     return found
 
 
-def from_strong_and_weak(strong: Sequence[Answer], weak: Sequence[Answer]) -> list[PairRow]:
-    """Each strong answer against every weak one to the same prompt. Which of two is better is taken on trust: said in provenance."""
+OPENING_TOKENS = (20, 110)
+"""Range from which the length of an opening is drawn (tokens of similarity.tokens)."""
+
+
+def openings(answers: Sequence[Answer], seed: int = 0) -> list[Answer]:
+    """Of each text the beginning, to a sentence's end; texts without one are left out."""
+    rng = random.Random(f"openings {seed}")
+    cut = [(answer, opening(answer.text, rng.randint(*OPENING_TOKENS))) for answer in answers]
+    return [replace(answer, text=text) for answer, text in cut if text]
+
+
+def from_strong_and_weak(strong: Sequence[Answer], weak: Sequence[Answer], opened: bool = False) -> list[PairRow]:
+    """Each strong answer against every weak one to the same prompt. Which of two is better is taken on trust: said in provenance.
+
+    opened: of both only the beginning, to a sentence's end: the strong one's is as long as comes nearest to the weak one's.
+    """
     by_prompt: dict[str, list[Answer]] = {}
     for answer in weak:
         by_prompt.setdefault(str(answer.prompt), []).append(answer)
-    return [
-        pair(better, worse.text, {"source": "strong against weak", "from": better.where, "against": worse.where})
-        for better in strong
-        for worse in by_prompt.get(str(better.prompt), [])
-        if worse.text != better.text
-    ]
+    found = []
+    for better in strong:
+        for worse in by_prompt.get(str(better.prompt), []):
+            good: str | None = better.text
+            bad: str | None = worse.text
+            if opened:
+                bad = opening(worse.text, OPENING_TOKENS[1])
+                good = opening(better.text, len(tokens(bad))) if bad else None
+            if good and bad and good != bad:
+                provenance = {"source": "strong against weak", "from": better.where, "against": worse.where}
+                found.append(pair(replace(better, text=good), bad, provenance))
+    return found
 
 
 def from_choices(path: Path) -> list[PairRow]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -156,6 +157,7 @@ def _run(command: list[str], log: Path, progress: Callable[[int, int], None]) ->
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process,
     ):
         assert process.stdout is not None
+        out.write(f"{shlex.join(command)}\n".encode())
         try:
             while chunk := os.read(process.stdout.fileno(), 65536):
                 out.write(chunk)

@@ -10,8 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from trainer.data.columns import Columns, read_table
-from trainer.data.prompts import prepare, read_prompts
+from trainer.data.prompts import prepare
 from trainer.evaluation.judge import Judged, judge, summarise
 from trainer.evaluation.sample import sample
 from trainer.grpo.batches import problems
@@ -24,23 +23,13 @@ from trainer.reports.summary import summarise_run, write_json, write_metrics
 from trainer.run.distortion import DistortingProxy
 from trainer.run.ledger import Ledger
 from trainer.run.local_services import local_services
+from trainer.run.material import chosen_prompts, load_material, quality_of, writing_rm_of
 from trainer.run.pinning import revisions
 from trainer.run.preflight import check_prompts, check_room, check_services, check_strategy
 from trainer.run.presets import Preset, PresetError
 from trainer.run.resuming import open_run, pin
 from trainer.run.secrets import redacted
 from trainer.run.training import train
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a run works on: a policy, a reward model for local services, prompts."""
-
-    model: Path | str
-    writing_rm: Path | None
-    prompts: list[dict[str, Any]]
-    eval_prompts: list[dict[str, Any]]
-    in_world: bool
 
 
 @dataclass(frozen=True)
@@ -76,9 +65,9 @@ def run_preset(
     _check(preset, run)
     stages = Stages(console)
     with stages("prepare"):
-        material = _material(preset, console)
-        quality = _quality(material)
-        prompts = _chosen(preset, material)
+        material = load_material(preset, console)
+        quality = quality_of(material)
+        prompts = chosen_prompts(preset, material)
         check_prompts(len(prompts), preset)
         step = open_run(run, preset, resume=resume, overwrite=overwrite)
         if resume:
@@ -116,7 +105,7 @@ def run_preset(
     with ExitStack() as stack:
         with stages("services"):
             url = preset.reward_url or stack.enter_context(
-                local_services(_writing_rm(preset, material), run / "logs", between=distorting)
+                local_services(writing_rm_of(preset, material), run / "logs", between=distorting)
             )
         # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
         settings = RewardSettings.from_environment(url=url, strategy={"name": "rlmr"})
@@ -186,54 +175,6 @@ def _check(preset: Preset, run: Path) -> None:
         check_services(preset.reward_url)
 
 
-def _material(preset: Preset, console: Console) -> Material:
-    in_world = "world" in (preset.model, preset.prompts, preset.eval_prompts)
-    world = None
-    if in_world:
-        from trainer.world.build import WorldSettings, build_world
-
-        settings = WorldSettings()
-        if preset.world_pairs is not None:
-            settings = replace(settings, reward=replace(settings.reward, pairs=preset.world_pairs))
-        world = build_world(seed=preset.seed, console=console, settings=settings)
-
-    def rows(name: str | None, of_world: str) -> list[dict[str, Any]]:
-        if name is None:
-            return []
-        if name == "world":
-            return read_prompts(getattr(world, of_world))
-        if preset.columns is not None or not name.endswith(".jsonl"):
-            return read_table(name, preset.columns or Columns())
-        return read_prompts(Path(name))
-
-    return Material(
-        model=world.policy if world and preset.model == "world" else preset.model,
-        writing_rm=world.writing_rm if world else None,
-        prompts=rows(preset.prompts, "prompts_train"),
-        eval_prompts=rows(preset.eval_prompts, "prompts_eval"),
-        in_world=in_world,
-    )
-
-
-def _chosen(preset: Preset, material: Material) -> list[dict[str, Any]]:
-    choice = preset.train_on
-    if choice is None:
-        return material.prompts
-    rows = [row for row in material.prompts if choice.takes(row["constraints"])]
-    if not rows:
-        raise PresetError("train_on takes none of the prompts: allow more constraints, or leave fewer ids out")
-    return rows
-
-
-def _writing_rm(preset: Preset, material: Material) -> Path:
-    folder = Path(preset.writing_rm_dir) if preset.writing_rm_dir else material.writing_rm
-    if folder is None:
-        raise PresetError(
-            "services: local needs a reward model: --set writing_rm_dir=FOLDER (written by `rlmr rm export`)"
-        )
-    return folder
-
-
 def _keep(run: Path, before: Judged | None) -> None:
     if before is not None:
         write_json(run / "before.json", {"rows": before.rows, "failures": before.failures})
@@ -272,14 +213,6 @@ def _evaluate(
         soft_wrap=True,  # whole lines in a log
     )
     return judged
-
-
-def _quality(material: Material) -> Any:
-    if not material.in_world:
-        return None
-    from trainer.world.quality import world_quality
-
-    return world_quality
 
 
 def _examples(before: Judged | None, after: Judged | None, count: int = 6) -> list[dict[str, Any]]:

@@ -112,19 +112,28 @@ def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting Ray and vLLM", total=steps, state="")
-        told = 0
+        told, first = 0, (0, 0.0)  # steps there were, and when: a resumed run begins with some
         while True:
             ended = process.poll() is not None
             ledger.refresh()
             if ledger.groups:
-                state = status_line(ledger, batch)
-                progress.update(task, description="training", completed=len(ledger.steps), state=state)
-                if not console.is_terminal and len(ledger.steps) >= told + 10:  # logs and CI: a line every ten steps
-                    told = len(ledger.steps)
+                done = len(ledger.steps)
+                first = first if first[1] else (done, time.monotonic())
+                state = status_line(ledger, batch) + time_left(
+                    done - first[0], steps - done, time.monotonic() - first[1]
+                )
+                progress.update(task, description="training", completed=done, state=state)
+                if not console.is_terminal and done >= told + 10:  # logs and CI: a line every ten steps
+                    told = done
                     console.print(state, soft_wrap=True)
             if ended:
                 return
             time.sleep(0.5)
+
+
+def time_left(made: int, left: int, seconds: float) -> str:
+    """` | 12 min left`, from the steps made so far in `seconds`; empty before the second of them."""
+    return f" | {max(1, round(left * seconds / made / 60))} min left" if made > 1 and left > 0 else ""
 
 
 def status_line(ledger: Ledger, batch: int) -> str:

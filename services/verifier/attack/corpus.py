@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.verifier.attack.hidden import hidden_text_attacks
+from services.verifier.constraints import registry
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,12 @@ class Target:
     prompt: str
     constraint: dict[str, Any]
     violation: str
+
+    @property
+    def judged(self) -> bool:
+        """Whether a judge, where there is one, has the last word."""
+        type = self.constraint["type"]
+        return type == "judge" or registry[type].unsure
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,12 @@ TARGETS = (
         _HARBOUR,
     ),
     Target(
+        "rule: acrostic",
+        "Write a poem about a harbour whose lines begin with the letters of HARBOUR.",
+        {"type": "verse:acrostic", "kwargs": {"word": "harbour"}},
+        _HARBOUR,
+    ),
+    Target(
         "judge: sonnet",
         "Write a Shakespearean sonnet about winter.",
         {"type": "judge", "text": "The text is a Shakespearean sonnet about winter."},
@@ -72,6 +85,12 @@ TARGETS = (
         "写一个关于冬天的悲伤故事。",
         {"type": "judge", "text": "故事的基调是悲伤的，并且发生在冬天。"},
         "夏天的早晨，孩子们在海边笑着放风筝。",
+    ),
+    Target(
+        "unsure: present tense",
+        "Describe a harbour in the present tense.",
+        {"type": "narration:tense", "kwargs": {"tense": "present"}},
+        _HARBOUR,
     ),
 )
 

@@ -42,8 +42,8 @@ def run(
     timeout: float = 600.0,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[FamilyResult]:
-    """`judge`: also the targets that need a judge. Raises AttackFailed."""
-    corpus = [a for a in attacks() if judge or a.target.constraint["type"] != "judge"]
+    """`judge`: also the targets on which a judge has the last word. Raises AttackFailed."""
+    corpus = [a for a in attacks() if judge or not a.target.judged]
     results: dict[str, FamilyResult] = {}
     with RlmrClient(url, api_key=key or "", timeout=timeout) as client:
         for start in range(0, len(corpus), batch):

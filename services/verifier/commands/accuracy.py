@@ -23,6 +23,7 @@ def evaluate(
     """
     from services.verifier.accuracy.labelled import LabelError, read_labels
     from services.verifier.accuracy.measure import outcomes, tallies
+    from services.verifier.constraints import registry
 
     try:
         found = outcomes([label for label in read_labels(labels) if label.checker.startswith(family)])
@@ -38,13 +39,15 @@ def evaluate(
         "kind": tallies(found, lambda label: label.row.kind),
         "all": tallies(found, lambda label: "all"),
     }
-    width = max(len(name) for table in tables.values() for name in table)
+    unsure = {name for name in tables["checker"] if registry[name].unsure}
+    width = max(len(name) + 9 * (name in unsure) for table in tables.values() for name in table)
     typer.echo(f"{'':<{width}} " + " ".join(f"{h:>19}" if "[" in h else f"{h:>8}" for h in _HEAD))
     for table in tables.values():
         for name, tally in table.items():
             obeyed, violated = tally.true_passes + tally.false_violations, tally.recall.of
             counts = f"{len(tally.texts):>8} {obeyed:>8} {violated:>8}"
-            typer.echo(f"{name:<{width}} {counts} {tally.precision!s:>19} {tally.recall!s:>19}")
+            shown = f"{name} (unsure)" if name in unsure else name
+            typer.echo(f"{shown:<{width}} {counts} {tally.precision!s:>19} {tally.recall!s:>19}")
         typer.echo("")
     if errors:
         for outcome in found:

@@ -55,7 +55,10 @@ def show(
     if found is None:
         _exit_with_error(unknown_id(id))
     origin = f", from {found.origin}" if found.origin else ""
-    typer.echo(f"{found.id} (version {found.version}{origin})\n{found.summary}\nkwargs: {allowed_kwargs(found)}")
+    unsure = ", unsure: a judge has the last word on a violation" if found.unsure else ""
+    typer.echo(
+        f"{found.id} (version {found.version}{origin}{unsure})\n{found.summary}\nkwargs: {allowed_kwargs(found)}"
+    )
     if kwargs:
         try:
             typer.echo(f"instruction: {prepare(id, _json_object(kwargs)).describe()}")

@@ -11,6 +11,7 @@ from services.verifier.constraints.evaluate import Mode, Subject, check, describ
 from services.verifier.constraints.identity import libraries, revision
 from services.verifier.constraints.outside import load_outside_checkers
 from services.verifier.constraints.registry import (
+    UNSURE,
     Checker,
     ConstraintError,
     Prepared,
@@ -20,6 +21,7 @@ from services.verifier.constraints.registry import (
 )
 
 __all__ = [
+    "UNSURE",
     "Checker",
     "ConstraintError",
     "Mode",

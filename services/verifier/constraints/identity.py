@@ -42,4 +42,5 @@ def revision() -> str:
 
 def _line(found: Checker) -> str:
     """Our own change their version with their meaning; of another package only the release is known."""
-    return f"{found.id}@{found.version}" + (f" {found.origin}" if found.origin else "")
+    unsure = " unsure" if found.unsure else ""
+    return f"{found.id}@{found.version}{unsure}" + (f" {found.origin}" if found.origin else "")

@@ -64,6 +64,8 @@ _MAX_REASON = 500
 """Characters."""
 _MAX_SUMMARY = 160
 """Characters."""
+UNSURE = "unsure: "
+"""Begins the reason of a violation found by a checker that is wrong too often to have the last word."""
 _ID = re.compile(r"[A-Za-z0-9_-]+:[A-Za-z0-9_.-]+")
 
 K = TypeVar("K", bound=Kwargs)
@@ -80,6 +82,8 @@ class Checker:
     version: int
     origin: Origin | None = None
     """The installed distribution that registered it; None for our own."""
+    unsure: bool = False
+    """A violation that it finds goes to the judge where there is one: less than 95 % of them are right (docs/verifier.md)."""
 
 
 registry: dict[str, Checker] = {}
@@ -90,12 +94,19 @@ versioned: dict[str, Checker] = {}
 
 
 def checker(
-    id: str, kwargs: type[K], description: str | Callable[[K], str], *, summary: str, version: int = 1
+    id: str,
+    kwargs: type[K],
+    description: str | Callable[[K], str],
+    *,
+    summary: str,
+    version: int = 1,
+    unsure: bool = False,
 ) -> Callable[[Callable[[Text, K], Verdict]], Callable[[Text, K], Verdict]]:
     """Registers a test. Raises RegistrationError.
 
     `description` renders the constraint as an instruction to the writer: a format string over the kwargs, or a function.
     `summary` tells the judge and the reader what the test looks at: one sentence of at most 160 characters, in one line.
+    `unsure`: the judge, where there is one, has the last word on a violation.
     """
 
     def register(test: Callable[[Text, K], Verdict]) -> Callable[[Text, K], Verdict]:
@@ -105,7 +116,7 @@ def checker(
             whose = registry[id].origin or "RLMR itself"
             raise RegistrationError(f"{id}: id: taken by a checker of {whose}, choose another")
         _require_one_sentence(id, summary)
-        registry[id] = Checker(id, kwargs, test, description, summary, version, origin_of(test.__module__))
+        registry[id] = Checker(id, kwargs, test, description, summary, version, origin_of(test.__module__), unsure)
         return test
 
     return register
@@ -135,10 +146,10 @@ class Prepared:
 
     def test(self, text: Text) -> Verdict:
         verdict = self.checker.test(text, self.kwargs)
-        reason = verdict.reason
+        reason = f"{UNSURE}{verdict.reason}" if self.checker.unsure and not verdict.passed else verdict.reason
         # Kwargs and evidence are quoted in it, whatever they hold.
         plain = reason.isprintable() and len(reason) <= _MAX_REASON
-        return verdict if plain else Verdict(verdict.passed, printable_line(reason))
+        return Verdict(verdict.passed, reason if plain else printable_line(reason))
 
     def describe(self) -> str:
         description = self.checker.description

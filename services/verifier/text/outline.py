@@ -28,10 +28,22 @@ def straight(text: str) -> str:
     return text.translate(_STRAIGHT).casefold()
 
 
+_BRACKETED = re.compile(r"[*_]{0,2}【([^】\n]{1,30})】")
+_TAGS = re.compile(r"</?(?:h[1-6]|b|strong)>")
+_EMOJI = re.compile("[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u20e3\U0001f000-\U0001faff]+")
+
+
+def _without_emoji(line: str) -> str:
+    return line if line.isascii() else _EMOJI.sub(" ", line)
+
+
 def titles_of(line: str) -> set[str]:
     """What a line may be the heading of: all of it, without its numbering, and what stands before a colon."""
-    rest = straight(line).strip(EDGES)
+    rest = _without_emoji(_TAGS.sub("", straight(line))).strip(EDGES)
     found = {rest.rstrip(":： ")}
+    bracketed = _BRACKETED.match(line.strip())
+    if bracketed is not None:
+        found.add(straight(bracketed.group(1)).strip(EDGES))
     for _ in range(2):
         numbered = NUMBERED.match(rest)
         if numbered is None:
@@ -40,7 +52,7 @@ def titles_of(line: str) -> set[str]:
             found.add(numbered["unit"])
         rest = rest[numbered.end() :].lstrip(" \t\u3000:：.、-–—)）").strip(EDGES)
         found.add(rest.rstrip(":： "))
-    for colon in ":：":
+    for colon in (":", "：", " — ", " – "):
         before, sign, _ = rest.partition(colon)
         if sign and len(before) <= 60:
             found.add(before.strip(EDGES))

@@ -17,6 +17,7 @@ _STRESS = "ˈˌ"
 _VOWEL = re.compile("[AIOWYQaæɑɒɛeɜɪiᵻʊuʌɔoəᵊ]")
 _STRESSED = re.compile(f"[{_STRESS}][^{_STRESS}]*$")
 _ALIKE = str.maketrans({"ᵊ": "ə", "ᵻ": "ɪ", "ɾ": "t", "ˈ": "", "ˌ": ""})
+_DOUBLED = re.compile(r"([^aeiou])\1$")
 _SPELT_ENDING = re.compile(r"[aeiouy]+[^aeiouy]*e?$")
 _RHYME_OF_FINAL = {
     final: group
@@ -78,6 +79,11 @@ def _english_endings(word: str) -> frozenset[str]:
     listed = _dictionary().get(word) or _dictionary().get(word.capitalize())
     if listed is None:
         part = word.rpartition("-")[2]
+        if part != word:
+            return _english_endings(part)
+        # A name or a new word ends as the longest known word within it: Dunleer as "leer".
+        known = (word[i:] for i in range(1, len(word) - 2) if word[i:] in _dictionary())
+        part = next(known, _DOUBLED.sub(r"\1", word))
         return _english_endings(part) if part != word else frozenset()
     pronounced = [listed] if isinstance(listed, str) else [p for p in listed.values() if p]
     return frozenset(ending for p in pronounced for ending in _endings_of(p))
@@ -93,6 +99,17 @@ def _endings_of(pronounced: str) -> list[str]:
     if len(vowels) > 2:
         endings.append(tail[vowels[-1].start() :])
     return [ending.translate(_ALIKE) for ending in endings]
+
+
+@lru_cache(maxsize=20_000)
+def spoken_syllables(word: str) -> frozenset[int]:
+    """Numbers of syllables in which the dictionary has the word pronounced; empty for one that it does not hold. `word` is in small letters."""
+    listed = _dictionary().get(word) or _dictionary().get(word.capitalize())
+    if listed is None:
+        return frozenset()
+    pronounced = [listed] if isinstance(listed, str) else [p for p in listed.values() if p]
+    # One sign stands for a vowel and what it glides into; "n" and "l" may be syllables of their own (ᵊ).
+    return frozenset(n for p in pronounced if (n := len(_VOWEL.findall(p))))
 
 
 def _spelt_ending(word: str) -> str:

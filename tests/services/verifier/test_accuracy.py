@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from rlmr.cli import app
 from services.verifier.accuracy.labelled import read_labels
 from services.verifier.accuracy.measure import Rate, outcomes, tallies
-from services.verifier.constraints import check
+from services.verifier.constraints import check, registry
 from services.verifier.text import Text
 from tests.services.verifier.reference_data import DATA
 
@@ -90,6 +90,14 @@ def test_no_text_stands_in_both_halves() -> None:
     halves = [{label.row.text for label in read_labels([CORPUS / half])} for half in ("dev", "test")]
     assert halves[0]
     assert halves[0].isdisjoint(halves[1])
+
+
+def test_a_checker_that_is_wrong_too_often_is_unsure() -> None:
+    """Of the texts that were set aside and of the hard ones; one with few violations says nothing about its checker."""
+    for folder in ("test", "hard"):
+        for id, tally in tallies(outcomes(read_labels([CORPUS / folder])), lambda label: label.checker).items():
+            precision = tally.precision
+            assert registry[id].unsure or precision.of < 10 or (precision.value or 0) >= 0.95, (folder, id, precision)
 
 
 needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is absent: set RLMR_TEST_DATA to a copy of it")

@@ -62,7 +62,7 @@ def test_an_id_is_registered_once() -> None:
 
 def test_the_revision_covers_ids_versions_and_libraries_and_nothing_else_of_our_own_checkers() -> None:
     checkers = registry | {checker.id: checker for checker in versioned.values()}
-    listing = [f"{id}@{checkers[id].version}" for id in sorted(checkers)]
+    listing = [f"{id}@{checkers[id].version}{' unsure' if checkers[id].unsure else ''}" for id in sorted(checkers)]
     listing += [f"{name} {version}" for name, version in libraries().items()]
     assert revision() == hashlib.sha256("\n".join(listing).encode()).hexdigest()[:12]
 

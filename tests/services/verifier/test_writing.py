@@ -110,9 +110,19 @@ def test_every_family_has_examples() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "count"), [("An old silent pond", 5), ("Splash! Silence again", 5), ("黄河入海流", 5), ("", 0), ("12", 0)]
+    ("line", "count"),
+    [
+        ("An old silent pond", (5, 5)),
+        ("Splash! Silence again", (5, 5)),
+        ("黄河入海流", (5, 5)),
+        ("", (0, 0)),
+        ("12", (1, 7)),
+        ("a hedgepig", (3, 3)),
+        ("every fire", (3, 5)),
+    ],
 )
-def test_syllables(line: str, count: int) -> None:
+def test_syllables(line: str, count: tuple[int, int]) -> None:
+    """Fewest and most: words are spoken in more than one way."""
     assert syllables_of_line(line) == count
 
 

@@ -88,6 +88,7 @@ def test_few_pairs_are_enough_to_train_on(base: Path, tmp_path: Path) -> None:
     parts = train(pairs, base, tmp_path / "out", TrainSettings(max_len=128, held_out=0.2, batch_size=8))
     assert 0 < len(parts.train) < 24
     assert list((tmp_path / "out" / "checkpoint").glob("*.safetensors"))
+    assert " -m trainer.grpo.launch openrlhf.cli.train_rm --model" in (tmp_path / "out" / "train_rm.log").read_text()
 
 
 def test_the_split_is_by_prompt_and_the_same_again(base: Path, tmp_path: Path) -> None:

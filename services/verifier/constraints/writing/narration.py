@@ -13,7 +13,7 @@ _I = re.compile(r"\b[Ii](?:'(?:m|d|ve|ll))?\b(?!')")
 # "I" as a number: of a ruler, a war, a part; or before a full stop at the start of a line.
 _ROMAN = re.compile(
     r"\b(?:War|Part|Chapter|Volume|Vol\.|Act|Scene|Book|Phase|Type|Class|Division|Grade|Level|Stage|Section|Appendix|Title|Article|Tier|"
-    r"Category|Schedule|Figure|Table|Canto|Charles|George|Elizabeth|James|Henry|Edward|William|Richard|Mary|Louis|Francis|Napoleon|"
+    r"letter|vowel|Category|Schedule|Figure|Table|Canto|Charles|George|Elizabeth|James|Henry|Edward|William|Richard|Mary|Louis|Francis|Napoleon|"
     r"Frederick|Wilhelm|Nicholas|Alexander|Peter|Catherine|Leopold|Philip|Paul|John|Ferdinand|Joseph|Maria|Pius|Ramses|Darius|Cyrus)"
     r" I\b(?!')|^[^\S\n]{0,8}I[.)]|\b[Ii]\.[A-Za-z]\.|\bI[–-][IVX]+\b",
     re.MULTILINE,
@@ -44,7 +44,8 @@ class PointOfView(Kwargs):
     PointOfView,
     "Tell it in the {person} person.",
     summary="Pronouns outside of dialogue: first has I or we, second has you more than twice as often as these, third has at most one of both to ten of its own.",
-    version=2,
+    version=3,
+    unsure=True,
 )
 def point_of_view(text: Text, kw: PointOfView) -> Verdict:
     """English and Chinese pronouns. A text without any pronoun is in the third person too, and a stray I or you (a thought, a saying)
@@ -84,6 +85,7 @@ class Tense(Kwargs):
     "Tell it in the {tense} tense.",
     summary="English verb forms outside of dialogue, four of five in the wanted tense; a text without English verbs fails.",
     version=2,
+    unsure=True,
 )
 def tense(text: Text, kw: Tense) -> Verdict:
     """Chinese has no tense."""

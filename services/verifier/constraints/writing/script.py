@@ -105,7 +105,8 @@ class Language(Kwargs):
     Language,
     lambda kw: f"Write in {NAMES.get(kw.language, 'Chinese' if kw.language == 'zh' else kw.language)}.",
     summary="The language of the text by script and by detection; `zh` takes simplified and traditional Chinese; a text without letters fails.",
-    version=2,
+    version=3,
+    unsure=True,
 )
 def language(text: Text, kw: Language) -> Verdict:
     found = _language(text)
@@ -133,7 +134,7 @@ def _language(text: Text) -> str | None:
     east_asian = weights["han"] + weights["kana"]
     # Japanese writes its grammar in kana.
     if east_asian and east_asian >= max(weights["latin"], weights["hangul"]):
-        if 10 * weights["kana"] >= east_asian:
+        if 10 * weights["kana"] >= east_asian and not _quotes_japanese(text.plain, weights["kana"], weights["han"]):
             return "ja"
         detected = text.language
         return detected if detected in ("zh-cn", "zh-tw") else "zh"
@@ -147,6 +148,15 @@ def _language(text: Text) -> str | None:
         if 4 * sum(word in STOP_WORDS for word in found) >= len(found) > 0:
             return "en"
     return text.language if text.plain.isascii() else detect_language(_NOT_LATIN.sub("", text.plain))
+
+
+_CHINESE_ONLY = regex.compile("[的了这這那们們没沒吗嗎呢吧她你]")
+"""What Chinese writes its grammar with, and Japanese seldom writes at all."""
+
+
+def _quotes_japanese(text: str, kana: int, han: int) -> bool:
+    """Whether this is a Chinese text with a few Japanese words in it."""
+    return kana < han and 20 * len(_CHINESE_ONLY.findall(text)) >= han
 
 
 _NOT_LATIN = regex.compile(r"[\p{L}--\p{Latin}]", regex.V1)

@@ -1,5 +1,6 @@
 """verse: stanzas, syllables, rhyme, acrostics."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -10,11 +11,15 @@ from services.verifier.text import Text
 from services.verifier.text.rhyme import Ending, last_sounds
 from services.verifier.text.syllables import syllables_of_line
 
+_BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__|《[^》\n]+》")
+
 
 def _stanzas(text: Text) -> list[list[str]]:
-    """Without headings: they are no lines of the poem."""
+    """Without headings and a title in bold: they are no lines of the poem."""
     parts = [[line.strip() for line in part.split("\n") if line.strip()] for part in text.blocks]
     poem = [[line for line in part if not line.startswith("#")] for part in parts]
+    if len(poem) > 1 and len(poem[0]) == 1 and _BOLD.fullmatch(poem[0][0]):
+        poem = poem[1:]
     return [part for part in poem if part] or parts
 
 
@@ -23,7 +28,7 @@ def _stanzas(text: Text) -> list[list[str]]:
     Range,
     lambda kw: f"Write {said(kw)} stanzas, separated by blank lines.",
     summary="Groups of lines between blank lines.",
-    version=3,
+    version=4,
 )
 def stanzas(text: Text, kw: Range) -> Verdict:
     return within(len(_stanzas(text)), kw, "stanzas")
@@ -34,7 +39,7 @@ def stanzas(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every stanza have {said(kw)} lines.",
     summary="Every stanza is within the limits; the reason names the first that is not.",
-    version=3,
+    version=4,
 )
 def lines_per_stanza(text: Text, kw: Range) -> Verdict:
     for i, stanza in enumerate(_stanzas(text), start=1):
@@ -57,16 +62,17 @@ class Syllables(Kwargs):
         + ("." if len(kw.pattern) == 1 else ", over and over if there are more lines.")
     ),
     summary="Syllables per line, as in 5-7-5 for a haiku; the pattern starts over until the lines end, and must end with them.",
-    version=2,
+    version=3,
 )
 def syllables(text: Text, kw: Syllables) -> Verdict:
-    """English by dictionary and rule, Chinese by character."""
-    lines = text.filled_lines
+    """English by dictionaries and rule, in any way in which a line can be spoken; Chinese by character."""
+    lines = [line for stanza in _stanzas(text) for line in stanza]
     if not lines or len(lines) % len(kw.pattern):
         return Verdict(False, f"{len(lines)} lines do not fill a pattern of {len(kw.pattern)} lines")
     for i, line in enumerate(lines):
-        wanted, found = kw.pattern[i % len(kw.pattern)], syllables_of_line(line)
-        if abs(found - wanted) > kw.tolerance:
+        wanted, (fewest, most) = kw.pattern[i % len(kw.pattern)], syllables_of_line(line)
+        if not fewest - kw.tolerance <= wanted <= most + kw.tolerance:
+            found = f"{fewest}" if fewest == most else f"{fewest} to {most}"
             return Verdict(False, f"{found} syllables in line {i + 1}, {wanted} wanted")
     return Verdict(True, f"{len(lines)} lines of {'-'.join(map(str, kw.pattern))} syllables")
 
@@ -80,7 +86,8 @@ class RhymeScheme(Kwargs):
     RhymeScheme,
     "Let every stanza rhyme as {scheme} (X: no rhyme asked).",
     summary="In every stanza lines with the same letter rhyme; different letters are not asked to differ.",
-    version=3,
+    version=4,
+    unsure=True,
 )
 def rhyme_scheme(text: Text, kw: RhymeScheme) -> Verdict:
     """English by a pronouncing dictionary (American), words that it does not hold by their spelling; Chinese by Pinyin."""
