@@ -10,12 +10,12 @@ from typing import Any
 
 from rich.console import Console
 
+from rlmr.adapters.settings import Settings
 from trainer.data.prompts import prepare
 from trainer.evaluation.judge import Judged, judge, summarise
 from trainer.evaluation.sample import sample
 from trainer.grpo.batches import problems
 from trainer.grpo.flags import openrlhf_flags
-from trainer.grpo.group_reward import RewardSettings
 from trainer.grpo.guarantee import violations
 from trainer.reports.page import write_report
 from trainer.reports.plots import draw_all
@@ -108,7 +108,7 @@ def run_preset(
                 local_services(writing_rm_of(preset, material), run / "logs", between=distorting)
             )
         # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
-        settings = RewardSettings.from_environment(url=url, strategy={"name": "rlmr"})
+        settings = Settings.from_environment({"url": url, "strategy": {"name": "rlmr"}})
         chosen = replace(settings, strategy=preset.strategy, filter=preset.filter_sent())
         pinned = pin(run, revisions(chosen))
         with stages("evaluate before"), undistorted():
@@ -123,6 +123,7 @@ def run_preset(
                 reward_url=url,
                 strategy=preset.strategy,
                 group_filter=chosen.filter,
+                percentiles=preset.percentiles(),
                 expect=pinned,
                 steps=preset.steps,
                 console=console,
@@ -189,7 +190,7 @@ def _kept(run: Path) -> Judged | None:
 
 
 def _evaluate(
-    preset: Preset, model: str, prompts: list[dict[str, Any]], settings: RewardSettings, console: Console, what: str
+    preset: Preset, model: str, prompts: list[dict[str, Any]], settings: Settings, console: Console, what: str
 ) -> Judged | None:
     if not prompts:
         return None

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from trainer.grpo.flags import to_arguments
+from trainer.grpo.thresholds import VARIABLE, Percentile
 from trainer.run.cluster_needs import gpus
 from trainer.run.diagnosis import diagnose
 from trainer.run.ledger import Ledger
@@ -33,6 +34,7 @@ def train(
     steps: int,
     console: Console,
     group_filter: dict[str, Any] | None = None,
+    percentiles: dict[str, Percentile] | None = None,
     expect: dict[str, str] | None = None,
     max_prompts: int | None = None,
 ) -> Ledger:
@@ -45,6 +47,7 @@ def train(
         "RLMR_REWARD_URL": reward_url,
         "RLMR_STRATEGY": json.dumps(strategy),
         "RLMR_FILTER": json.dumps(group_filter or {}),
+        VARIABLE: json.dumps({name: p.model_dump() for name, p in (percentiles or {}).items()}),
         "RLMR_EXPECT": json.dumps(expect or {}),
         "RLMR_RUN_DIR": str(run),
         "RLMR_STEPS": str(steps),

@@ -69,6 +69,30 @@ TARGETS = (
         _HARBOUR,
     ),
     Target(
+        "rule: citations",
+        "Describe a harbour and cite two sources.",
+        {"type": "references:citations", "kwargs": {"min": 1}},
+        _HARBOUR,
+    ),
+    Target(
+        "rule: list of sources",
+        "Describe a harbour and list two sources.",
+        {"type": "references:sources", "kwargs": {"min": 1}},
+        _HARBOUR,
+    ),
+    Target(
+        "rule: links",
+        "Describe a harbour and link to it.",
+        {"type": "references:links", "kwargs": {"min": 1}},
+        _HARBOUR,
+    ),
+    Target(
+        "rule: points that add up",
+        "Make a rubric of 100 points for a text about a harbour.",
+        {"type": "notation:adds_up", "kwargs": {"total": 100}},
+        _HARBOUR,
+    ),
+    Target(
         "judge: sonnet",
         "Write a Shakespearean sonnet about winter.",
         {"type": "judge", "text": "The text is a Shakespearean sonnet about winter."},
@@ -87,9 +111,9 @@ TARGETS = (
         "夏天的早晨，孩子们在海边笑着放风筝。",
     ),
     Target(
-        "unsure: present tense",
-        "Describe a harbour in the present tense.",
-        {"type": "narration:tense", "kwargs": {"tense": "present"}},
+        "unsure: sections",
+        "Describe a harbour in two sections, Tides and Berths.",
+        {"type": "structure:sections", "kwargs": {"titles": ["Tides", "Berths"]}},
         _HARBOUR,
     ),
 )
