@@ -115,7 +115,7 @@ def run_preset(
             before = before or _kept(run)
             if before is None:
                 before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
-            _keep(run, before)
+            _keep(run, before, "before.json")
         with stages("train"):
             ledger = train(
                 flags,
@@ -131,6 +131,7 @@ def run_preset(
             )
         with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")
+            _keep(run, after, "after.json")
     with stages("report"):
         means = [summarise(j, quality) if j else None for j in (before, after)]
         summary = summarise_run(
@@ -176,9 +177,9 @@ def _check(preset: Preset, run: Path) -> None:
         check_services(preset.reward_url)
 
 
-def _keep(run: Path, before: Judged | None) -> None:
-    if before is not None:
-        write_json(run / "before.json", {"rows": before.rows, "failures": before.failures})
+def _keep(run: Path, judged: Judged | None, name: str) -> None:
+    if judged is not None:
+        write_json(run / name, {"rows": judged.rows, "failures": judged.failures})
 
 
 def _kept(run: Path) -> Judged | None:
