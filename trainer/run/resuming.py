@@ -59,6 +59,9 @@ def _resumed(run: Path, preset: Preset) -> int:
     (run / "logs").mkdir(exist_ok=True)
     step = checkpoint_step(run / "checkpoints" / "_actor")
     lost = rewind(run, step)
+    onset = run / "onset.json"
+    if onset.is_file() and json.loads(onset.read_text(encoding="utf-8"))["alarm_step"] > step:
+        onset.unlink()
     with (run / "resumes.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"time": time.time(), "after_step": step, "rows_made_again": lost}) + "\n")
     return step
@@ -113,6 +116,7 @@ def _step(tag: str) -> int:
 
 
 def rewind(run: Path, step: int) -> int:
+<<<<<<< HEAD
     """Takes what was made after `step` out of the ledger, for it will be made again; returns how many lines. A writer's rows stand in the
     order of their steps: each file is read from its end, to the first row that stays, however large it is."""
     return sum(_cut(path, step) for kind in KINDS for path in shards(run, kind))
@@ -136,6 +140,24 @@ def _cut(path: Path, step: int) -> int:
                     break
                 end = start  # a torn line in the middle stays if what is before it stays, and is counted
         file.truncate(keep)
+=======
+    """Takes what was made after `step` out of the ledger, for it will be made again; returns how many rows."""
+    lost = 0
+    for kind in ("groups", "texts", "steps", "advantages", "held_back"):
+        for path in shards(run, kind):
+            rewound = path.with_suffix(".rewound")
+            with path.open("rb") as old, rewound.open("wb") as new:
+                for line in old:
+                    try:
+                        later = json.loads(line)["step"] > step
+                    except (ValueError, TypeError, KeyError):
+                        later = not line.endswith(b"\n")  # a torn end; a torn line in the middle stays, and is counted
+                    if later:
+                        lost += 1
+                    else:
+                        new.write(line)
+            rewound.replace(path)
+>>>>>>> main
     return lost
 
 
