@@ -116,10 +116,10 @@ def _step(tag: str) -> int:
 
 
 def rewind(run: Path, step: int) -> int:
-<<<<<<< HEAD
-    """Takes what was made after `step` out of the ledger, for it will be made again; returns how many lines. A writer's rows stand in the
-    order of their steps: each file is read from its end, to the first row that stays, however large it is."""
-    return sum(_cut(path, step) for kind in KINDS for path in shards(run, kind))
+    """Takes what was made after `step` out of the ledger, for it will be made again; returns how many lines. The run's own writers
+    write in the order of steps: those files are read from their end, to the first row that stays, however large they are."""
+    cut = sum(_cut(path, step) for kind in KINDS for path in shards(run, kind))
+    return cut + sum(_sifted(path, step) for path in shards(run, "held_back"))
 
 
 def _cut(path: Path, step: int) -> int:
@@ -140,25 +140,17 @@ def _cut(path: Path, step: int) -> int:
                     break
                 end = start  # a torn line in the middle stays if what is before it stays, and is counted
         file.truncate(keep)
-=======
-    """Takes what was made after `step` out of the ledger, for it will be made again; returns how many rows."""
-    lost = 0
-    for kind in ("groups", "texts", "steps", "advantages", "held_back"):
-        for path in shards(run, kind):
-            rewound = path.with_suffix(".rewound")
-            with path.open("rb") as old, rewound.open("wb") as new:
-                for line in old:
-                    try:
-                        later = json.loads(line)["step"] > step
-                    except (ValueError, TypeError, KeyError):
-                        later = not line.endswith(b"\n")  # a torn end; a torn line in the middle stays, and is counted
-                    if later:
-                        lost += 1
-                    else:
-                        new.write(line)
-            rewound.replace(path)
->>>>>>> main
     return lost
+
+
+def _sifted(path: Path, step: int) -> int:
+    """The same for rows in any order (trainer/onset reads one writer's texts after the other)."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    stay = [line for line in lines if line.endswith(b"\n") and (_step_of(line) or 0) <= step]
+    rewound = path.with_suffix(".rewound")
+    rewound.write_bytes(b"".join(stay))
+    rewound.replace(path)
+    return len(lines) - len(stay)
 
 
 def _step_of(line: bytes) -> int | None:

@@ -83,6 +83,14 @@ def test_going_back_reads_the_end_of_a_ledger_only(tmp_path: Path) -> None:
         assert file.read() == b'\n{"step": 1}\n{"step": 2}\n'
 
 
+def test_rows_in_any_order_are_sifted(tmp_path: Path) -> None:
+    (tmp_path / "ledger").mkdir()
+    path = tmp_path / "ledger" / "held_back.a-1.jsonl"
+    path.write_text("".join(json.dumps({"step": step}) + "\n" for step in (1, 3, 1, 2, 3, 2)) + '{"step": 1')
+    assert rewind(tmp_path, 2) == 3
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 1, 2, 2]
+
+
 @pytest.mark.parametrize("content", ["", '{"step": 3}\n', '{"to', '{"to\n', '{"step": 3}\n{"to'])
 def test_a_ledger_of_which_nothing_stays(tmp_path: Path, content: str) -> None:
     (tmp_path / "ledger").mkdir()
