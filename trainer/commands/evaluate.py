@@ -1,14 +1,14 @@
 """`rlmr eval`: a model, or responses that are there, on a benchmark; comparisons."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services import PluginError
+from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of
+from trainer.commands.evaluate_pairwise import pairwise
 from trainer.commands.evaluate_texts import texts
 from trainer.evaluation.registry import load, names
 
@@ -17,35 +17,6 @@ if TYPE_CHECKING:
     from trainer.evaluation.benchmark import Benchmark
 
 app = typer.Typer(name="eval", help="Evaluate a model on a benchmark.", no_args_is_help=True, add_completion=False)
-
-
-def _failed(why: object, code: int = 2) -> typer.Exit:
-    typer.echo(f"error: {why}", err=True)
-    return typer.Exit(code)
-
-
-def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    pairs = dict(part.partition("=")[::2] for part in given)
-    wrong = [part for part in given if "=" not in part]
-    if wrong:
-        raise _failed(f"{option} {wrong[0]}: NAME=VALUE is needed")
-    return pairs
-
-
-def _sampling(given: Sequence[str], option: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Values are JSON (0.7, true, "text"); what is none is text."""
-
-    def value(text: str) -> Any:
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-
-    found = {**defaults, **{name: value(text) for name, text in _pairs(given, option).items()}}
-    for name, kind in (("temperature", (int, float)), ("max_tokens", int)):
-        if not isinstance(found[name], kind) or isinstance(found[name], bool) or found[name] < 0:
-            raise _failed(f"{option} {name}={found[name]}: a number of at least 0 is needed")
-    return found
 
 
 def _command(name: str) -> Callable[..., None]:
@@ -80,31 +51,31 @@ def _command(name: str) -> Callable[..., None]:
         from trainer.evaluation.evaluating import Plan, chosen_options, evaluate
 
         if (responses is None) == (not model):
-            raise _failed("give either --responses FILE, or --model URL_OR_DIR")
+            raise failed("give either --responses FILE, or --model URL_OR_DIR")
         try:
             benchmark = load(name)
-            chosen = chosen_options(benchmark, _pairs(options, "--set"))
-            asked = _sampling(judge_sampling, "--judge-sampling", benchmark.judge_sampling)
+            chosen = chosen_options(benchmark, pairs(options, "--set"))
+            asked = sampling_of(judge_sampling, "--judge-sampling", benchmark.judge_sampling)
             if benchmark.judged and not (judge_url and judge_model):
-                raise _failed(f"{name} asks a judge: give --judge-url and --judge-model")
+                raise failed(f"{name} asks a judge: give --judge-url and --judge-model")
             judge = Model(judge_url, judge_model, asked, judge_key_env, attempts) if benchmark.judged else None
-            answers = _sampling(sampling, "--sampling", benchmark.sampling)
+            answers = sampling_of(sampling, "--sampling", benchmark.sampling)
             source = _source(benchmark, responses, model, model_name, answers, key_env, attempts, at_once)
             # At temperature 0 the same question has the same answer.
             tries = judge_tries if asked["temperature"] else 1
             plan = Plan(benchmark, data, chosen, source, judge, tries, at_once, limit)
-            outcome = evaluate(plan, out, _progress)
+            outcome = evaluate(plan, out, progress)
         except (DataFileError, PluginError) as exc:
-            raise _failed(exc) from exc
+            raise failed(exc) from exc
         except EndpointGone as exc:
-            raise _failed(f"{exc}\nWhat was answered is in {out}: the same command goes on from there.", 1) from exc
+            raise failed(f"{exc}\nWhat was answered is in {out}: the same command goes on from there.", 1) from exc
         except KeyboardInterrupt:
-            raise _failed(
+            raise failed(
                 f"interrupted; what was answered is in {out}: the same command goes on from there.", 130
             ) from None
         _print(outcome.results, out)
         if outcome.refused:
-            raise _failed(
+            raise failed(
                 f"{outcome.refused} calls were not answered, the last: {outcome.why}\nRun the same command again.", 1
             )
 
@@ -128,31 +99,13 @@ def _source(
         return FromFile(responses, benchmark)
     if model.startswith(("http://", "https://")):
         if not model_name:
-            raise _failed("--model URL needs --model-name")
+            raise failed("--model URL needs --model-name")
         return FromEndpoint(Model(model, model_name, sampling, key_env, attempts), at_once)
     if not Path(model).is_dir():
-        raise _failed(f"--model {model}: neither a URL nor a folder")
+        raise failed(f"--model {model}: neither a URL nor a folder")
     if extra := sampling.keys() - {"temperature", "max_tokens", "seed"}:
-        raise _failed(f"--sampling {min(extra)}: a model in process takes temperature, max_tokens and seed")
+        raise failed(f"--sampling {min(extra)}: a model in process takes temperature, max_tokens and seed")
     return InProcess(Path(model), sampling)
-
-
-@contextmanager
-def _progress(what: str, before: int, total: int) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total, completed=before)
-        yield lambda: bar.advance(task)
 
 
 def _print(found: dict[str, Any], out: Path) -> None:
@@ -182,11 +135,12 @@ def compare(
         if out:
             write_comparison(found, out)
     except DataFileError as exc:
-        raise _failed(exc) from exc
+        raise failed(exc) from exc
     typer.echo(markdown(found))
 
 
 app.command()(texts)
+app.command()(pairwise)
 
 try:
     for _name, _line in names().items():

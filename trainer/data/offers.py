@@ -103,7 +103,7 @@ def _ending(rng: random.Random, tight: float, language: str) -> Drawn:
 
 
 def _cited(rng: random.Random, tight: float, language: str) -> Drawn:
-    return {"min": 1 + round(3 * tight * rng.uniform(0.5, 1))}, {}
+    return {"min": 1 + round(3 * tight * (0.5 + rng.random() / 2))}, {}
 
 
 def _tense(rng: random.Random, tight: float, language: str) -> Drawn:

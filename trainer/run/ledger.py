@@ -45,6 +45,8 @@ class Ledger:
     groups: list[dict[str, Any]] = field(default_factory=list)
     advantages: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    held_back: list[dict[str, Any]] = field(default_factory=list)
+    """What training never saw (trainer/onset): {time, prompt_id, step, values}."""
 
     def __post_init__(self) -> None:
         self._tail = Tail(self.folder)
@@ -58,6 +60,7 @@ class Ledger:
             ("groups", self.groups, "time"),
             ("advantages", self.advantages, "step"),
             ("steps", self.steps, "step"),
+            ("held_back", self.held_back, "time"),
         ):
             known = len(rows)
             rows.extend(self._tail.new(kind))

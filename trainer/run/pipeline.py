@@ -17,6 +17,7 @@ from trainer.evaluation.sample import sample
 from trainer.grpo.batches import problems
 from trainer.grpo.flags import openrlhf_flags
 from trainer.grpo.guarantee import violations
+from trainer.onset.sources import source_of
 from trainer.reports.page import write_report
 from trainer.reports.plots import draw_all
 from trainer.reports.summary import summarise_run, write_json, write_metrics
@@ -115,7 +116,7 @@ def run_preset(
             before = before or _kept(run)
             if before is None:
                 before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
-            _keep(run, before)
+            _keep(run, before, "before.json")
         with stages("train"):
             ledger = train(
                 flags,
@@ -128,9 +129,11 @@ def run_preset(
                 steps=preset.steps,
                 console=console,
                 max_prompts=max_prompts,
+                held_back=source_of("world") if material.in_world else None,
             )
         with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")
+            _keep(run, after, "after.json")
     with stages("report"):
         means = [summarise(j, quality) if j else None for j in (before, after)]
         summary = summarise_run(
@@ -176,9 +179,9 @@ def _check(preset: Preset, run: Path) -> None:
         check_services(preset.reward_url)
 
 
-def _keep(run: Path, before: Judged | None) -> None:
-    if before is not None:
-        write_json(run / "before.json", {"rows": before.rows, "failures": before.failures})
+def _keep(run: Path, judged: Judged | None, name: str) -> None:
+    if judged is not None:
+        write_json(run / name, {"rows": judged.rows, "failures": judged.failures})
 
 
 def _kept(run: Path) -> Judged | None:
