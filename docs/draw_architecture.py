@@ -27,7 +27,7 @@ JOBS = {
     "trainer.run": "one run: preset to report",
     "trainer.world": "the story world",
     "trainer.reports": "plots and pages",
-    "trainer.evaluation": "before and after; IFEval",
+    "trainer.evaluation": "before and after; benchmarks",
     "trainer.data": "prompt files",
     "trainer.grpo": "inside and around OpenRLHF",
     "trainer.reward_model": "export, check, calibrate",

@@ -31,6 +31,9 @@ GROUPS = {
     "attack": CommandGroup(
         "services.verifier.commands.attack:attack", "", "Try to talk a live verifier or judge round."
     ),
+    "judge": CommandGroup(
+        "services.verifier.commands.judge:app", "verifier", "Measure an LLM judge on labelled texts."
+    ),
     "calibrate": CommandGroup(
         "trainer.commands.calibrate:calibrate", "trainer", "Before training: dropped groups, spread, settings that fit."
     ),

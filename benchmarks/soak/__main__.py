@@ -23,9 +23,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from benchmarks.soak.link import Link
 from benchmarks.soak.load import Outcome, call_until, invented_groups, truths
 from benchmarks.soak.services import Service
+from rlmr.adapters.settings import Settings
 from rlmr.client import NoAnswer, RlmrClient
 from trainer.commands.quiet import quiet_libraries
-from trainer.grpo.group_reward import RewardSettings
 
 RESULTS = Path(__file__).parent.parent / "results" / "soak.json"
 DEADLINE = 60.0
@@ -111,7 +111,7 @@ async def _disturbed(
     memory: Memory,
     console: Console,
 ) -> None:
-    settings = RewardSettings(url=services[-1].url, timeout=DEADLINE, attempt_timeout=20.0, strategy={"name": "rlmr"})
+    settings = Settings(url=services[-1].url, timeout=DEADLINE, attempt_timeout=20.0, strategy={"name": "rlmr"})
     groups = invented_groups(40, 8, rng)
     truth = await truths(settings, groups)
     begun = time.monotonic()

@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
+from rlmr.adapters.settings import Settings
+from trainer.grpo.group_reward import GroupReward, GroupRewardClient
 from trainer.reward_model.random_checkpoint import invented_text
 
 TOLERANCE = 1e-3
@@ -93,7 +94,7 @@ def _close(a: float | None, b: float | None) -> bool:
     return a is b or (a is not None and b is not None and abs(a - b) <= TOLERANCE)
 
 
-async def truths(settings: RewardSettings, groups: list[dict[str, Any]]) -> list[GroupReward]:
+async def truths(settings: Settings, groups: list[dict[str, Any]]) -> list[GroupReward]:
     """What the undisturbed services answer. Raises RuntimeError if they do not answer for every sample."""
     client = GroupRewardClient(settings)
     try:
@@ -108,7 +109,7 @@ async def truths(settings: RewardSettings, groups: list[dict[str, Any]]) -> list
 
 async def call_until(
     end: float,
-    settings: RewardSettings,
+    settings: Settings,
     groups: list[dict[str, Any]],
     truth: list[GroupReward],
     outcome: Outcome,

@@ -41,10 +41,15 @@ class Settings:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: more than 0")
 
+    def with_each_request(self) -> dict[str, Any]:
+        """What goes beside the groups of a POST /reward."""
+        given = {"strategy": self.strategy, "filter": self.filter, "expect": self.expect}
+        return {name: value for name, value in given.items() if value}
+
     @classmethod
     def from_environment(cls, given: Mapping[str, Any] | None = None) -> "Settings":
         """`given` wins over RLMR_REWARD_URL, RLMR_API_KEY, RLMR_STRATEGY, RLMR_FILTER, RLMR_EXPECT, RLMR_REWARD_TIMEOUT and RLMR_REWARD_ATTEMPT_TIMEOUT,
-        the variables the OpenRLHF agent reads. Raises ValueError for an unknown setting or a missing address."""
+        (variables that `rlmr train` sets for OpenRLHF's agent). Raises ValueError for an unknown setting or a missing address."""
         environ = os.environ
         values: dict[str, Any] = {
             "url": environ.get("RLMR_REWARD_URL"),

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rlmr.adapters.settings import Settings
 from rlmr.client import AsyncRlmrClient, RlmrClient, RlmrError
 from rlmr.wire import SampleVerdict
 from services.aggregator.together import all_of
 from trainer.evaluation.sample import Sampled
-from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
+from trainer.grpo.group_reward import GroupReward, GroupRewardClient
 
 AT_ONCE = 16
 
@@ -54,7 +55,7 @@ def verifier_of(reward_url: str) -> str:
 def ask(
     prompts: Sequence[dict[str, Any]],
     sampled: Sequence[Sampled],
-    settings: RewardSettings,
+    settings: Settings,
     verifier_url: str,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Asked:
@@ -65,7 +66,7 @@ def ask(
 async def _ask(
     prompts: Sequence[dict[str, Any]],
     sampled: Sequence[Sampled],
-    settings: RewardSettings,
+    settings: Settings,
     verifier_url: str,
     on_progress: Callable[[int], None],
 ) -> Asked:

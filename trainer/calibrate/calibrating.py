@@ -3,19 +3,19 @@
 import json
 import random
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from rlmr.adapters.settings import Settings
 from trainer.calibrate.advice import Advice, advise
 from trainer.calibrate.asking import Group, ask, verifier_of
 from trainer.calibrate.figures import Figures, measure
 from trainer.calibrate.page import write_page
 from trainer.evaluation.sample import Sampled, sample
 from trainer.evaluation.served import sample_served
-from trainer.grpo.group_reward import RewardSettings
 from trainer.reports.summary import write_json
 from trainer.run.local_services import local_services
 from trainer.run.material import chosen_prompts, load_material, writing_rm_of
@@ -65,8 +65,8 @@ def calibrate(preset: Preset, asks: Asks, folder: Path, console: Console) -> Cal
         drawn = _sample(preset, asks, str(material.model), [row["prompt"] for row in chosen])
     with ExitStack() as stack:
         url = preset.reward_url or stack.enter_context(local_services(writing_rm_of(preset, material), folder / "logs"))
-        settings = RewardSettings.from_environment(url=url, strategy=preset.strategy)
-        settings = RewardSettings(**{**settings.__dict__, "filter": preset.filter_sent()})
+        settings = Settings.from_environment({"url": url, "strategy": preset.strategy})
+        settings = replace(settings, filter=preset.filter_sent())
         with console.status(f"asking the services about {len(chosen)} groups"):
             asked = ask(chosen, drawn, settings, asks.verifier_url or verifier_of(url))
     figures = measure(asked, batch=preset.batch, bounds=asks.bounds)

@@ -55,6 +55,58 @@ def serve(
 
 
 @app.command()
+def demo(
+    folder: Path = typer.Argument(Path("arena-demo"), help="Folder to make, or to go on with."),
+    port: int = typer.Option(8090, min=0, max=65535, help="TCP port; 0 takes a free one."),
+) -> None:
+    """A first look: six prompts in three languages, two arms, two raters."""
+    from trainer.arena.making import copy_demo
+    from trainer.arena.opening import open_state
+    from trainer.arena.state import FILE, ArenaError
+    from trainer.data.rows import DataFileError
+
+    try:
+        copy_demo(folder)
+        fresh = not (folder / FILE).exists()
+        opened = open_state(
+            folder / FILE, folder, {"repeats": 0.3, "least_seconds": 2} if fresh else {}, ["you", "a friend"]
+        )
+    except (ArenaError, DataFileError) as exc:
+        raise _failed(exc) from exc
+    _serve(opened, "127.0.0.1", port, "")
+
+
+@app.command()
+def make(
+    folder: Path = typer.Argument(help="Folder to make."),
+    answers: list[str] = typer.Argument(
+        help="Two files or more, [NAME=]FILE: {prompt, response} a line (`rlmr data answers`), or a run's before.json and after.json."
+    ),
+    prompts: int | None = typer.Option(None, min=1, help="So many prompts, drawn; default: all."),
+    seed: int = typer.Option(0, help="Of the draw."),
+) -> None:
+    """The folder for `rlmr arena serve` out of answers to the same prompts, one arm per file."""
+    from trainer.arena.making import make_folder
+    from trainer.data.rows import DataFileError
+
+    arms: dict[str, Path] = {}
+    for given in answers:
+        name, _, file = given.rpartition("=")
+        path = Path(file)
+        name = name or path.stem
+        if name in arms or name == "prompts" or "/" in name:
+            raise _failed(f"{given}: there is an arm {name!r} already, or it cannot be a file's name: say NAME=FILE")
+        arms[name] = path
+    try:
+        made = make_folder(folder, arms, prompts, seed)
+    except DataFileError as exc:
+        raise _failed(exc) from exc
+    typer.echo(f"{folder}: {made.prompts} prompts, arms {', '.join(sorted(arms))}")
+    if made.left_out:
+        typer.echo(f"warning: {made.left_out} prompts are not answered in every file and were left out", err=True)
+
+
+@app.command()
 def export(
     folder: Path = typer.Argument(help="The arena's folder."),
     out: Path = typer.Argument(help="Folder for votes.csv, arena.json and pairs.jsonl."),

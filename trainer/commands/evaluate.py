@@ -1,89 +1,150 @@
-"""`rlmr eval`: benchmarks on responses that were generated before."""
+"""`rlmr eval`: a model, or responses that are there, on a benchmark; comparisons."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-app = typer.Typer(name="eval", help="Evaluate responses on a benchmark.", no_args_is_help=True, add_completion=False)
+from services import PluginError
+from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of
+from trainer.commands.evaluate_pairwise import pairwise
+from trainer.commands.evaluate_texts import texts
+from trainer.evaluation.registry import load, names
 
-_DATA = typer.Option(help="The benchmark's own file: key, prompt, instruction_id_list, kwargs a line.")
-_RESPONSES = typer.Option(help="JSONL with {key, response} or {prompt, response} a line.")
-_OUTPUT = typer.Option(help="Where to write {key, strict: [...], loose: [...], reasons: [...]} a line.")
+if TYPE_CHECKING:
+    from trainer.evaluation.answering import Source
+    from trainer.evaluation.benchmark import Benchmark
+
+app = typer.Typer(name="eval", help="Evaluate a model on a benchmark.", no_args_is_help=True, add_completion=False)
+
+
+def _command(name: str) -> Callable[..., None]:
+    def command(
+        data: Annotated[Path, typer.Option(help="The benchmark's own file, which you have; none is shipped.")],
+        out: Annotated[Path, typer.Option(help="Folder of the run. The same command goes on where it was.")],
+        responses: Annotated[
+            Path | None, typer.Option(help="Responses made before: {key, response} or {prompt, response} a line.")
+        ] = None,
+        model: Annotated[str, typer.Option(help="Or: URL of an OpenAI-compatible endpoint, or a checkpoint.")] = "",
+        model_name: Annotated[str, typer.Option(help="The model's name at that endpoint.")] = "",
+        judge_url: Annotated[str, typer.Option(help="OpenAI-compatible endpoint of the judge.")] = "",
+        judge_model: Annotated[str, typer.Option(help="The judge's name there.")] = "",
+        sampling: Annotated[
+            list[str], typer.Option(help="NAME=VALUE: temperature, max_tokens, top_p, ... of the answers; repeatable.")
+        ] = [],  # noqa: B006 - typer copies it
+        judge_sampling: Annotated[list[str], typer.Option(help="NAME=VALUE for the judge.")] = [],  # noqa: B006
+        options: Annotated[
+            list[str], typer.Option("--set", help="NAME=VALUE: an option of the benchmark (docs/evaluation.md).")
+        ] = [],  # noqa: B006
+        judge_tries: Annotated[
+            int, typer.Option(min=1, help="How often a judge that samples is asked for a readable verdict.")
+        ] = 3,
+        attempts: Annotated[int, typer.Option(min=1, help="Attempts of a call that fails.")] = 6,
+        at_once: Annotated[int, typer.Option(min=1, help="Calls at a time.")] = 8,
+        limit: Annotated[int | None, typer.Option(min=1, help="Only the first prompts.")] = None,
+        key_env: Annotated[str, typer.Option(help="Variable with the endpoint's key.")] = "OPENAI_API_KEY",
+        judge_key_env: Annotated[str, typer.Option(help="Variable with the judge's key.")] = "OPENAI_API_KEY",
+    ) -> None:
+        from trainer.data.rows import DataFileError
+        from trainer.evaluation.asking import EndpointGone, Model
+        from trainer.evaluation.evaluating import Plan, chosen_options, evaluate
+
+        if (responses is None) == (not model):
+            raise failed("give either --responses FILE, or --model URL_OR_DIR")
+        try:
+            benchmark = load(name)
+            chosen = chosen_options(benchmark, pairs(options, "--set"))
+            asked = sampling_of(judge_sampling, "--judge-sampling", benchmark.judge_sampling)
+            if benchmark.judged and not (judge_url and judge_model):
+                raise failed(f"{name} asks a judge: give --judge-url and --judge-model")
+            judge = Model(judge_url, judge_model, asked, judge_key_env, attempts) if benchmark.judged else None
+            answers = sampling_of(sampling, "--sampling", benchmark.sampling)
+            source = _source(benchmark, responses, model, model_name, answers, key_env, attempts, at_once)
+            # At temperature 0 the same question has the same answer.
+            tries = judge_tries if asked["temperature"] else 1
+            plan = Plan(benchmark, data, chosen, source, judge, tries, at_once, limit)
+            outcome = evaluate(plan, out, progress)
+        except (DataFileError, PluginError) as exc:
+            raise failed(exc) from exc
+        except EndpointGone as exc:
+            raise failed(f"{exc}\nWhat was answered is in {out}: the same command goes on from there.", 1) from exc
+        except KeyboardInterrupt:
+            raise failed(
+                f"interrupted; what was answered is in {out}: the same command goes on from there.", 130
+            ) from None
+        _print(outcome.results, out)
+        if outcome.refused:
+            raise failed(
+                f"{outcome.refused} calls were not answered, the last: {outcome.why}\nRun the same command again.", 1
+            )
+
+    return command
+
+
+def _source(
+    benchmark: "Benchmark",
+    responses: Path | None,
+    model: str,
+    model_name: str,
+    sampling: dict[str, Any],
+    key_env: str,
+    attempts: int,
+    at_once: int,
+) -> "Source":
+    from trainer.evaluation.answering import FromEndpoint, FromFile, InProcess
+    from trainer.evaluation.asking import Model
+
+    if responses is not None:
+        return FromFile(responses, benchmark)
+    if model.startswith(("http://", "https://")):
+        if not model_name:
+            raise failed("--model URL needs --model-name")
+        return FromEndpoint(Model(model, model_name, sampling, key_env, attempts), at_once)
+    if not Path(model).is_dir():
+        raise failed(f"--model {model}: neither a URL nor a folder")
+    if extra := sampling.keys() - {"temperature", "max_tokens", "seed"}:
+        raise failed(f"--sampling {min(extra)}: a model in process takes temperature, max_tokens and seed")
+    return InProcess(Path(model), sampling)
+
+
+def _print(found: dict[str, Any], out: Path) -> None:
+    from trainer.evaluation.results import counted, interval
+
+    for measure in found["measures"]:
+        typer.echo(f"{measure['name']:<52} {interval(measure):>24}  {measure['units']:>5} units")
+    typer.echo(f"{counted(found['counts'])} -> {out}/index.html, results.json, results.md")
+    counts = found["counts"]
+    if counts["missing"]:
+        typer.echo(f"warning: {counts['missing']} prompts have no response and are not counted", err=True)
+    if counts["unparseable"]:
+        typer.echo(f"warning: {counts['unparseable']} verdicts could not be read and are not counted", err=True)
 
 
 @app.command()
-def ifeval(data: Path = _DATA, responses: Path = _RESPONSES, output: Path = _OUTPUT) -> None:
-    """IFEval: verdict per instruction and the four accuracies."""
-    _instruction_following(data, responses, output)
-
-
-@app.command()
-def ifbench(data: Path = _DATA, responses: Path = _RESPONSES, output: Path = _OUTPUT) -> None:
-    """IFBench: verdict per instruction and the four accuracies (prompt loose is the one it reports)."""
-    _instruction_following(data, responses, output)
-
-
-@app.command()
-def texts(
-    before: Path = typer.Argument(help="{prompt, response} a line (rlmr data answers), of the policy before training."),
-    after: Path = typer.Argument(help="The same of the trained policy, to the same prompts."),
-    strong: Path | None = typer.Option(None, help="With --weak: texts that a held-back classifier learns from."),
-    weak: Path | None = typer.Option(None, help="Its other class."),
-    samples: int = typer.Option(10, min=0, help="Texts side by side."),
-    out: Path | None = typer.Option(None, help="Folder for texts.json and texts.md."),
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of two or more runs; the first is compared with each.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for comparison.json, comparison.md and index.html.")] = None,
 ) -> None:
-    """A policy's texts before and after: length, diversity, a signal that training never saw, and samples side by side."""
-    import json
-
-    from trainer.data.pairs import read_answers
+    """Differences between runs of one benchmark and judge, paired by prompt, with their intervals."""
     from trainer.data.rows import DataFileError
-    from trainer.evaluation.texts import describe, held_back, side_by_side
-
-    if (strong is None) != (weak is None):
-        raise typer.BadParameter("--strong and --weak belong together")
-    try:
-        old, new = read_answers(before), read_answers(after)
-        classifier, accuracy = held_back(read_answers(strong), read_answers(weak)) if strong and weak else (None, None)
-    except DataFileError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-    found = {name: describe(answers, classifier).as_dict() for name, answers in (("before", old), ("after", new))}
-    for name in found["before"]:
-        typer.echo(f"{name:<18} {_shown(found['before'][name]):>24} {_shown(found['after'][name]):>24}")
-    if accuracy is not None:
-        typer.echo(
-            f"the held-back classifier tells strong from weak in {accuracy:.1%} of texts to prompts it never saw"
-        )
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
-        content = {**found, "classifier_accuracy": accuracy}
-        (out / "texts.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (out / "texts.md").write_text(side_by_side(old, new, samples), encoding="utf-8")
-        typer.echo(f"{out / 'texts.md'}: {samples} texts side by side")
-
-
-def _shown(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
-
-
-def _instruction_following(data: Path, responses: Path, output: Path) -> None:
-    from services import PluginError
+    from trainer.evaluation.comparing import compare_runs, markdown, write_comparison
 
     try:
-        from trainer.evaluation.instruction_following import DataError, by_instruction, evaluate_files
-    except PluginError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-    try:
-        result, outcomes, missing = evaluate_files(data, responses, output)
-    except DataError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-    for name in ("prompt_strict", "prompt_loose", "instruction_strict", "instruction_loose"):
-        typer.echo(f"{name:<18} {getattr(result, name):7.2%}")
-    typer.echo("")
-    for id, (asked, strict, loose) in by_instruction(outcomes).items():
-        typer.echo(f"{id:<48} {asked:>4} asked  {strict / asked:7.2%} strict  {loose / asked:7.2%} loose")
-    typer.echo(f"{result.prompts} prompts, {result.instructions} instructions -> {output}")
-    if missing:
-        typer.echo(f"warning: {len(missing)} prompts have no response and are not counted", err=True)
+        found = compare_runs(runs)
+        if out:
+            write_comparison(found, out)
+    except DataFileError as exc:
+        raise failed(exc) from exc
+    typer.echo(markdown(found))
+
+
+app.command()(texts)
+app.command()(pairwise)
+
+try:
+    for _name, _line in names().items():
+        app.command(_name, help=_line)(_command(_name))
+except PluginError as _error:
+    typer.echo(f"error: {_error}", err=True)
+    raise SystemExit(2) from None

@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -20,6 +20,11 @@ POLICY = Policy(
 
 class EndpointError(Exception):
     """The endpoint does not answer, or not as an OpenAI-compatible one; the message says what to do."""
+
+    def __init__(self, message: str, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
+        """It is there, and will not do this one request (too long a prompt, say)."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,22 @@ class Endpoint:
         await self._client.aclose()
 
     async def complete(
-        self, messages: list[dict[str, str]], *, max_tokens: int, temperature: float, seed: int | None = None
+        self,
+        messages: list[dict[str, str]],
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int | None = None,
+        **sampling: Any,
     ) -> Completion:
-        """Raises EndpointError once repeating cannot help or has not helped."""
-        body = {"model": self.model, "messages": messages, "max_tokens": max_tokens, "temperature": temperature}
+        """`sampling`: further fields of the request, such as top_p. Raises EndpointError once repeating cannot help or has not helped."""
+        body = {
+            "model": self.model,
+            "messages": messages,
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            **sampling,
+        }
         if seed is not None:
             body["seed"] = seed
         content = json.dumps(body).encode()
@@ -71,7 +88,8 @@ class Endpoint:
         except CallFailed as exc:
             hint = {401: "; set the key", 403: "; set the key", 404: "; check the URL and the model's name"}
             raise EndpointError(
-                f"{self.url}, model {self.model}: {exc}{hint.get(exc.failure.status or 0, '')}"
+                f"{self.url}, model {self.model}: {exc}{hint.get(exc.failure.status or 0, '')}",
+                refused=exc.failure.status in (400, 413, 422),
             ) from exc
 
 

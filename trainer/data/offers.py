@@ -26,6 +26,7 @@ class Offer:
 
 
 VERSE, SPOKEN = frozenset({"poetry", "lyrics"}), frozenset({"script"})
+NOT_ESSAYS = VERSE | SPOKEN | {"story", "flash", "letter", "children", "humor", "speech", "copy", "worldbuilding"}
 _FORBIDDEN = {
     "en": (
         "very",
@@ -99,6 +100,10 @@ def _require(rng: random.Random, tight: float, language: str) -> Drawn:
 
 def _ending(rng: random.Random, tight: float, language: str) -> Drawn:
     return {"phrase": rng.choice(_ENDINGS[language]) + ("." if language == "en" else "。")}, {}
+
+
+def _cited(rng: random.Random, tight: float, language: str) -> Drawn:
+    return {"min": 1 + round(3 * tight * (0.5 + rng.random() / 2))}, {}
 
 
 def _tense(rng: random.Random, tight: float, language: str) -> Drawn:
@@ -184,4 +189,16 @@ OFFERS = (
     Offer("markup:no_markdown", "markup", _nothing, {
         "en": ("Plain text only, no Markdown.",), "zh": ("只用纯文本，不要任何 Markdown 标记。",),
     }),
+    Offer("structure:nothing_else", "framing", _nothing, {
+        "en": ("Give me the text alone, with no introduction and no closing remark.", "Nothing before it and nothing after it, please."),
+        "zh": ("只要正文，前后不要任何说明。", "直接给出正文，不要开场白和结束语。"),
+    }),
+    Offer("references:citations", "sources", _cited, {
+        "en": ("Cite sources in the text, at least {min} times, as in [1] or (Hale, 1987).",),
+        "zh": ("文中至少标注{min}处引用，如[1]或（张华，2008）。",),
+    }, NOT_ESSAYS),
+    Offer("references:sources", "sources", _cited, {
+        "en": ('End with a list of references, at least {min} of them, under the heading "References".',),
+        "zh": ("文末以“参考文献”为题，列出至少{min}条文献。",),
+    }, NOT_ESSAYS),
 )  # fmt: skip

@@ -121,6 +121,8 @@ def objects(path: Path, bad: Callable[[DataFileError], None] | None = None) -> I
 def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
+    except UnicodeDecodeError as exc:
+        raise DataFileError(f"{where}: not UTF-8 (byte {exc.start} of the line): save it as UTF-8") from exc
     except (ValueError, RecursionError) as exc:
         raise DataFileError(f"{where}: not JSON: {exc}") from exc
     if not isinstance(value, dict):
@@ -148,14 +150,30 @@ def read(path: Path, kind: type[R]) -> list[R]:
 
 def write(rows: Iterable[BaseModel | dict[str, Any]], path: Path) -> int:
     """Writes the file beside its place and moves it there when it is whole and on disk; returns the number of rows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal count
+        for row in rows:
+            yield line_of(row)
+            count += 1
+
+    _write_whole(path, lines())
+    return count
+
+
+def write_text(path: Path, text: str) -> None:
+    """As `write`: whole or not at all."""
+    _write_whole(path, [text])
+
+
+def _write_whole(path: Path, parts: Iterable[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            for row in rows:
-                file.write(line_of(row))
-                count += 1
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
@@ -163,7 +181,6 @@ def write(rows: Iterable[BaseModel | dict[str, Any]], path: Path) -> int:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    return count
 
 
 def line_of(row: BaseModel | dict[str, Any]) -> str:

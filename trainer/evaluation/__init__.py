@@ -1,1 +1,1 @@
-"""Held-out evaluation of a policy: sample responses (sample.py), have the services judge them (judge.py)."""
+"""Evaluation. Of a run's policy on held-out prompts: sample.py, judge.py (the services judge). On benchmarks, `rlmr eval`: the rest."""

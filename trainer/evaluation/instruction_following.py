@@ -1,4 +1,4 @@
-"""IFEval and IFBench from files: reference verdicts per instruction and the four accuracies."""
+"""IFEval's and IFBench's files, and the verdicts per instruction."""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.verifier.constraints import ConstraintError, Prepared, Subject, evaluate, evaluate_variants, prepare
+from services.verifier.constraints.versions import in_version
 
 
 class DataError(ValueError):
@@ -32,18 +33,6 @@ class Outcome:
     ids: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Accuracies:
-    """Shares of 1. Prompt level: every instruction of a prompt holds."""
-
-    prompt_strict: float
-    prompt_loose: float
-    instruction_strict: float
-    instruction_loose: float
-    prompts: int
-    instructions: int
-
-
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of each line that is not blank. Raises DataError."""
     for number, line in enumerate(_text(path).split("\n"), start=1):
@@ -67,14 +56,18 @@ def _text(path: Path) -> str:
         raise DataError(f"{path}: {error.strerror}") from None
 
 
-def read_tasks(path: Path) -> dict[str, Task]:
-    """IFEval's and IFBench's own format: key, prompt, instruction_id_list, kwargs. Kwargs that are null count as absent."""
+def read_tasks(path: Path, checkers: str = "reference") -> dict[str, Task]:
+    """IFEval's and IFBench's own format: key, prompt, instruction_id_list, kwargs. Kwargs that are null count as absent.
+    `checkers`: a version of services.verifier.constraints.versions."""
     tasks: dict[str, Task] = {}
     for number, row in read_jsonl(path):
         try:
             ids, kwargs = row["instruction_id_list"], row["kwargs"]
             pairs = list(zip(ids, kwargs, strict=True))
-            constraints = [prepare(id, {k: v for k, v in given.items() if v is not None}) for id, given in pairs]
+            constraints = [
+                prepare(in_version(id, checkers), {k: v for k, v in given.items() if v is not None})
+                for id, given in pairs
+            ]
             task = Task(row["key"], row["prompt"], constraints)
         except KeyError as error:
             raise DataError(f"{path}:{number}: field {error} is missing") from None
@@ -110,54 +103,3 @@ def judge(task: Task, response: str) -> Outcome:
     # What passes strictly passes loosely: the first loose variant is the response itself.
     loose = [ok or evaluate_variants(c, subject) is not None for c, ok in zip(task.constraints, strict, strict=True)]
     return Outcome(task.key, strict, loose, [v.reason for v in verdicts], [c.checker.id for c in task.constraints])
-
-
-def accuracies(outcomes: list[Outcome]) -> Accuracies:
-    strict, loose = [o.strict for o in outcomes], [o.loose for o in outcomes]
-    instructions = sum(map(len, strict))
-    if not instructions:
-        raise DataError("no response to evaluate")
-    return Accuracies(
-        sum(map(all, strict)) / len(outcomes),
-        sum(map(all, loose)) / len(outcomes),
-        sum(map(sum, strict)) / instructions,
-        sum(map(sum, loose)) / instructions,
-        len(outcomes),
-        instructions,
-    )
-
-
-def by_instruction(outcomes: list[Outcome]) -> dict[str, tuple[int, int, int]]:
-    """Id -> how often it was asked for, obeyed strictly, obeyed loosely."""
-    found: dict[str, tuple[int, int, int]] = {}
-    for outcome in outcomes:
-        for id, strict, loose in zip(outcome.ids, outcome.strict, outcome.loose, strict=True):
-            asked, strictly, loosely = found.get(id, (0, 0, 0))
-            found[id] = (asked + 1, strictly + strict, loosely + loose)
-    return dict(sorted(found.items()))
-
-
-def evaluate_files(data: Path, responses: Path, output: Path) -> tuple[Accuracies, list[Outcome], list[str]]:
-    """Writes {key, strict, loose, reasons} per response, in the order of the responses. Returns the accuracies, the outcomes, and the
-    keys of prompts without a response, which are not counted. Raises DataError, also for a response to an unknown prompt; then
-    nothing is written."""
-    for given in (data, responses):
-        if output.exists() and given.exists() and output.samefile(given):
-            raise DataError(f"{output}: --output would overwrite an input: name another file")
-    if output.is_dir() or not output.parent.is_dir():
-        raise DataError(f"{output}: --output must be a file in a folder that exists")
-    tasks = read_tasks(data)
-    answers = read_responses(responses, tasks)
-    unknown = [key for key in answers if key not in tasks]
-    if unknown:
-        raise DataError(f"{responses}: {len(unknown)} keys are not in {data}, the first is {unknown[0]}")
-    outcomes = [judge(tasks[key], response) for key, response in answers.items()]
-    found = accuracies(outcomes)
-    lines = [
-        json.dumps({"key": o.key, "strict": o.strict, "loose": o.loose, "reasons": o.reasons}) + "\n" for o in outcomes
-    ]
-    try:
-        output.write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{output}: {error.strerror}") from None
-    return found, outcomes, [key for key in tasks if key not in answers]

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rlmr.adapters.settings import Settings
 from trainer.evaluation.sample import Sampled
-from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
+from trainer.grpo.group_reward import GroupReward, GroupRewardClient
 
 
 class EvaluationFailed(RuntimeError):
@@ -25,7 +26,7 @@ class Judged:
 def judge(
     prompts: Sequence[dict[str, Any]],
     sampled: Sequence[Sampled],
-    settings: RewardSettings,
+    settings: Settings,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Judged:
     """`prompts` as of trainer.data.prompts.read_prompts, one Sampled each."""
@@ -56,7 +57,7 @@ def judge(
 async def _ask(
     prompts: Sequence[dict[str, Any]],
     sampled: Sequence[Sampled],
-    settings: RewardSettings,
+    settings: Settings,
     on_progress: Callable[[int], None],
 ) -> list[GroupReward]:
     client = GroupRewardClient(settings)

@@ -1,6 +1,6 @@
 """Samples responses of a policy to prompts, outside OpenRLHF, so that before and after are measured in the same way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +27,32 @@ def sample(
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> list[Sampled]:
     """One Sampled per prompt (chat messages), in order. temperature 0 = greedy. Deterministic for one seed on one machine."""
-    run = {"transformers": _transformers, "vllm": _vllm}[engine]
-    return run(model, prompts, samples, temperature, max_new_tokens, seed, on_progress)
+    done: list[Sampled] = []
+    for some in stream(model, prompts, samples, temperature, max_new_tokens, seed, engine):
+        done += some
+        on_progress(len(done))
+    return done
+
+
+def stream(
+    model: str,
+    prompts: list[list[dict[str, str]]],
+    samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    seed: int,
+    engine: str = "transformers",
+    batch: int = 64,
+) -> Iterator[list[Sampled]]:
+    """As `sample`, some prompts at a time (`batch` of them; vLLM schedules by itself and gives all at once)."""
+    if engine == "vllm":
+        return iter([_vllm(model, prompts, samples, temperature, max_new_tokens, seed)])
+    return _transformers(model, prompts, samples, temperature, max_new_tokens, seed, batch)
 
 
 def _transformers(
-    model: str, prompts: list[Any], samples: int, temperature: float, max_new_tokens: int, seed: int, on_progress: Any
-) -> list[Sampled]:
+    model: str, prompts: list[Any], samples: int, temperature: float, max_new_tokens: int, seed: int, batch: int
+) -> Iterator[list[Sampled]]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -43,8 +62,6 @@ def _transformers(
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     policy = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).to(device).eval()
     torch.manual_seed(seed)
-    batch = 64
-    done: list[Sampled] = []
     for start in range(0, len(prompts), batch):
         texts = [
             tokenizer.apply_chat_template(p, tokenize=False, add_generation_prompt=True)
@@ -65,6 +82,7 @@ def _transformers(
                 pad_token_id=tokenizer.pad_token_id,
             )
         actions = output[:, inputs["input_ids"].shape[1] :].tolist()
+        done: list[Sampled] = []
         for i in range(len(texts)):
             own = [_until_end(ids, tokenizer.eos_token_id) for ids in actions[i * samples : (i + 1) * samples]]
             done.append(
@@ -74,8 +92,7 @@ def _transformers(
                     [ids[-1:] == [tokenizer.eos_token_id] for ids in own],
                 )
             )
-        on_progress(len(done))
-    return done
+        yield done
 
 
 def _until_end(ids: list[int], end: int) -> list[int]:
@@ -84,7 +101,7 @@ def _until_end(ids: list[int], end: int) -> list[int]:
 
 
 def _vllm(
-    model: str, prompts: list[Any], samples: int, temperature: float, max_new_tokens: int, seed: int, on_progress: Any
+    model: str, prompts: list[Any], samples: int, temperature: float, max_new_tokens: int, seed: int
 ) -> list[Sampled]:
     import torch
     from vllm import LLM, SamplingParams
@@ -96,7 +113,6 @@ def _vllm(
         n=samples, temperature=temperature, max_tokens=max_new_tokens, seed=seed if on_gpu else None
     )
     outputs = engine.chat(prompts, params, use_tqdm=False)
-    on_progress(len(outputs))
     return [
         Sampled(
             [o.text for o in out.outputs],

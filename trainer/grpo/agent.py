@@ -20,8 +20,10 @@ from typing import Any
 from openrlhf.utils.agent import SingleTurnAgentExecutor
 
 from rlmr.adapters.filling import fill
-from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
+from rlmr.adapters.settings import Settings
+from trainer.grpo.group_reward import GroupReward, GroupRewardClient
 from trainer.grpo.recorder import record
+from trainer.study.measures import sibling_overlap
 
 KEEP, DROP = 0.5, 1.0
 
@@ -43,7 +45,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
 
     def __init__(self) -> None:
         super().__init__(remote_rm_url=None)
-        self.client = GroupRewardClient(RewardSettings.from_environment())
+        self.client = GroupRewardClient(Settings.from_environment())
         self.groups: dict[int, _Group] = {}
 
     async def execute(
@@ -105,7 +107,13 @@ class AgentExecutor(SingleTurnAgentExecutor):
         # Evaluation wants both signals as they are, whatever strategy trains.
         strategy = {"name": "linear", "weight": 0.0} if split_of(label) == "eval" else None
         reward = await self.client.reward(
-            group_id, prompt, constraints, responses, finished=finished, strategy=strategy
+            group_id,
+            prompt,
+            constraints,
+            responses,
+            finished=finished,
+            strategy=strategy,
+            thresholds=row.get("filter"),
         )
         now, about = time.time(), {"split": row.get("split", "train"), "prompt_id": group_id, "step": row.get("step")}
         record(
@@ -127,6 +135,8 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "error": reward.error,
                 "samples": reward.samples,
                 "revisions": reward.revisions,
+                "filter": row.get("filter"),
+                "sibling_overlap": round(sibling_overlap(responses), 5),
             },
         )
         record(

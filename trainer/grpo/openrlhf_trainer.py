@@ -6,7 +6,7 @@ What it adds, by overriding methods; the algorithm stays OpenRLHF's:
   OpenRLHF's own last batch is what is left of the prompts, which may be too little for the ranks, and fails before the policy is saved.
 - A run whose batches stay empty stops (NothingKept) instead of sampling for ever.
 - If a run fails, the policy as it is gets saved first; one whose loss is not a number fails at once.
-- Labels carry the step and the group's size to the agent, and what OpenRLHF computes is written down (recorder.py).
+- Labels carry the step, the group's size and the filter's thresholds to the agent, and what OpenRLHF computes is written down (recorder.py).
 """
 
 import json
@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -23,7 +24,10 @@ from openrlhf.trainer import ppo_trainer
 from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
 from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
 
-from trainer.grpo.recorder import record, summarise_advantages
+from trainer.grpo.recorder import record, summarise_advantages, tell_once
+from trainer.grpo.so_far import SoFar
+from trainer.grpo.thresholds import Thresholds
+from trainer.grpo.trackers import unfailing
 
 RESCUE_SECONDS = 600.0
 """How long a failed run may take to save its policy: tens of GB to a shared folder."""
@@ -95,9 +99,10 @@ class EndlessPrompts:
 class WholeBatches(SamplesGenerator):
     """OpenRLHF's sample generator over prompts that never end, until the run has its steps."""
 
-    def __init__(self, *, length: RunLength, **kwargs: Any) -> None:
+    def __init__(self, *, length: RunLength, so_far: SoFar | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.length, self.step = length, 0
+        self.length, self.step, self.so_far = length, 0, so_far
+        self.thresholds: dict[str, float] = {}
         self.whole = self.args.rollout.batch_size * self.args.rollout.n_samples_per_prompt
         # The first batch is drawn at once, then one prompt for each that was dropped.
         limit = self.args.rollout.batch_size * (length.empty_batches + 1)
@@ -109,6 +114,7 @@ class WholeBatches(SamplesGenerator):
         if self.step >= self.length.steps:  # a run that is resumed after its last step
             return [], None, 0, True
         self.step += 1
+        self._move_thresholds()
         samples, pass_rate, consumed, _ = super().generate_samples(**kwargs)
         if self.prompts.drawn == self.length.max_prompts and len(samples) < self.whole:
             return [], pass_rate, consumed, True  # what is left is no whole batch
@@ -120,9 +126,23 @@ class WholeBatches(SamplesGenerator):
 
     def _dispatch_prompts_to_vllm(self, prompts: Any, labels: Any, *, images: Any = None, **kwargs: Any) -> list[Any]:
         n = kwargs.get("n_samples_per_prompt", self.args.rollout.n_samples_per_prompt)
-        labels = [json.dumps({**json.loads(label), "n": n, "step": self.step}, ensure_ascii=False) for label in labels]
+        labels = [self._label(json.loads(label), n) for label in labels]
         refs: list[Any] = super()._dispatch_prompts_to_vllm(prompts, labels, images=images, **kwargs)
         return refs
+
+    def _label(self, row: dict[str, Any], n: int) -> str:
+        told: dict[str, Any] = {"n": n, "step": self.step}
+        if self.thresholds and row.get("split") != "eval":
+            told["filter"] = self.thresholds
+        return json.dumps({**row, **told}, ensure_ascii=False)
+
+    def _move_thresholds(self) -> None:
+        """Once a step. Where the ledger cannot be read they stay as they were."""
+        try:
+            if self.so_far is not None:
+                self.thresholds = self.so_far.thresholds()
+        except Exception as exc:  # noqa: BLE001 - a run does not end for its ledger
+            tell_once("the filter's thresholds could not be moved", exc)
 
     def _process_response_into_experience(self, response: Any, **kwargs: Any) -> Any:
         low, high = self.args.algo.dynamic_filtering_range
@@ -155,12 +175,17 @@ class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor
         **kw: Any,
     ) -> None:
         super().__init__(pretrain, strategy, actor, critic, reward, reference, engines, **kw)
+        folder = os.environ.get("RLMR_RUN_DIR")
+        self.so_far = SoFar(Path(folder), Thresholds.from_environment()) if folder else None
+        for name in ("wandb_logger", "tensorboard_logger"):
+            setattr(self, name, unfailing(getattr(self, name)))
         args, length = strategy.args, RunLength.from_environment()
         samples = args.rollout.batch_size * args.rollout.n_samples_per_prompt
         # The learning rate's schedule; OpenRLHF counts the prompts of the file.
         self.max_steps = length.steps * (samples // args.train.batch_size) * args.train.max_epochs
         self.samples_generator = WholeBatches(
             length=length,
+            so_far=self.so_far,
             strategy=strategy,
             prompts_dataloader=self.prompts_dataloader,
             eval_dataloader=self.eval_dataloader,
@@ -190,9 +215,18 @@ class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor
         return status, step
 
     def save_logs_and_checkpoints(self, global_step: int, logs_dict: Any = None, client_states: Any = None) -> None:
-        status = {k: v for k, v in (logs_dict or {}).items() if isinstance(v, int | float)}
+        logs = {**(logs_dict or {}), **self._group_scalars(global_step)}
+        status = {k: v for k, v in logs.items() if isinstance(v, int | float)}
         record("steps", lambda: {"step": global_step, "time": time.time(), **status})
-        super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+        super().save_logs_and_checkpoints(global_step, logs, client_states)
+
+    def _group_scalars(self, step: int) -> dict[str, float]:
+        """For the trackers; none if the ledger cannot be read."""
+        try:
+            return self.so_far.take_scalars(step) if self.so_far is not None else {}
+        except Exception as exc:  # noqa: BLE001 - nothing here may touch training
+            tell_once("a step's scalars could not be read from the ledger", exc)
+            return {}
 
     def _rescue(self, cause: Exception) -> None:
         """Saves the policy as it is. What fails here is told and must not hide the cause."""

@@ -45,12 +45,14 @@ def record(kind: str, row: Callable[[], dict[str, Any]]) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row(), ensure_ascii=False) + "\n")
     except Exception as exc:  # noqa: BLE001 - whatever it is, training is worth more
-        if kind not in _told:
-            _told.add(kind)
-            print(
-                f"RLMR: a row of the ledger's {kind} was lost, training goes on: {type(exc).__name__}: {exc}",
-                file=sys.stderr,
-            )
+        tell_once(f"a row of the ledger's {kind} was lost", exc)
+
+
+def tell_once(what: str, exc: Exception) -> None:
+    """On stderr, once a process: what monitoring failed at, and that training goes on."""
+    if what not in _told:
+        _told.add(what)
+        print(f"RLMR: {what}, training goes on: {type(exc).__name__}: {exc}", file=sys.stderr)
 
 
 def summarise_advantages(experiences: Sequence[Any]) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class ReplayedGroup:
 
 
 def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule: GroupFilter) -> Decided:
-    """One stored group under one strategy. Raises NotReplayable where the strategy needs what the run never asked for."""
+    """One stored group under one strategy; a threshold that followed the run is the group's own, unless `rule` has a number for it.
+    Raises NotReplayable where the strategy needs what the run never asked for."""
     for needed, given, what in (
         (bound.strategy.needs_writing, group.signals.writing, "writing rewards"),
         (bound.strategy.needs_verdict, group.signals.verdicts, "verdicts"),
@@ -56,7 +57,8 @@ def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule
             raise NotReplayable(
                 f"strategy {bound.name} needs {what}, and this run ({run.strategy['name']}) asked for none"
             )
-    return reward_group(group.signals, group.texts, bound, rule)
+    followed = {name: value for name, value in group.thresholds.items() if getattr(rule, name) is None}
+    return reward_group(group.signals, group.texts, bound, rule.model_copy(update=followed))
 
 
 def replay_groups(run: StoredRun, bound: BoundStrategy, rule: GroupFilter) -> Iterator[ReplayedGroup]:

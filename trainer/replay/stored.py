@@ -34,6 +34,8 @@ class StoredGroup:
     reason: str | None
     """Why the run dropped it; None = trained on."""
     delta: float | None
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """Of the filter, where they followed the run (trainer/grpo/thresholds.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class StoredRun:
                 row["rewards"],
                 row["reason"],
                 row["delta"],
+                row.get("filter") or {},
             )
 
 

@@ -23,6 +23,7 @@ def summarise_run(
         "name": preset.name,
         "strategy": preset.strategy,
         "filter": preset.filter_sent(),
+        "percentiles": _percentiles(preset, ledger),
         "revisions": revisions,
         "seed": preset.seed,
         "steps": len(ledger.updates),
@@ -39,6 +40,16 @@ def summarise_run(
         "reward_requests": sum(g["attempts"] for g in ledger.groups),
         "reward_seconds_per_group": _median([g["seconds"] for g in ledger.groups]),
     }
+
+
+def _percentiles(preset: Preset, ledger: Ledger) -> dict[str, Any] | None:
+    """By name: what was asked for, the numbers that the first and the last group got, and how many groups got one."""
+    found: dict[str, Any] = {}
+    for name, asked in preset.percentiles().items():
+        sent = [v for g in ledger.training_groups if (v := (g.get("filter") or {}).get(name)) is not None]
+        found[name] = {**asked.model_dump(), "groups": len(sent), "first": sent[0] if sent else None}
+        found[name]["last"] = sent[-1] if sent else None
+    return found or None
 
 
 def _median(values: list[float]) -> float | None:

@@ -10,30 +10,18 @@ from typing import Any
 
 
 @dataclass
-class Ledger:
-    """Everything so far but the texts, in the order of time. `refresh()` reads only what is new."""
+class Tail:
+    """What has been written to a run's ledger since the last look; nothing is kept but where that was."""
 
     folder: Path
-    groups: list[dict[str, Any]] = field(default_factory=list)
-    advantages: list[dict[str, Any]] = field(default_factory=list)
-    steps: list[dict[str, Any]] = field(default_factory=list)
     torn: int = 0
     """Lines that are not JSON: a writer died, or the folder's host did. They are skipped."""
     _offsets: dict[Path, int] = field(default_factory=dict)
 
-    def refresh(self) -> "Ledger":
-        for kind, rows, order in (
-            ("groups", self.groups, "time"),
-            ("advantages", self.advantages, "step"),
-            ("steps", self.steps, "step"),
-        ):
-            known = len(rows)
-            for path in shards(self.folder, kind):
-                for row in self._new(path):
-                    rows.append(row)
-            if len(rows) > known:
-                rows.sort(key=lambda row: row.get(order, 0))
-        return self
+    def new(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Rows of that kind, writer by writer, each in the order in which it wrote."""
+        for path in shards(self.folder, kind):
+            yield from self._new(path)
 
     def _new(self, path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
@@ -47,6 +35,38 @@ class Ledger:
                     self.torn += 1
                 else:
                     yield row
+
+
+@dataclass
+class Ledger:
+    """Everything so far but the texts, in the order of time. `refresh()` reads only what is new."""
+
+    folder: Path
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    advantages: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    held_back: list[dict[str, Any]] = field(default_factory=list)
+    """What training never saw (trainer/onset): {time, prompt_id, step, values}."""
+
+    def __post_init__(self) -> None:
+        self._tail = Tail(self.folder)
+
+    @property
+    def torn(self) -> int:
+        return self._tail.torn
+
+    def refresh(self) -> "Ledger":
+        for kind, rows, order in (
+            ("groups", self.groups, "time"),
+            ("advantages", self.advantages, "step"),
+            ("steps", self.steps, "step"),
+            ("held_back", self.held_back, "time"),
+        ):
+            known = len(rows)
+            rows.extend(self._tail.new(kind))
+            if len(rows) > known:
+                rows.sort(key=lambda row: row.get(order, 0))
+        return self
 
     def whole_groups(self, split: str = "train") -> Iterator[dict[str, Any]]:
         """Each group of the split with its prompt, constraints, responses and statuses, in the order of time; read from the files

@@ -3,20 +3,21 @@
 import asyncio
 from dataclasses import replace
 
-from trainer.grpo.group_reward import GroupRewardClient, RewardSettings
+from rlmr.adapters.settings import Settings
+from trainer.grpo.group_reward import GroupRewardClient
 
 
 class NotPinned(RuntimeError):
     """The services did not answer a small group; the message says why."""
 
 
-def revisions(settings: RewardSettings) -> dict[str, str]:
+def revisions(settings: Settings) -> dict[str, str]:
     """By service, of those that the strategy asks: the form of `expect` in POST /reward. Raises NotPinned, and WrongSettings for a
     strategy, filter or key that the services refuse: before a model is loaded, not after."""
     return asyncio.run(_revisions(settings))
 
 
-async def _revisions(settings: RewardSettings) -> dict[str, str]:
+async def _revisions(settings: Settings) -> dict[str, str]:
     client = GroupRewardClient(replace(settings, expect=None))
     try:
         answer = await client.reward("pin", "Say a word.", [], ["A word.", "Another word."])

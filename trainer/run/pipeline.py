@@ -10,13 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
+from rlmr.adapters.settings import Settings
 from trainer.data.prompts import prepare
 from trainer.evaluation.judge import Judged, judge, summarise
 from trainer.evaluation.sample import sample
 from trainer.grpo.batches import problems
 from trainer.grpo.flags import openrlhf_flags
-from trainer.grpo.group_reward import RewardSettings
 from trainer.grpo.guarantee import violations
+from trainer.onset.sources import source_of
 from trainer.reports.page import write_report
 from trainer.reports.plots import draw_all
 from trainer.reports.summary import summarise_run, write_json, write_metrics
@@ -108,14 +109,14 @@ def run_preset(
                 local_services(writing_rm_of(preset, material), run / "logs", between=distorting)
             )
         # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
-        settings = RewardSettings.from_environment(url=url, strategy={"name": "rlmr"})
+        settings = Settings.from_environment({"url": url, "strategy": {"name": "rlmr"}})
         chosen = replace(settings, strategy=preset.strategy, filter=preset.filter_sent())
         pinned = pin(run, revisions(chosen))
         with stages("evaluate before"), undistorted():
             before = before or _kept(run)
             if before is None:
                 before = _evaluate(preset, str(material.model), held_out, settings, console, "evaluating before")
-            _keep(run, before)
+            _keep(run, before, "before.json")
         with stages("train"):
             ledger = train(
                 flags,
@@ -123,13 +124,16 @@ def run_preset(
                 reward_url=url,
                 strategy=preset.strategy,
                 group_filter=chosen.filter,
+                percentiles=preset.percentiles(),
                 expect=pinned,
                 steps=preset.steps,
                 console=console,
                 max_prompts=max_prompts,
+                held_back=source_of("world") if material.in_world else None,
             )
         with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")
+            _keep(run, after, "after.json")
     with stages("report"):
         means = [summarise(j, quality) if j else None for j in (before, after)]
         summary = summarise_run(
@@ -175,9 +179,9 @@ def _check(preset: Preset, run: Path) -> None:
         check_services(preset.reward_url)
 
 
-def _keep(run: Path, before: Judged | None) -> None:
-    if before is not None:
-        write_json(run / "before.json", {"rows": before.rows, "failures": before.failures})
+def _keep(run: Path, judged: Judged | None, name: str) -> None:
+    if judged is not None:
+        write_json(run / name, {"rows": judged.rows, "failures": judged.failures})
 
 
 def _kept(run: Path) -> Judged | None:
@@ -189,7 +193,7 @@ def _kept(run: Path) -> Judged | None:
 
 
 def _evaluate(
-    preset: Preset, model: str, prompts: list[dict[str, Any]], settings: RewardSettings, console: Console, what: str
+    preset: Preset, model: str, prompts: list[dict[str, Any]], settings: Settings, console: Console, what: str
 ) -> Judged | None:
     if not prompts:
         return None

@@ -57,6 +57,9 @@ def _resumed(run: Path, preset: Preset) -> int:
     (run / "logs").mkdir(exist_ok=True)
     step = checkpoint_step(run / "checkpoints" / "_actor")
     lost = rewind(run, step)
+    onset = run / "onset.json"
+    if onset.is_file() and json.loads(onset.read_text(encoding="utf-8"))["alarm_step"] > step:
+        onset.unlink()
     with (run / "resumes.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"time": time.time(), "after_step": step, "rows_made_again": lost}) + "\n")
     return step
@@ -113,7 +116,7 @@ def _step(tag: str) -> int:
 def rewind(run: Path, step: int) -> int:
     """Takes what was made after `step` out of the ledger, for it will be made again; returns how many rows."""
     lost = 0
-    for kind in ("groups", "texts", "steps", "advantages"):
+    for kind in ("groups", "texts", "steps", "advantages", "held_back"):
         for path in shards(run, kind):
             rewound = path.with_suffix(".rewound")
             with path.open("rb") as old, rewound.open("wb") as new:

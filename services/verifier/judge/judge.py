@@ -77,7 +77,7 @@ class Judge:
         """One verdict on all constraints; None: on all that the task asks for. Raises JudgeFailure."""
         listed = "null" if constraints is None else json.dumps(constraints)
         key = sha256(cache_key("all", self.identity, listed) + judged.digest).digest()
-        return await self._remembered(key, judged, partial(self._ask_all, judged, constraints), budget, deadline)
+        return await self._remembered(key, judged, partial(self.ask_all, judged, constraints), budget, deadline)
 
     async def _remembered(
         self,
@@ -116,7 +116,9 @@ class Judge:
         if settings.judge_mode == "yes_no":
             read = partial(read_yes_no, threshold=settings.judge_yes_threshold)
             first_token = {"max_tokens": 1, "logprobs": True, "top_logprobs": 20}
-            return await self._vote(purpose, "yes_no_user", language, judged, texts, read, queue, **first_token)
+            return await self._vote(
+                purpose, self._template(constraint), language, judged, texts, read, queue, **first_token
+            )
         form = self._conditional if conditional else self._plain
 
         def read_form(choice: dict[str, Any]) -> JudgeVerdict:
@@ -125,11 +127,21 @@ class Judge:
                 raise JudgeFailure(Status.UNPARSEABLE, "judge: not applicable, to a requirement without a condition")
             return verdict
 
-        template = "verdict_conditional_user" if conditional else "verdict_user"
+        template = self._template(constraint)
         as_json = {"max_tokens": settings.judge_max_tokens, "response_format": form.response_format}
         return await self._vote(purpose, template, language, judged, texts, read_form, queue, **as_json)
 
-    async def _ask_all(self, judged: JudgedText, constraints: Sequence[str] | None) -> JudgeVerdict:
+    def messages(self, judged: JudgedText, constraint: str) -> list[dict[str, str]]:
+        """What `ask` sends."""
+        language = self._language(judged, constraint)
+        return self._messages(self._template(constraint), language, judged, {"constraint": constraint})
+
+    def _template(self, constraint: str) -> str:
+        if self._settings.judge_mode == "yes_no":
+            return "yes_no_user"
+        return "verdict_conditional_user" if is_conditional(constraint) else "verdict_user"
+
+    async def ask_all(self, judged: JudgedText, constraints: Sequence[str] | None) -> JudgeVerdict:
         language = self._language(judged, *(constraints or ()))
         listed = constraints if constraints is not None else [self._prompts.fill(language, "whole_task")]
         texts = {"constraints": "\n".join(f"{i}. {text}" for i, text in enumerate(listed, start=1))}

@@ -29,6 +29,9 @@ FIELDS: dict[str, frozenset[str]] = {
 }
 """Every file by name, with the fields that it may have."""
 
+CONSTRAINT_FIRST = Path(__file__).with_name("prompts") / "constraint_first"
+"""Our prompts with the requirement before the response: to compare with."""
+
 FORM = "form.json"
 _MUST_HAVE = {"verdict_user", "verdict_conditional_user", "yes_no_user", "paper_user", "split_user"}
 """Without one of its fields such a prompt would ask about nothing."""

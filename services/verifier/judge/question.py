@@ -29,4 +29,4 @@ class JudgedText:
     @classmethod
     def of(cls, prompt: Prompt, response: str) -> "JudgedText":
         shown = conversation(prompt)
-        return cls(shown, response, is_no_text(response), cache_key(shown), cache_key(shown, response))
+        return cls(shown, response, is_no_text(response, shown), cache_key(shown), cache_key(shown, response))

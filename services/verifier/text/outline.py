@@ -60,6 +60,19 @@ def titles_of(line: str) -> set[str]:
     return found
 
 
+def is_marked_heading(line: str) -> bool:
+    """With Markdown's signs, in bold or in brackets as a whole."""
+    return _MARKED_HEADING.match(line.strip()) is not None
+
+
+def only_items(lines: list[str]) -> bool:
+    """Whether every line that is not blank is a list item, or goes on with one."""
+    first = next((line for line in lines if line.strip()), "")
+    return _ITEM.match(first) is not None and all(
+        _ITEM.match(line) or line[0].isspace() for line in lines if line.strip()
+    )
+
+
 class Section(NamedTuple):
     heading: str
     numbered: bool

@@ -14,11 +14,12 @@ import pytest
 pytest.importorskip("openrlhf", reason="the trainer's environment is not installed")
 
 from rlmr.adapters.filling import fill
+from rlmr.adapters.settings import Settings
 from tests.rlmr.adapters.conftest import run_in
 from tests.rlmr.adapters.scripted_aggregator import GROUPS, N, ScriptedAggregator
 from tests.services.aggregator.test_openrlhf_sign import openrlhf_advantages
 from trainer.grpo.agent import DROP, KEEP, sample_fields
-from trainer.grpo.group_reward import GroupRewardClient, RewardSettings
+from trainer.grpo.group_reward import GroupRewardClient
 
 OVERRIDES = [
     "algorithm.adv_estimator=grpo",
@@ -85,7 +86,7 @@ async def openrlhf() -> list[dict[str, Any]]:
     """What OpenRLHF's agent gives for every sample, asked over the same socket."""
     fields = []
     with ScriptedAggregator() as aggregator:
-        client = GroupRewardClient(RewardSettings(aggregator.url))
+        client = GroupRewardClient(Settings(aggregator.url))
         for name in GROUPS:
             group = await client.reward(name, name, [], ["text"] * N)
             fields += [sample_fields(group, i) for i in range(N)]

@@ -12,8 +12,8 @@ from tests.service_process import ROOT
 
 
 class ArenaProcess:
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder, self.options = folder, options
+    def __init__(self, folder: Path, *options: str, command: str = "serve") -> None:
+        self.folder, self.options, self.command = folder, options, command
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -21,7 +21,7 @@ class ArenaProcess:
 
     def start(self) -> None:
         """Returns when the links are printed: the port is bound then."""
-        command = [sys.executable, "-m", "rlmr", "arena", "serve", str(self.folder), "--port", str(self.port)]
+        command = [sys.executable, "-m", "rlmr", "arena", self.command, str(self.folder), "--port", str(self.port)]
         options = self.options if not self.links else ()  # what is fixed need not be said again
         self.process = subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None

@@ -44,7 +44,7 @@ class FaultyAggregator:
             case "unavailable" | "too_few_valid":
                 lost = good_answer(group["id"], len(group["responses"]))
                 told = [{"score_status": "ok", "verify_status": "timeout", "reasons": []}] * len(group["responses"])
-                lost["groups"][0] |= {"decision": "drop", "reason": behaviour, "diagnostics": {"samples": told}}
+                lost["groups"][0] |= {"decision": "drop", "reason": behaviour, "diagnostics": told_of(told)}
                 return web.Response(text=json.dumps(lost), content_type="application/json")
             case "422_group":
                 refused = {"message": "as asked", "errors": [{"path": "groups[0].prompt", "message": "as asked"}]}
@@ -65,10 +65,14 @@ def good_answer(group_id: str, n: int) -> dict[str, Any]:
         "writing": [float(i) for i in range(n)],
         "violated": [i == 0 for i in range(n)],
         "delta": 0.5,
-        "diagnostics": {"samples": [{"reasons": []}] * n},
+        "diagnostics": told_of([{"score_status": "ok", "verify_status": "ok", "reasons": []}] * n),
     }
-    identities = {"model": {"revision": "r1"}, "verifier": {"revision": "v1"}}
+    identities = {"model": {"name": "m", "revision": "r1", "engine": "torch"}, "verifier": {"revision": "v1"}}
     return {"strategy": {"name": "rlmr"}, **identities, "groups": [group]}
+
+
+def told_of(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"n": len(samples), "n_valid": len(samples), "k": 1, "samples": samples}
 
 
 @asynccontextmanager

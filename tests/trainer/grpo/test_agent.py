@@ -85,6 +85,27 @@ async def test_training_and_evaluation_may_use_different_n(environment: pytest.M
     assert agent.groups == {}
 
 
+async def test_thresholds_in_the_label_go_with_the_request_and_into_the_ledger(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    faulty = FaultyAggregator()
+    async with serving(faulty) as url:
+        environment.setenv("RLMR_REWARD_URL", url)
+        environment.setenv("RLMR_FILTER", json.dumps({"all_high": None, "all_low": None, "min_valid": 3}))
+        environment.setenv("RLMR_RUN_DIR", str(tmp_path))
+        agent = AgentExecutor()
+        await run_group(agent, 2, Engine())
+        await run_group(agent, 2, Engine(), label=json.dumps({**ROW, "n": 2, "filter": {"all_high": 1.25}}))
+        await agent.client.close()
+    assert [call["body"]["filter"] for call in faulty.calls] == [
+        {"all_high": None, "all_low": None, "min_valid": 3},
+        {"all_high": 1.25, "all_low": None, "min_valid": 3},
+    ]
+    written = Ledger(tmp_path).refresh().groups
+    assert [g["filter"] for g in written] == [None, {"all_high": 1.25}]
+    assert [g["sibling_overlap"] for g in written] == [0.0, 0.0]  # r0, r1 and r2, r3
+
+
 async def test_a_group_of_another_size_is_refused(environment: pytest.MonkeyPatch) -> None:
     """Were OpenRLHF to run samples one by one, groups of one would train on nothing, silently."""
     faulty = FaultyAggregator()
@@ -199,7 +220,7 @@ async def test_a_label_that_was_not_prepared_is_named(environment: pytest.Monkey
 
 def test_the_address_of_the_aggregator_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RLMR_REWARD_URL", raising=False)
-    with pytest.raises(RuntimeError, match="RLMR_REWARD_URL"):
+    with pytest.raises(ValueError, match="RLMR_REWARD_URL"):
         AgentExecutor()
 
 

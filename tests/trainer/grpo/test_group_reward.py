@@ -7,8 +7,9 @@ import time
 import pytest
 
 from rlmr.adapters.refusals import WrongSettings
+from rlmr.adapters.settings import Settings
 from tests.trainer.grpo.faulty_aggregator import FaultyAggregator, serving
-from trainer.grpo.group_reward import GroupReward, GroupRewardClient, RewardSettings
+from trainer.grpo.group_reward import GroupReward, GroupRewardClient
 
 
 async def ask(
@@ -17,9 +18,7 @@ async def ask(
     faulty = FaultyAggregator(*behaviours)
     async with serving(faulty) as url:
         client = GroupRewardClient(
-            RewardSettings(
-                url=url, api_key="k", timeout=timeout, attempt_timeout=attempt_timeout, strategy={"name": "rlmr"}
-            )
+            Settings(url=url, api_key="k", timeout=timeout, attempt_timeout=attempt_timeout, strategy={"name": "rlmr"})
         )
         try:
             return await client.reward("g1", "a prompt", [], ["a", "b", "c"]), faulty
@@ -78,7 +77,7 @@ async def test_what_it_said_last_stands_when_patience_ends() -> None:
 async def test_filter_and_expected_revisions_go_with_each_request_and_revisions_come_back() -> None:
     faulty = FaultyAggregator()
     async with serving(faulty) as url:
-        client = GroupRewardClient(RewardSettings(url=url, filter={"all_high": None}, expect={"verifier": "v1"}))
+        client = GroupRewardClient(Settings(url=url, filter={"all_high": None}, expect={"verifier": "v1"}))
         group = await client.reward("g", "p", [], ["a", "b"])
         await client.close()
     assert faulty.calls[0]["body"]["filter"] == {"all_high": None}
@@ -107,7 +106,7 @@ async def test_a_lasting_failure_drops_the_group_with_null_rewards() -> None:
 
 
 async def test_a_service_that_is_down_drops_the_group() -> None:
-    client = GroupRewardClient(RewardSettings(url="http://127.0.0.1:9", timeout=0.5))
+    client = GroupRewardClient(Settings(url="http://127.0.0.1:9", timeout=0.5))
     group = await client.reward("g", "p", [], ["a", "b"])
     await client.close()
     assert (group.reason, group.rewards) == ("unavailable", [None, None])
@@ -117,7 +116,7 @@ async def test_a_service_that_comes_back_is_used_again() -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-    client = GroupRewardClient(RewardSettings(url=f"http://127.0.0.1:{port}", timeout=30))
+    client = GroupRewardClient(Settings(url=f"http://127.0.0.1:{port}", timeout=30))
     asked = asyncio.create_task(client.reward("g", "p", [], ["a", "b"]))
     await asyncio.sleep(0.5)
     assert not asked.done()
@@ -131,7 +130,7 @@ async def test_a_service_that_comes_back_is_used_again() -> None:
 async def test_a_prompt_id_that_no_header_may_hold_is_still_sent() -> None:
     faulty = FaultyAggregator()
     async with serving(faulty) as url:
-        client = GroupRewardClient(RewardSettings(url=url))
+        client = GroupRewardClient(Settings(url=url))
         group = await client.reward("line\nbreak ünd more", "p", [], ["a"])
         await client.close()
     assert group.kept

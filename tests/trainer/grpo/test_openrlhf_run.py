@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.openrlhf, pytest.mark.timeout(900)]
 
 # As many prompts as 8 steps of 4 take: the first epoch draws all of them, and what is dropped is replaced out of the next.
-TRAINED, BATCH, STEPS, N_TRAIN, N_EVAL = 32, 4, 8, 4, 2
+TRAINED, BATCH, STEPS, N_TRAIN, N_EVAL, AFTER = 32, 4, 8, 4, 2, 8
 
 
 @dataclass
@@ -65,6 +66,8 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
             "strategy.gamma=0.5",
             "openrlhf.rollout.micro_batch_size=8",
             "openrlhf.train.micro_batch_size=8",
+            f"filter.all_low={{percentile: 70, after: {AFTER}}}",
+            "filter.all_high=null",
             "openrlhf.eval.steps=3",
             f"openrlhf.eval.n_samples_per_prompt={N_EVAL}",
             # Makes OpenRLHF compare its own log-probabilities with the rollout engine's: vllm_kl shows whether weights arrive.
@@ -110,6 +113,8 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
             strategy=preset.strategy,
             steps=preset.steps,
             console=Console(quiet=True),
+            group_filter=preset.filter_sent(),
+            percentiles=preset.percentiles(),
         )
     return Run(folder, ledger, small_world, refused, impossible, busy)
 
@@ -179,6 +184,47 @@ def test_every_step_left_its_numbers(run: Run) -> None:
     assert len(run.ledger.steps) == len(run.ledger.advantages)
     assert {"policy_loss", "reward", "violated", "valid"} <= run.ledger.updates[-1].keys()
     assert json.loads((run.folder / "command.json").read_text())[1:3] == ["-m", "trainer.grpo.launch"]
+
+
+def test_a_threshold_follows_the_run_and_each_group_keeps_its_own(run: Run) -> None:
+    def writing(groups: list[dict[str, Any]]) -> list[float]:
+        return [w for g in groups for w, ok in zip(g["writing"], g["valid"], strict=True) if ok and w is not None]
+
+    dropped = 0
+    for step in range(1, STEPS + 1):
+        earlier = [g for g in run.ledger.training_groups if g["step"] < step and writing([g])]
+        for group in (g for g in run.ledger.training_groups if g["step"] == step):
+            if len(earlier) < AFTER:
+                assert group["filter"] is None
+                continue
+            assert group["filter"] == {"all_low": pytest.approx(np.percentile(writing(earlier), 70))}
+            if (low := writing([group])) and group["reason"] != "all_violate":
+                assert (group["reason"] == "all_low") == (max(low) < group["filter"]["all_low"])
+            dropped += group["reason"] == "all_low"
+    assert dropped > 0
+
+
+def test_tensorboard_shows_the_groups_of_each_step(run: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run.folder / "tensorboard" / run.folder.name)).Reload()
+
+    def curve(name: str) -> dict[int, float]:
+        return {event.step: event.value for event in events.Scalars(f"train/{name}")}
+
+    def of_step(step: int) -> list[dict[str, Any]]:
+        return [g for g in run.ledger.training_groups if g["step"] == step]
+
+    steps = range(1, STEPS + 1)
+    assert curve("rlmr/groups") == {step: len(of_step(step)) for step in steps}
+    assert curve("rlmr/dropped") == {step: sum(g["decision"] == "drop" for g in of_step(step)) for step in steps}
+    for step, rate in curve("rlmr/violation_rate").items():
+        known = [v for g in of_step(step) for v in g["violated"] if v is not None]
+        assert rate == pytest.approx(sum(known) / len(known))
+    assert "train/rlmr/dropped_all_violate" in events.Tags()["scalars"]
+    for name in ("delta", "writing", "valid", "sibling_overlap", "length_reward_correlation"):
+        assert len(curve(f"rlmr/{name}")) == STEPS, name
+    assert curve("policy_loss").keys() == set(steps)
 
 
 def test_replayed_under_its_own_strategy_the_run_is_itself_to_the_last_bit(run: Run) -> None:

@@ -1,6 +1,7 @@
 """Whole batches and an exact number of steps. Engines are played by a stub here; test_openrlhf_run.py runs the real ones."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,22 @@ from trainer.grpo.cpu_runtime import cuda_shims
 
 cuda_shims.install_flash_attn_stand_in()
 
-from trainer.grpo.openrlhf_trainer import EndlessPrompts, NotFinite, NothingKept, RunLength, WholeBatches, check_finite  # noqa: E402
+from openrlhf.utils.logging_utils import TensorboardLogger  # noqa: E402
+
+from tests.trainer.grpo.test_so_far import group  # noqa: E402
+from trainer.grpo.openrlhf_trainer import (  # noqa: E402
+    EndlessPrompts,
+    NotFinite,
+    NothingKept,
+    RunLength,
+    Trainer,
+    WholeBatches,
+    check_finite,
+)
+from trainer.grpo.so_far import SoFar  # noqa: E402
+from trainer.grpo.thresholds import Percentile, Thresholds  # noqa: E402
+from trainer.grpo.trackers import unfailing  # noqa: E402
+from trainer.run.ledger import Ledger  # noqa: E402
 
 
 def loader(count: int) -> StatefulDataLoader:
@@ -115,6 +131,51 @@ def test_batches_that_stay_empty_end_the_run() -> None:
 def test_few_good_groups_are_enough_to_go_on() -> None:
     generator = Generator(([1.0] * 11 + [0.5]) * 4, prompts=6, steps=1)
     assert len(generator.generate_samples()[0]) == 8
+
+
+def write_group(run: Path, step: int) -> None:
+    (run / "ledger").mkdir(exist_ok=True)
+    with (run / "ledger" / "groups.a-1.jsonl").open("a") as file:
+        file.write(json.dumps(group(step)) + "\n")
+
+
+def test_thresholds_move_between_steps_and_evaluation_has_none(tmp_path: Path) -> None:
+    generator = Generator([], prompts=8, steps=3)
+    generator.so_far = SoFar(tmp_path, Thresholds({"all_high": Percentile(percentile=50, after=1)}))
+    generator.generate_samples()
+    assert "filter" not in json.loads(generator._label({"split": "train"}, 2))
+    write_group(tmp_path, 1)
+    assert "filter" not in json.loads(generator._label({"split": "train"}, 2))  # the step's groups are judged alike
+    generator.generate_samples()
+    assert json.loads(generator._label({"split": "train"}, 2)) == {
+        "split": "train",
+        "n": 2,
+        "step": 2,
+        "filter": {"all_high": 1.0},
+    }
+    assert "filter" not in json.loads(generator._label({"split": "eval"}, 2))
+
+
+def test_trackers_get_the_groups_scalars_beside_openrlhfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.setenv("RLMR_RUN_DIR", str(tmp_path))
+    flags = SimpleNamespace(
+        tensorboard_dir=str(tmp_path / "curves"), wandb=SimpleNamespace(run_name="r"), logging_steps=1
+    )
+    trainer = Trainer.__new__(Trainer)
+    trainer.args = SimpleNamespace(logger=flags, ckpt=SimpleNamespace(save_steps=10))
+    trainer.so_far, trainer.wandb_logger = SoFar(tmp_path), None
+    logger = trainer.tensorboard_logger = unfailing(TensorboardLogger(trainer.args))
+    write_group(tmp_path, 1)
+    trainer.save_logs_and_checkpoints(1, {"policy_loss": 0.25, "generated_samples": ["a story", 1.0]})
+    assert logger is not None
+    logger.close()
+    events = EventAccumulator(str(tmp_path / "curves" / "r")).Reload()
+    assert [e.value for e in events.Scalars("train/rlmr/delta")] == [2.0]
+    assert [e.value for e in events.Scalars("train/policy_loss")] == [0.25]
+    (step,) = Ledger(tmp_path).refresh().steps
+    assert (step["step"], step["rlmr/violation_rate"]) == (1, pytest.approx(1 / 3))
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run() -> None:

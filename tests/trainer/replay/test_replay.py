@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rlmr.wire import RewardGroup, Status
+from rlmr.wire import RewardGroup, RewardReply, Status
 from services.aggregator.deciding import decide
 from services.aggregator.mixing import GroupFilter, bind
 from services.aggregator.signals import Signals, Verdict, Writing
@@ -53,7 +53,8 @@ def run_of(folder: Path, strategy: dict[str, object], groups: int = 60, n: int =
                     else Verdict(Status.OK, passed=met == 1.0, rule_share=met, judge_passed=True, met_share=met)
                 )
             result = decide(group, [0] * n, Signals(scores, verdicts), bound, GroupFilter())
-            reward = _group_reward({**result.model_dump(mode="json"), "revisions": {}}, 0.1, 1)
+            reply = RewardReply.model_validate({"strategy": strategy, "groups": [result.model_dump(mode="json")]})
+            reward = _group_reward(reply, 0.1, 1)
             row = {"time": i, "split": "train", "prompt_id": f"p{i}", "step": i // 4}
             kept = ("decision", "reason", "rewards", "valid", "writing", "violated", "delta", "samples")
             numbers.write(json.dumps({**row, "n": n, **{name: getattr(reward, name) for name in kept}}) + "\n")

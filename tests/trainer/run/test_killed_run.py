@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.openrlhf, pytest.mark.timeout(900)]
 
-STEPS, BATCH, N = 4, 4, 4
-# On a CPU, one of five runs of ZeRO 3 had a loss that is not a number in its first step (never one of ZeRO 2): docs/training.md.
-STAGES = [2, 3] if os.environ.get("RLMR_TEST_ZERO3") else [2]
+BATCH, N = 4, 4
+STEPS = {2: 4, 3: 3}
+"""By ZeRO stage; one is left for the resumed run in any case."""
 
 
 def write_preset(folder: Path, world: "World", zero_stage: int) -> Path:
@@ -50,7 +50,7 @@ def write_preset(folder: Path, world: "World", zero_stage: int) -> Path:
         "prompts": str(folder / "train.jsonl"),
         "eval_prompts": str(folder / "eval.jsonl"),
         "writing_rm_dir": str(world.writing_rm),
-        "steps": STEPS,
+        "steps": STEPS[zero_stage],
         "batch": BATCH,
         "n": N,
         "updates": 1,
@@ -99,13 +99,14 @@ def kill_tree(pid: int) -> None:
 
 @dataclass
 class Run:
+    steps: int
     folder: Path
     made_before: int
     ledger: Ledger
     summary: dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=STAGES, ids=lambda stage: f"zero{stage}")
+@pytest.fixture(scope="module", params=[2, 3], ids=lambda stage: f"zero{stage}")
 def run(request: pytest.FixtureRequest, small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
     home = tmp_path_factory.mktemp("killed")
     preset, folder, log = write_preset(home, small_world, request.param), home / "runs" / "r", home / "log"
@@ -120,20 +121,20 @@ def run(request: pytest.FixtureRequest, small_world: "World", tmp_path_factory: 
     with started("--resume", str(folder), log=log) as process:
         assert process.wait(timeout=600) == 0, log.read_text()[-3000:]
     summary = json.loads((folder / "summary.json").read_text())
-    return Run(folder, made, Ledger(folder).refresh(), summary)
+    return Run(STEPS[request.param], folder, made, Ledger(folder).refresh(), summary)
 
 
 def test_the_run_goes_on_after_its_last_checkpoint(run: Run) -> None:
     resumed = json.loads((run.folder / "resumes.jsonl").read_text())
-    assert 1 <= resumed["after_step"] <= run.made_before < STEPS
+    assert 1 <= resumed["after_step"] <= run.made_before < run.steps
 
 
 def test_all_steps_are_made_once(run: Run) -> None:
-    assert [step["step"] for step in run.ledger.updates] == list(range(1, STEPS + 1))
-    assert [row["step"] for row in run.ledger.advantages] == list(range(1, STEPS + 1))
-    assert run.ledger.trained() == STEPS * BATCH == run.summary["groups"]["trained"]
-    assert run.summary["samples"] == STEPS * BATCH * N
-    for step in range(1, STEPS + 1):
+    assert [step["step"] for step in run.ledger.updates] == list(range(1, run.steps + 1))
+    assert [row["step"] for row in run.ledger.advantages] == list(range(1, run.steps + 1))
+    assert run.ledger.trained() == run.steps * BATCH == run.summary["groups"]["trained"]
+    assert run.summary["samples"] == run.steps * BATCH * N
+    for step in range(1, run.steps + 1):
         kept = [g["prompt_id"] for g in run.ledger.training_groups if g["step"] == step and g["decision"] == "train"]
         assert len(kept) == len(set(kept)) == BATCH
     assert len(list(run.ledger.whole_groups())) == len(run.ledger.training_groups)
@@ -147,7 +148,7 @@ def test_no_violator_has_a_positive_advantage(run: Run) -> None:
 def test_the_run_is_evaluated_and_reported(run: Run) -> None:
     assert run.summary["before"]["responses"] == run.summary["after"]["responses"] == 5
     assert (run.folder / "report.html").stat().st_size > 10_000
-    assert len((run.folder / "metrics.jsonl").read_text().splitlines()) == STEPS
+    assert len((run.folder / "metrics.jsonl").read_text().splitlines()) == run.steps
 
 
 def test_the_policy_loads(run: Run) -> None:

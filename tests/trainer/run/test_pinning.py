@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from rlmr.adapters.refusals import WrongSettings
+from rlmr.adapters.settings import Settings
 from tests.trainer.grpo.faulty_aggregator import FaultyAggregator, serving
-from trainer.grpo.group_reward import RewardSettings
 from trainer.run.pinning import NotPinned, revisions
 from trainer.run.presets import load_preset
 
@@ -38,19 +38,19 @@ def running(faulty: FaultyAggregator) -> Iterator[str]:
 def test_a_run_is_pinned_to_what_answers() -> None:
     faulty = FaultyAggregator("503")
     with running(faulty) as url:
-        found = revisions(RewardSettings(url=url, strategy={"name": "rlmr"}, expect={"verifier": "of another run"}))
+        found = revisions(Settings(url=url, strategy={"name": "rlmr"}, expect={"verifier": "of another run"}))
     assert found == {"writing_rm": "r1", "verifier": "v1"}
     assert "expect" not in faulty.calls[0]["body"]
 
 
 def test_settings_that_no_group_could_get_past_are_found_before_a_model_is_loaded() -> None:
     with running(FaultyAggregator("422")) as url, pytest.raises(WrongSettings, match="correct the strategy"):
-        revisions(RewardSettings(url=url))
+        revisions(Settings(url=url))
 
 
 def test_services_that_do_not_answer() -> None:
     with pytest.raises(NotPinned, match="rlmr doctor"):
-        revisions(RewardSettings(url="http://127.0.0.1:9", timeout=0.5))
+        revisions(Settings(url="http://127.0.0.1:9", timeout=0.5))
 
 
 def test_a_presets_filter_is_what_is_set_of_it() -> None:

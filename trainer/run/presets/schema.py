@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_serializer, model_validator
 
 from rlmr.wire import FilterSpec
 from trainer.data.columns import Columns
+from trainer.grpo.thresholds import Percentile
 from trainer.run.distortion import Distortion
 
 FOLDER = Path(__file__).parent
@@ -44,6 +45,34 @@ class TrainOn(BaseModel):
         return few and many and not any(constraint["type"] in self.without for constraint in given)
 
 
+class RunFilter(FilterSpec):
+    """A filter whose thresholds may follow the run."""
+
+    all_high: FiniteFloat | Percentile | None = Field(  # type: ignore[assignment]
+        default=None, description="A number, {percentile: 90}, or null = off."
+    )
+    all_low: FiniteFloat | Percentile | None = Field(  # type: ignore[assignment]
+        default=None, description="A number, {percentile: 10}, or null = off."
+    )
+
+    @model_validator(mode="after")
+    def _both_are_told(self) -> "RunFilter":
+        """A percentile beside a threshold that only the service knows could end up on its wrong side, in the middle of the run."""
+        high, low = self.all_high, self.all_low
+        for name, other in (("all_high", "all_low"), ("all_low", "all_high")):
+            if isinstance(getattr(self, name), Percentile) and other not in self.model_fields_set:
+                raise ValueError(f"{name} is a percentile: give {other} too (null = off)")
+        if isinstance(high, Percentile) and isinstance(low, Percentile) and low.percentile > high.percentile:
+            raise ValueError(
+                f"all_low is the percentile {low.percentile:g}, above all_high's {high.percentile:g}: all would be dropped"
+            )
+        return self
+
+    def percentiles(self) -> dict[str, Percentile]:
+        both = {"all_high": self.all_high, "all_low": self.all_low}
+        return {name: value for name, value in both.items() if isinstance(value, Percentile)}
+
+
 class Preset(BaseModel):
     """One training run. What is not listed here goes to OpenRLHF through `openrlhf`, flag by flag."""
 
@@ -74,9 +103,10 @@ class Preset(BaseModel):
     )
     train_on: TrainOn | None = Field(default=None, description="A choice of the prompts, for studies; null = all.")
     strategy: dict[str, Any] = Field(description="Mixing strategy: {name, parameters}.")
-    filter: FilterSpec | None = Field(
+    filter: RunFilter | None = Field(
         default=None,
-        description="What to change of the aggregator's filter: all_high and all_low (null = off), drop_all_violate, min_valid, min_valid_share.",
+        description="What to change of the aggregator's filter: all_high and all_low (null = off, or {percentile: 90} of the run's own "
+        "writing rewards so far), drop_all_violate, min_valid, min_valid_share.",
     )
     seed: int = Field(default=0, ge=0)
     steps: int = Field(gt=0, description="Training steps, exactly; a dropped group is replaced by another prompt's.")
@@ -91,12 +121,16 @@ class Preset(BaseModel):
     openrlhf: dict[str, Any] = Field(default_factory=dict, description="OpenRLHF flags without the dashes.")
 
     @field_serializer("filter")
-    def _what_is_set(self, given: FilterSpec | None) -> dict[str, Any] | None:
+    def _what_is_set(self, given: RunFilter | None) -> dict[str, Any] | None:
         return given.model_dump(exclude_unset=True) if given is not None else None
 
     def filter_sent(self) -> dict[str, Any] | None:
-        """What goes with each request; null = the service's filter."""
-        return self._what_is_set(self.filter)
+        """What goes with each request; null = the service's filter. A percentile is off until the trainer knows its number."""
+        sent = self._what_is_set(self.filter)
+        return None if sent is None else {**sent, **dict.fromkeys(self.percentiles())}
+
+    def percentiles(self) -> dict[str, Percentile]:
+        return self.filter.percentiles() if self.filter is not None else {}
 
     @model_validator(mode="after")
     def _updates_share_the_samples_of_a_step(self) -> "Preset":

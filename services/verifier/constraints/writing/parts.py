@@ -1,11 +1,13 @@
 """structure, of parts: how long a named section or an item is, how many items, what every item has, numbered headings."""
 
+from collections.abc import Callable
+
 from pydantic import Field
 
 from services.verifier.constraints.registry import Kwargs, Phrase, Verdict, checker
 from services.verifier.constraints.writing.ranges import Range, allows, said, within
 from services.verifier.text import Text
-from services.verifier.text.outline import EDGES, Section, items_of, sections_of, straight, titles_of
+from services.verifier.text.outline import EDGES, items_of, sections_of, straight, titles_of
 from services.verifier.text.units import words
 
 
@@ -17,9 +19,13 @@ def _lines(text: Text) -> list[str]:
     return text.plain.split("\n")
 
 
-def _section(text: Text, title: str) -> Section | None:
-    wanted = straight(title).strip(EDGES).rstrip(":： ")
-    return next((s for s in sections_of(_lines(text)) if wanted in titles_of(s.heading)), None)
+def _in_section(text: Text, kw: OfSection, count: Callable[[list[str]], int], unit: str) -> Verdict:
+    """`count` of the lines of the first section with that title."""
+    wanted = straight(kw.title).strip(EDGES).rstrip(":： ")
+    section = next((s for s in sections_of(_lines(text)) if wanted in titles_of(s.heading)), None)
+    if section is None:
+        return Verdict(False, f'no section titled "{kw.title[:60]}"')
+    return within(count(section.body), kw, f'{unit} in "{kw.title[:60]}"')
 
 
 @checker(
@@ -29,10 +35,7 @@ def _section(text: Text, title: str) -> Section | None:
     summary="Words between a section's title and the next heading; its title may be numbered, marked, or followed by a colon.",
 )
 def section_length(text: Text, kw: OfSection) -> Verdict:
-    section = _section(text, kw.title)
-    if section is None:
-        return Verdict(False, f'no section titled "{kw.title[:60]}"')
-    return within(len(words("\n".join(section.body))), kw, f'words in "{kw.title[:60]}"')
+    return _in_section(text, kw, lambda body: len(words("\n".join(body))), "words")
 
 
 @checker(
@@ -42,10 +45,7 @@ def section_length(text: Text, kw: OfSection) -> Verdict:
     summary="List items, bulleted or numbered, between a section's title and the next heading.",
 )
 def section_items(text: Text, kw: OfSection) -> Verdict:
-    section = _section(text, kw.title)
-    if section is None:
-        return Verdict(False, f'no section titled "{kw.title[:60]}"')
-    return within(len(items_of(section.body)), kw, f'items in "{kw.title[:60]}"')
+    return _in_section(text, kw, lambda body: len(items_of(body)), "items")
 
 
 @checker(

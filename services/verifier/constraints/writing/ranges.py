@@ -22,13 +22,13 @@ class Range(Kwargs):
         return self
 
 
-def _not_text_nor_boolean(value: object) -> object:
+def a_number(value: object) -> object:
     if isinstance(value, bool | str):
         raise ValueError("a number is needed")
     return value
 
 
-Percent = Annotated[float, BeforeValidator(_not_text_nor_boolean), Field(ge=0, le=100, allow_inf_nan=False)]
+Percent = Annotated[float, BeforeValidator(a_number), Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 class PercentRange(Kwargs):

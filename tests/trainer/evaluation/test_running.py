@@ -1,0 +1,172 @@
+"""Answers and verdicts one by one: what a run keeps, asks again, refuses, and never counts."""
+
+import json
+import random
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.trainer.data.scripted_endpoint import completion, endpoint
+from tests.trainer.evaluation import haiku
+
+CRITERIA = [{"name": "Voice", "criteria_description": "d"}, {"name": "Form", "criteria_description": "d"}]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "queries.jsonl"
+    rows = [{"index": n, "query": f"Write {n}", "checklist": CRITERIA} for n in range(4)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def responses(tmp_path: Path) -> Path:
+    path = tmp_path / "responses.jsonl"
+    path.write_text("".join(json.dumps({"index": n, "response": f"text {n}"}) + "\n" for n in range(4)))
+    return path
+
+
+def mark(score: Any) -> str:
+    return json.dumps({"score": score, "reason": "because"})
+
+
+def evaluate(data: Path, responses: Path, out: Path, url: str, *more: object) -> tuple[int, str]:
+    judge = ("--judge-url", url, "--judge-model", "critic", "--attempts", "1", "--at-once", "1")
+    return haiku.run("writingbench", "--data", data, "--responses", responses, "--out", out, *judge, *more)
+
+
+def test_what_cannot_be_read_is_counted_and_no_score(data: Path, responses: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    replies = [mark(4), mark(11), mark("9"), "no idea", mark(8), *[mark(6)] * 5]
+    with endpoint(lambda number, body: replies[number]) as (url, asked):
+        code, printed = evaluate(data, responses, out, url, "--judge-tries", "3")
+    assert code == 0, printed
+    # Three tries for the second criterion, then it is left: 4, 8 and five times 6.
+    assert len(asked) == 10
+    assert haiku.figures(out)["overall"] == pytest.approx((4 + 8 + 5 * 6) / 7)
+    counts = json.loads((out / "results.json").read_text())["counts"]
+    assert (counts["judged"], counts["unparseable"], counts["failed"], counts["judge_tokens"]) == (7, 1, 0, 500)
+    assert "1 verdicts could not be read and are not counted" in printed
+    # Nothing is asked a second time, whatever could not be read.
+    with endpoint(lambda number, body: mark(1)) as (_, again):
+        assert evaluate(data, responses, out, url, "--judge-tries", "3")[0] == 0
+    assert again == []
+
+
+def test_a_refused_call_is_missing_until_it_is_answered(data: Path, responses: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    working = False
+    with endpoint(lambda number, body: mark(5) if working or number != 2 else 400) as (url, asked):
+        code, printed = evaluate(data, responses, out, url)
+        assert code == 1
+        assert "1 calls were not answered" in printed
+        assert json.loads((out / "results.json").read_text())["counts"]["failed"] == 1
+        working = True
+        assert evaluate(data, responses, out, url)[0] == 0
+    assert len(asked) == 9
+    assert json.loads((out / "results.json").read_text())["counts"]["failed"] == 0
+
+
+def test_an_endpoint_that_is_gone_ends_the_command(data: Path, responses: Path, tmp_path: Path) -> None:
+    with endpoint(lambda number, body: mark(5) if number < 2 else 404) as (url, asked):
+        code, printed = evaluate(data, responses, tmp_path / "out", url)
+    assert code == 1
+    assert "the same command goes on from there" in printed
+    assert "Traceback" not in printed
+    assert len(asked) == 5
+    assert len(haiku.journal(tmp_path / "out" / "verdicts.jsonl")) == 2
+
+
+def test_another_setting_needs_another_folder(data: Path, responses: Path, tmp_path: Path) -> None:
+    with endpoint(lambda number, body: mark(5)) as (url, asked):
+        assert evaluate(data, responses, tmp_path / "out", url)[0] == 0
+        code, printed = evaluate(data, responses, tmp_path / "out", url, "--judge-sampling", "top_p=0.5")
+        assert code == 2
+        assert "begun with another judge.sampling.top_p" in printed
+        responses.write_text(responses.read_text().replace("text 1", "text one"))
+        assert "begun with another responses.sha256" in evaluate(data, responses, tmp_path / "out", url)[1]
+    assert all(body["temperature"] == 1.0 and body["top_p"] == 0.95 for body in asked)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--set", "tone=dry"), "writingbench has no such option (it has: subsets, prompt, system)"),
+        (("--set", "subsets=nowhere"), "No such file"),
+        (("--set", "subsets"), "NAME=VALUE is needed"),
+        (("--judge-sampling", "temperature=hot"), "a number of at least 0 is needed"),
+        (("--model", "http://127.0.0.1:1"), "either --responses FILE, or --model"),
+    ],
+)
+def test_mistakes_are_named(data: Path, responses: Path, tmp_path: Path, more: tuple[str, ...], said: str) -> None:
+    code, printed = evaluate(data, responses, tmp_path / "out", "http://127.0.0.1:1", *more)
+    assert code == 2
+    assert said in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_responses_that_were_cut_off_are_counted(data: Path, tmp_path: Path) -> None:
+    def script(number: int, body: dict[str, Any]) -> str | bytes:
+        if body["model"] == "critic":
+            return mark(5)
+        return completion("a tale", finish="length" if number == 0 else "stop")
+
+    with endpoint(script) as (url, asked):
+        model = ("--model", url, "--model-name", "poet", "--sampling", "top_p=0.9", "--sampling", "max_tokens=7")
+        judge = ("--judge-url", url, "--judge-model", "critic")
+        assert haiku.run("writingbench", "--data", data, "--out", tmp_path / "out", *model, *judge)[0] == 0
+    assert {(b["max_tokens"], b["top_p"]) for b in asked if b["model"] == "poet"} == {(7, 0.9)}
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["counts"]["cut_off"] == 1
+
+
+def test_killed_ten_times_nothing_is_lost_or_double(site: Path, tmp_path: Path) -> None:
+    count = 150
+    data, out = haiku.write_data(tmp_path / "haiku.jsonl", count), tmp_path / "out"
+
+    def slow(number: int, body: dict[str, Any]) -> str:
+        time.sleep(0.02)
+        return haiku.answers(body)
+
+    draw, kills = random.Random(15), 0
+    with endpoint(slow) as (url, asked):
+        model = ("--model", url, "--model-name", "poet", "--judge-url", url, "--judge-model", "critic")
+        command = haiku.command("haiku", "--data", data, "--out", out, *model, "--at-once", "4")
+        while kills < 10:
+            before = len(asked)
+            process = subprocess.Popen(
+                command, env=haiku.environment(site), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            until = before + draw.randrange(1, 24)
+            while len(asked) < until and process.poll() is None:
+                time.sleep(0.002)
+            assert process.poll() is None, "it ended before it was killed"
+            process.kill()
+            process.wait()
+            kills += 1
+        done = subprocess.run(command, env=haiku.environment(site), capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        total = len(asked)
+    answered = Counter(row["key"] for row in haiku.journal(out / "responses.jsonl"))
+    verdicts = Counter((row["key"], row["question"]) for row in haiku.journal(out / "verdicts.jsonl"))
+    assert answered == Counter({str(n): 1 for n in range(count)})
+    assert verdicts == Counter({(str(n), q): 1 for n in range(count) for q in ("lines", "season")})
+    # A kill loses at most what was under way.
+    assert 2 * count <= total <= 2 * count + 10 * 4
+    assert haiku.figures(out) == {"season": 0.5, "lines": 0.8}
+
+
+def test_two_commands_in_one_folder_do_not_mix(data: Path, responses: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    out = tmp_path / "out"
+    out.mkdir()
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, printed = evaluate(data, responses, out, "http://127.0.0.1:1")
+    assert code == 2
+    assert "another command works in this folder" in printed

@@ -1,0 +1,105 @@
+"""An arena's folder out of answers that exist: what `rlmr data answers` writes, or a run's before.json and after.json."""
+
+import json
+import random
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from rlmr.wire import ChatMessage
+from trainer.arena.folder import MAX_CHARS, PROMPTS
+from trainer.data.rows import DataFileError, Language, Row, objects, parsed, write
+
+DEMO = Path(__file__).parent / "demo"
+
+
+class AnswerLine(Row):
+    prompt: list[ChatMessage] = Field(min_length=1)
+    response: str = Field(max_length=MAX_CHARS)
+    language: Language | None = None
+    domain: str | None = None
+
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _text_is_one_message(cls, value: Any) -> Any:
+        return [{"role": "user", "content": value}] if isinstance(value, str) else value
+
+    @property
+    def key(self) -> str:
+        return json.dumps([message.model_dump() for message in self.prompt])
+
+
+@dataclass(frozen=True)
+class Made:
+    prompts: int
+    left_out: int
+    """Prompts that not every arm has answered."""
+
+
+def make_folder(folder: Path, arms: Mapping[str, Path], most: int | None = None, seed: int = 0) -> Made:
+    """Writes prompts.jsonl and one file per arm, with the first response of each arm to every prompt that all have answered.
+
+    `most`: so many prompts, drawn by `seed`. Raises DataFileError, also where the folder is there already."""
+    if folder.exists() and any(folder.iterdir()):
+        raise DataFileError(f"{folder}: not empty: choose another folder")
+    if len(arms) < 2:
+        raise DataFileError(
+            f"{len(arms)} arms: give two files of answers or more, NAME=FILE where their names are equal"
+        )
+    answers = {name: _first_answers(path) for name, path in arms.items()}
+    every = {key: row for own in answers.values() for key, row in own.items()}
+    shared = [key for key in every if all(key in own for own in answers.values())]
+    if not shared:
+        raise DataFileError(f"no prompt is answered in all of {', '.join(map(str, arms.values()))}")
+    if most is not None and most < len(shared):
+        kept = set(random.Random(seed).sample(shared, most))
+        shared = [key for key in shared if key in kept]
+    ids = {key: f"p{number:0{len(str(len(shared)))}}" for number, key in enumerate(shared, 1)}
+    write((_prompt(ids[key], every[key]) for key in shared), folder / PROMPTS)
+    for name, own in answers.items():
+        write(({"id": ids[key], "response": own[key].response} for key in shared), folder / f"{name}.jsonl")
+    return Made(len(shared), sum(not all(key in own for own in answers.values()) for key in every))
+
+
+def copy_demo(folder: Path) -> None:
+    """The sample contest; a folder that is there already is left as it is."""
+    if not folder.exists():
+        shutil.copytree(DEMO, folder)
+
+
+def _prompt(id: str, row: AnswerLine) -> dict[str, Any]:
+    more = {"language": row.language, "domain": row.domain}
+    told: dict[str, Any] = {"id": id, "prompt": [message.model_dump() for message in row.prompt]}
+    return told | {name: value for name, value in more.items() if value is not None}
+
+
+def _first_answers(path: Path) -> dict[str, AnswerLine]:
+    found: dict[str, AnswerLine] = {}
+    for where, value in _answers(path):
+        told = dict(value)
+        if "prompt" not in told and "input" in told:
+            told["prompt"] = told.pop("input")
+        row = parsed(where, told, AnswerLine)
+        found.setdefault(row.key, row)
+    if not found:
+        raise DataFileError(f"{path}: no rows in the file")
+    return found
+
+
+def _answers(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    if path.suffix != ".json":
+        yield from objects(path)
+        return
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        yield from ((f"{path}: rows.{i}", dict(row)) for i, row in enumerate(rows))
+    except OSError as exc:
+        raise DataFileError(f"{path}: {exc.strerror or exc}") from exc
+    except (ValueError, KeyError, TypeError) as exc:
+        raise DataFileError(
+            f'{path}: no {{"rows": [{{prompt, response}}, ...]}}, as a run\'s before.json is: {exc!r}'
+        ) from exc

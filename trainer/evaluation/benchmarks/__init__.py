@@ -1,0 +1,1 @@
+"""The benchmarks, one a file. None of their data is here: users point at their own copies."""
