@@ -10,7 +10,7 @@ _WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 _SCANNED = 20_000
 """Characters looked at."""
 
-_CONDITION = re.compile(
+CONDITION = re.compile(
     r"\b(?:if|when|whenever|wherever|unless|in case|should (?:the|a|an|any|it|he|she|they|someone))\b"
     r"|如果|若是|假如|倘若|要是|除非|一旦|凡是|的话|(?:^|[，。；：、])(?:若(?!干)|如(?![实何下同此上])|当(?![代地下年天今初])|凡)"
     r"|(?<![小同及准])时(?:[，,]|必须|应|需|要|则|都)",
@@ -31,4 +31,4 @@ def language_of(*texts: str) -> Language:
 def is_conditional(constraint: str) -> bool:
     """Whether the requirement speaks of a condition. Only then may the judge answer that it does not apply: elsewhere that answer
     would be a way round the requirement."""
-    return _CONDITION.search(constraint) is not None
+    return CONDITION.search(constraint) is not None
