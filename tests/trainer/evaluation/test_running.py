@@ -184,3 +184,20 @@ def test_two_commands_in_one_folder_do_not_mix(data: Path, responses: Path, tmp_
         code, printed = evaluate(data, responses, out, "http://127.0.0.1:1")
     assert code == 2
     assert "another command works in this folder" in printed
+
+
+def test_whatever_a_model_writes_is_kept_and_shown_as_text(tmp_path: Path) -> None:
+    """Half a surrogate pair (a stream cut in an emoji), mark-up, control characters: journals, pages and the bundle hold them."""
+    task = {"key": 1, "prompt": "p <b>", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    data, responses, out = tmp_path / "data.jsonl", tmp_path / "responses.jsonl", tmp_path / "out"
+    data.write_text(json.dumps(task) + "\n")
+    text = "half \ud83d, <script>alert(1)</script> \x00 \u2028 \u202e end"
+    responses.write_text(json.dumps({"key": 1, "response": text}) + "\n")
+    code, printed = haiku.run("ifeval", "--data", data, "--responses", responses, "--out", out)
+    assert code == 0, printed
+    assert [json.loads(line)["response"] for line in (out / "responses.jsonl").read_text().split("\n")[:-1]] == [text]
+    page = (out / "index.html").read_text()
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert haiku.run("bundle", out)[0] == 0
+    code, printed = haiku.run("verify", tmp_path / "out.zip")
+    assert code == 0, printed
