@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services import PluginError
-from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of
+from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of, typed
 from trainer.commands.evaluate_pairwise import pairwise
 from trainer.commands.evaluate_texts import texts
 from trainer.evaluation.registry import load, names
@@ -64,7 +64,7 @@ def _command(name: str) -> Callable[..., None]:
             # At temperature 0 the same question has the same answer.
             tries = judge_tries if asked["temperature"] else 1
             plan = Plan(benchmark, data, chosen, source, judge, tries, at_once, limit)
-            outcome = evaluate(plan, out, progress)
+            outcome = evaluate(plan, out, progress, typed())
         except (DataFileError, PluginError) as exc:
             raise failed(exc) from exc
         except EndpointGone as exc:
@@ -137,6 +137,40 @@ def compare(
     except DataFileError as exc:
         raise failed(exc) from exc
     typer.echo(markdown(found))
+
+
+@app.command()
+def bundle(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run (a benchmark's or pairwise).")],
+    to: Annotated[Path | None, typer.Option(help="The file; default: the folder's name with .zip.")] = None,
+) -> None:
+    """Pack a run for a reviewer: settings, data, prompts, responses, verdicts, commands, tables."""
+    from trainer.data.rows import DataFileError
+    from trainer.evaluation.bundle import pack
+
+    target = to or run.with_name(f"{run.resolve().name}.zip")
+    try:
+        count = pack(run, target)
+    except DataFileError as exc:
+        raise failed(exc) from exc
+    typer.echo(f"{target}: {count} files. Check it anywhere: rlmr eval verify {target.name}")
+
+
+@app.command()
+def verify(bundle: Annotated[Path, typer.Argument(help="A file of `rlmr eval bundle`.")]) -> None:
+    """Compute every verdict and table of a bundle again. Exits 1 and names what differs, if anything does."""
+    from trainer.data.rows import DataFileError
+    from trainer.evaluation.verifying import verify as differences
+
+    try:
+        found = differences(bundle)
+    except (DataFileError, PluginError) as exc:
+        raise failed(exc) from exc
+    for line in found:
+        typer.echo(line)
+    if found:
+        raise failed(f"{bundle}: {len(found)} differences", 1)
+    typer.echo(f"{bundle}: every verdict and table comes out as it is in the bundle")
 
 
 app.command()(texts)

@@ -1,6 +1,8 @@
 """What the commands of `rlmr eval` share: NAME=VALUE options, errors, progress."""
 
 import json
+import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,6 +36,11 @@ def sampling_of(given: Sequence[str], option: str, defaults: Mapping[str, Any]) 
         if not isinstance(found[name], kind) or isinstance(found[name], bool) or found[name] < 0:
             raise failed(f"{option} {name}={found[name]}: a number of at least 0 is needed")
     return found
+
+
+def typed() -> str:
+    """The command as it was typed, for the record. Keys are never arguments."""
+    return shlex.join(["rlmr", *sys.argv[1:]])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of
+from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of, typed
 
 
 def pairwise(
@@ -38,7 +38,7 @@ def pairwise(
     files = {name: Path(path) for name, path in named.items()}
     plan = Plan(data, files, judge, prompt, judge_tries if asked["temperature"] else 1, at_once, limit)
     try:
-        found, refused, why = evaluate(plan, out, progress)
+        found, refused, why = evaluate(plan, out, progress, typed())
     except DataFileError as exc:
         raise failed(exc) from exc
     except EndpointGone as exc:

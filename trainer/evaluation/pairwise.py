@@ -59,14 +59,15 @@ class Plan:
         }
 
 
-def evaluate(plan: Plan, out: Path, progress: Progress) -> tuple[dict[str, Any], int, str]:
+def evaluate(plan: Plan, out: Path, progress: Progress, command: str = "") -> tuple[dict[str, Any], int, str]:
     """(results, calls not answered, the last reason). Raises DataFileError and EndpointGone; what was written stays."""
     if len(plan.responses) < 2:
         raise DataFileError("--responses: two or more NAME=FILE are needed")
     template = read_template("pairwise.txt", plan.prompt, FIELDS)
     prompts = read_prompts(plan.data, plan.limit)
     texts = {name: read_texts(path, prompts) for name, path in plan.responses.items()}
-    with RunFolder(out, plan.settings()) as folder:
+    inputs = {"data": plan.data, **({"option.prompt": Path(plan.prompt)} if plan.prompt else {})}
+    with RunFolder(out, plan.settings(), inputs, command) as folder:
         for name, of in texts.items():
             for key, text in of.items():
                 if f"{name}/{key}" not in folder.responses:

@@ -50,11 +50,17 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def pages(found: dict[str, Any]) -> dict[str, str]:
+    """File name -> text."""
+    settings = json.dumps(found["settings"], ensure_ascii=False, indent=1)
+    said = counted(found["counts"])
+    return {
+        "results.md": f"{markdown(found)}\n\n```json\n{settings}\n```\n",
+        "index.html": render("pairwise.html.jinja", found=found, heads=HEADS, share=share, points=points, said=said),
+    }
+
+
 def write_results(found: dict[str, Any], out: Path) -> None:
     write_text(out / "results.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
-    settings = json.dumps(found["settings"], ensure_ascii=False, indent=1)
-    write_text(out / "results.md", f"{markdown(found)}\n\n```json\n{settings}\n```\n")
-    page = render(
-        "pairwise.html.jinja", found=found, heads=HEADS, share=share, points=points, said=counted(found["counts"])
-    )
-    write_text(out / "index.html", page)
+    for name, text in pages(found).items():
+        write_text(out / name, text)

@@ -63,7 +63,9 @@ class Ledger:
             ("held_back", self.held_back, "time"),
         ):
             known = len(rows)
-            rows.extend(self._tail.new(kind))
+            for row in self._tail.new(kind):
+                row.pop("samples", None)  # half of a group's memory, and only a replay wants it (whole_groups)
+                rows.append(row)
             if len(rows) > known:
                 rows.sort(key=lambda row: row.get(order, 0))
         return self

@@ -76,6 +76,7 @@ _WITH_KWARGS: dict[str, dict[str, Any]] = {
     "similarity:to_text": {"reference": "The sea is grey.", "max": 30},
     "script:all_of": {"scripts": ["latin", "han"]},
     "structure:every_item_contains": {"phrase": "sea"},
+    "structure:each_section_length": {"max": 40},
     "structure:item_length": {"max": 3},
     "structure:numbered_headings": {"min": 1},
     "structure:section_items": {"title": "Dawn", "min": 1},

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from services.verifier.judge.asked_language import is_conditional, language_of
-from services.verifier.judge.form import CONDITIONAL, PLAIN
+from services.verifier.judge.form import CONDITIONAL, PLAIN, forms_of
+from services.verifier.judge.prompt_files import prompts_of
 from services.verifier.judge.split import split_format
 from services.verifier.settings import VerifierSettings
 from tests.services.verifier.scripted_judge import ScriptedJudge, completion, verdict
@@ -367,6 +368,20 @@ def test_a_folder_brings_its_prompt_its_schema_and_how_answers_are_read(judge: S
     (tmp_path / "en" / "verdict_system.txt").write_text("You grade mildly.")
     with verifier(judge, judge_prompts=prompts) as client:
         assert client.get("/v1/info").json()["details"]["verifier"]["judge"] != named
+
+
+def test_a_mounted_configmap_is_such_a_folder_too(tmp_path: Path) -> None:
+    """Flat names; the files stand in a hidden folder, and links to them beside it."""
+    (hidden := tmp_path / "..2026_11_27").mkdir()
+    for name, text in (("en.verdict_user.txt", USER), ("form.json", json.dumps(GRADES))):
+        (hidden / name).write_text(text)
+        (tmp_path / name).symlink_to(hidden / name)
+    assert (
+        prompts_of(tmp_path)
+        .fill("en", "verdict_user", prompt="p", key="k", response="r", constraint="c")
+        .startswith("Grade r for c")
+    )
+    assert forms_of(tmp_path)[0].verdict == "grade"
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ EXAMPLES: list[tuple[str, dict[str, Any], str, str]] = [
     ("structure:sections", {"titles": ["起因", "结果"]}, "一\n【起因】\n文\n【结果】\n文", "起因在这里，结果也在这里。"),
     ("structure:section_length", {"title": "Dawn", "max": 3}, "## 1. Dawn\nA grey sea.\n## 2. Dusk\nNo sea at all.", "Dusk: a sea"),
     ("structure:section_items", {"title": "Dawn", "min": 2}, "Dawn:\n- a\n- b", "Dawn:\n- a\n\nDusk:\n- b"),
+    ("structure:section_length", {"title": "Dusk", "max": 2}, "# Dusk\na\n# Dusk\nb", "# Dusk\na\n# Dusk\na grey sea"),
+    ("structure:each_section_length", {"min": 2}, "# Sea\n## Dawn\na sea\n## Dusk\nno sea", "## Dawn\na sea\n## Dusk\nsea"),
     ("structure:item_length", {"max": 2}, "- a sea\n- b", "- a grey sea\n- b"),
     ("structure:every_item_contains", {"phrase": "sea"}, "1. a sea\n2. Sea", "1. a sea\n2. sky"),
     ("structure:numbered_headings", {"min": 2}, "一、海\n静。\n二、天\n灰。", "1. sea\n2. sky"),

@@ -20,19 +20,21 @@ def _lines(text: Text) -> list[str]:
 
 
 def _in_section(text: Text, kw: OfSection, count: Callable[[list[str]], int], unit: str) -> Verdict:
-    """`count` of the lines of the first section with that title."""
+    """`count` of the lines of every section with that title: eight reviews have a main part each."""
     wanted = straight(kw.title).strip(EDGES).rstrip(":： ")
-    section = next((s for s in sections_of(_lines(text)) if wanted in titles_of(s.heading)), None)
-    if section is None:
+    counts = [count(s.body) for s in sections_of(_lines(text)) if wanted in titles_of(s.heading)]
+    if not counts:
         return Verdict(False, f'no section titled "{kw.title[:60]}"')
-    return within(count(section.body), kw, f'{unit} in "{kw.title[:60]}"')
+    found = next((n for n in counts if not allows(kw, n)), counts[0])
+    return within(found, kw, f'{unit} in "{kw.title[:60]}"')
 
 
 @checker(
     "structure:section_length",
     OfSection,
     lambda kw: f'Write {said(kw)} words in the section "{kw.title}" (a Chinese character counts as one).',
-    summary="Words between a section's title and the next heading; its title may be numbered, marked, or followed by a colon.",
+    summary="Words between a section's title and the next heading, in each so titled; the title may be numbered, marked, or followed by a colon.",
+    version=2,
 )
 def section_length(text: Text, kw: OfSection) -> Verdict:
     return _in_section(text, kw, lambda body: len(words("\n".join(body))), "words")
@@ -42,10 +44,27 @@ def section_length(text: Text, kw: OfSection) -> Verdict:
     "structure:section_items",
     OfSection,
     lambda kw: f'List {said(kw)} items in the section "{kw.title}".',
-    summary="List items, bulleted or numbered, between a section's title and the next heading.",
+    summary="List items, bulleted or numbered, between a section's title and the next heading, in each so titled.",
+    version=2,
 )
 def section_items(text: Text, kw: OfSection) -> Verdict:
     return _in_section(text, kw, lambda body: len(items_of(body)), "items")
+
+
+@checker(
+    "structure:each_section_length",
+    Range,
+    lambda kw: f"Write {said(kw)} words in every section, each under a heading (a Chinese character counts as one).",
+    summary="Words under every heading that has text under it; a text without headings fails; the reason names the first that is not.",
+)
+def each_section_length(text: Text, kw: Range) -> Verdict:
+    """Parts with text of their own: of a heading that only holds others there is nothing to count."""
+    sections = [s for s in sections_of(_lines(text)) if any(line.strip() for line in s.body)]
+    for section in sections:
+        found = len(words("\n".join(section.body)))
+        if not allows(kw, found):
+            return within(found, kw, f"words under {section.heading[:60]!r}")
+    return Verdict(bool(sections), f"every section has {said(kw)} words" if sections else "no section with a heading")
 
 
 @checker(
