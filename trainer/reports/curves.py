@@ -25,7 +25,7 @@ def curves(ledger: Ledger) -> list[dict[str, Any]]:
         ("Penalty delta", "std. dev.", [_mean([g["delta"]]) for g in groups]),
     ]
     steps = _places([float(g.get("step") or 0) for g in groups], last=True)
-    charts = [
+    charts: list[dict[str, Any]] = [
         {"title": title, "unit": unit, "x": steps, "lines": [{"name": title, "values": _places(values), "kind": "ink"}]}
         for title, unit, values in columns
     ]

@@ -48,7 +48,9 @@ def write_report(run: Path, ledger: Ledger) -> Path:
         summary=summary,
         table=table,
         examples=_examples(*(_json(run / f"{name}.json", {}).get("rows", []) for name in ("before", "after"))),
-        settings={name: _json(run / f"{name}.json", None) for name in ("settings", "command")},
+        settings=json.dumps(
+            {name: _json(run / f"{name}.json", None) for name in ("settings", "command")}, indent=2, ensure_ascii=False
+        ),
         onset=onset.told() if onset else None,
         no_groups=no_groups,
         data=Markup(json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")),
