@@ -109,8 +109,8 @@ def _cited(rng: random.Random, tight: float, language: str) -> Drawn:
 
 
 def _minutes(rng: random.Random, tight: float, language: str) -> Drawn:
-    low = rng.choice((0.5, 1.0, 1.5, 2.0))
-    return {"min": low, "max": low + (0.5 if tight > 0.5 else 1.0)}, {}
+    low = rng.choice((1, 2, 3))
+    return {"min": low, "max": low + (1 if tight > 0.5 else 2)}, {}
 
 
 def _tense(rng: random.Random, tight: float, language: str) -> Drawn:
@@ -212,6 +212,6 @@ OFFERS = (
         "en": ("Frame it as a letter: a salutation, a closing formula and a signature.",), "zh": ("要有称呼、结尾敬语和署名。",),
     }, NOT_LETTERS),
     Offer("length:minutes_aloud", "length", _minutes, {
-        "en": ("It should take {min:g} to {max:g} minutes to read aloud.",), "zh": ("朗读时长控制在{min:g}到{max:g}分钟。",),
+        "en": ("It should take {min} to {max} minutes to read aloud.",), "zh": ("朗读时长控制在{min}到{max}分钟。",),
     }, NOT_SPEECHES),
 )  # fmt: skip
