@@ -19,7 +19,7 @@ def compare(
     try:
         table = rows(runs)
     except NoSummary as exc:
-        console.print(f"[red]error:[/red] {exc}", highlight=False)
+        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from exc
     if as_markdown:
         typer.echo(markdown(table))

@@ -1,14 +1,14 @@
 """`rlmr eval`: a model, or responses that are there, on a benchmark; comparisons."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services import PluginError
+from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of, typed
+from trainer.commands.evaluate_pairwise import pairwise
 from trainer.commands.evaluate_texts import texts
 from trainer.evaluation.registry import load, names
 
@@ -16,36 +16,10 @@ if TYPE_CHECKING:
     from trainer.evaluation.answering import Source
     from trainer.evaluation.benchmark import Benchmark
 
+SHOWN = 40
+"""Figures that are printed; the files have all."""
+
 app = typer.Typer(name="eval", help="Evaluate a model on a benchmark.", no_args_is_help=True, add_completion=False)
-
-
-def _failed(why: object, code: int = 2) -> typer.Exit:
-    typer.echo(f"error: {why}", err=True)
-    return typer.Exit(code)
-
-
-def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    pairs = dict(part.partition("=")[::2] for part in given)
-    wrong = [part for part in given if "=" not in part]
-    if wrong:
-        raise _failed(f"{option} {wrong[0]}: NAME=VALUE is needed")
-    return pairs
-
-
-def _sampling(given: Sequence[str], option: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Values are JSON (0.7, true, "text"); what is none is text."""
-
-    def value(text: str) -> Any:
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-
-    found = {**defaults, **{name: value(text) for name, text in _pairs(given, option).items()}}
-    for name, kind in (("temperature", (int, float)), ("max_tokens", int)):
-        if not isinstance(found[name], kind) or isinstance(found[name], bool) or found[name] < 0:
-            raise _failed(f"{option} {name}={found[name]}: a number of at least 0 is needed")
-    return found
 
 
 def _command(name: str) -> Callable[..., None]:
@@ -80,31 +54,33 @@ def _command(name: str) -> Callable[..., None]:
         from trainer.evaluation.evaluating import Plan, chosen_options, evaluate
 
         if (responses is None) == (not model):
-            raise _failed("give either --responses FILE, or --model URL_OR_DIR")
+            raise failed("give either --responses FILE, or --model URL_OR_DIR")
         try:
             benchmark = load(name)
-            chosen = chosen_options(benchmark, _pairs(options, "--set"))
-            asked = _sampling(judge_sampling, "--judge-sampling", benchmark.judge_sampling)
+            chosen = chosen_options(benchmark, pairs(options, "--set"))
+            asked = sampling_of(judge_sampling, "--judge-sampling", benchmark.judge_sampling)
             if benchmark.judged and not (judge_url and judge_model):
-                raise _failed(f"{name} asks a judge: give --judge-url and --judge-model")
+                raise failed(f"{name} asks a judge: give --judge-url and --judge-model")
             judge = Model(judge_url, judge_model, asked, judge_key_env, attempts) if benchmark.judged else None
-            answers = _sampling(sampling, "--sampling", benchmark.sampling)
-            source = _source(benchmark, responses, model, model_name, answers, key_env, attempts, at_once)
+            answers = sampling_of(sampling, "--sampling", benchmark.sampling)
+            source = _source(
+                benchmark, responses, model, model_name, answers, key_env, attempts, at_once, limit is not None
+            )
             # At temperature 0 the same question has the same answer.
             tries = judge_tries if asked["temperature"] else 1
             plan = Plan(benchmark, data, chosen, source, judge, tries, at_once, limit)
-            outcome = evaluate(plan, out, _progress)
+            outcome = evaluate(plan, out, progress, typed())
         except (DataFileError, PluginError) as exc:
-            raise _failed(exc) from exc
+            raise failed(exc) from exc
         except EndpointGone as exc:
-            raise _failed(f"{exc}\nWhat was answered is in {out}: the same command goes on from there.", 1) from exc
+            raise failed(f"{exc}\nWhat was answered is in {out}: the same command goes on from there.", 1) from exc
         except KeyboardInterrupt:
-            raise _failed(
+            raise failed(
                 f"interrupted; what was answered is in {out}: the same command goes on from there.", 130
             ) from None
         _print(outcome.results, out)
         if outcome.refused:
-            raise _failed(
+            raise failed(
                 f"{outcome.refused} calls were not answered, the last: {outcome.why}\nRun the same command again.", 1
             )
 
@@ -120,46 +96,32 @@ def _source(
     key_env: str,
     attempts: int,
     at_once: int,
+    some: bool,
 ) -> "Source":
     from trainer.evaluation.answering import FromEndpoint, FromFile, InProcess
     from trainer.evaluation.asking import Model
 
     if responses is not None:
-        return FromFile(responses, benchmark)
+        return FromFile(responses, benchmark, some)
     if model.startswith(("http://", "https://")):
         if not model_name:
-            raise _failed("--model URL needs --model-name")
+            raise failed("--model URL needs --model-name")
         return FromEndpoint(Model(model, model_name, sampling, key_env, attempts), at_once)
     if not Path(model).is_dir():
-        raise _failed(f"--model {model}: neither a URL nor a folder")
+        raise failed(f"--model {model}: neither a URL nor a folder")
     if extra := sampling.keys() - {"temperature", "max_tokens", "seed"}:
-        raise _failed(f"--sampling {min(extra)}: a model in process takes temperature, max_tokens and seed")
+        raise failed(f"--sampling {min(extra)}: a model in process takes temperature, max_tokens and seed")
     return InProcess(Path(model), sampling)
-
-
-@contextmanager
-def _progress(what: str, before: int, total: int) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total, completed=before)
-        yield lambda: bar.advance(task)
 
 
 def _print(found: dict[str, Any], out: Path) -> None:
     from trainer.evaluation.results import counted, interval
 
-    for measure in found["measures"]:
+    measures = found["measures"]
+    for measure in measures[:SHOWN]:
         typer.echo(f"{measure['name']:<52} {interval(measure):>24}  {measure['units']:>5} units")
+    if len(measures) > SHOWN:
+        typer.echo(f"... and {len(measures) - SHOWN} more in {out}/results.md")
     typer.echo(f"{counted(found['counts'])} -> {out}/index.html, results.json, results.md")
     counts = found["counts"]
     if counts["missing"]:
@@ -182,11 +144,46 @@ def compare(
         if out:
             write_comparison(found, out)
     except DataFileError as exc:
-        raise _failed(exc) from exc
+        raise failed(exc) from exc
     typer.echo(markdown(found))
 
 
+@app.command()
+def bundle(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run (a benchmark's or pairwise).")],
+    to: Annotated[Path | None, typer.Option(help="The file; default: the folder's name with .zip.")] = None,
+) -> None:
+    """Pack a run for a reviewer: settings, data, prompts, responses, verdicts, commands, tables."""
+    from trainer.data.rows import DataFileError
+    from trainer.evaluation.bundle import pack
+
+    target = to or run.with_name(f"{run.resolve().name}.zip")
+    try:
+        count = pack(run, target)
+    except DataFileError as exc:
+        raise failed(exc) from exc
+    typer.echo(f"{target}: {count} files. Check it anywhere: rlmr eval verify {target.name}")
+
+
+@app.command()
+def verify(bundle: Annotated[Path, typer.Argument(help="A file of `rlmr eval bundle`.")]) -> None:
+    """Compute every verdict and table of a bundle again. Exits 1 and names what differs, if anything does."""
+    from trainer.data.rows import DataFileError
+    from trainer.evaluation.verifying import verify as differences
+
+    try:
+        found = differences(bundle)
+    except (DataFileError, PluginError) as exc:
+        raise failed(exc) from exc
+    for line in found:
+        typer.echo(line)
+    if found:
+        raise failed(f"{bundle}: {len(found)} differences", 1)
+    typer.echo(f"{bundle}: every verdict and table comes out as it is in the bundle")
+
+
 app.command()(texts)
+app.command()(pairwise)
 
 try:
     for _name, _line in names().items():

@@ -74,5 +74,5 @@ def study(
         TrainingFailed,
         EvaluationFailed,
     ) as exc:
-        console.print(f"[red]error:[/red] {exc}", markup=True, highlight=False)
+        console.print(f"[red]error:[/red] {exc}", markup=True, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from exc

@@ -85,4 +85,4 @@ def train(
 
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     console.print_json(json.dumps({k: v for k, v in summary.items() if k != "wall_seconds_by_stage"}))
-    console.print(f"report: {run / 'report.html'}", highlight=False)
+    console.print(f"report: {run / 'report.html'}", highlight=False, soft_wrap=True)

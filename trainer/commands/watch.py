@@ -9,13 +9,24 @@ def watch(
     run: Path = typer.Argument(help="The run's folder, runs/<name>; may be on another machine's shared disk."),
     once: bool = typer.Option(False, "--once", help="Print what there is and stop."),
     seconds: float = typer.Option(2.0, min=0.1, help="Between looks."),
+    held_back: str | None = typer.Option(
+        None,
+        help="A signal that training never sees, for the alarm at the onset of reward hacking: `world` (the story world's true "
+        "quality), the URL of a second writing reward model, or a JSONL file of {prompt_id, values} (votes). Kept in the ledger.",
+    ),
+    share: float = typer.Option(1.0, min=0.0, max=1.0, help="Of the groups that --held-back is asked about."),
+    metrics_port: int | None = typer.Option(None, help="Serve rlmr_run_* for Prometheus on this port."),
 ) -> None:
-    """Curves, what was dropped and why, and the newest group with its verdicts. Reads only; training notices nothing."""
+    """Curves, what was dropped and why, and the newest group with its verdicts. Without --held-back it reads only; training notices
+    nothing either way."""
     import time
 
     from rich.console import Console
     from rich.live import Live
 
+    from trainer.onset.guarding import Guard, read_onset
+    from trainer.onset.metrics import RunMetrics
+    from trainer.onset.sources import SourceError, source_of
     from trainer.run.ledger import Ledger
     from trainer.run.watching import view
 
@@ -27,13 +38,30 @@ def watch(
         )
         raise typer.Exit(1)
     ledger = Ledger(run).refresh()
-    if once:
-        console.print(view(ledger, console.width))
-        return
-    with Live(view(ledger, console.width), console=console, auto_refresh=False, screen=False) as live:
-        while True:
-            try:
+    try:
+        guard = Guard(ledger, source_of(held_back), share=share) if held_back is not None else None
+        metrics = RunMetrics() if metrics_port is not None else None
+        if metrics is not None and metrics_port is not None:
+            console.print(f"metrics on port {metrics.serve(metrics_port)}", highlight=False)
+
+        def look() -> None:
+            ledger.refresh()
+            if guard is not None:
+                guard.look()
+            if metrics is not None:
+                metrics.update(ledger, read_onset(run))
+
+        look()
+        if once:
+            console.print(view(ledger, console.width))
+            return
+        with Live(view(ledger, console.width), console=console, auto_refresh=False, screen=False) as live:
+            while True:
                 time.sleep(seconds)
-            except KeyboardInterrupt:
-                return
-            live.update(view(ledger.refresh(), console.width), refresh=True)
+                look()
+                live.update(view(ledger, console.width), refresh=True)
+    except KeyboardInterrupt:
+        return
+    except SourceError as exc:
+        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from exc

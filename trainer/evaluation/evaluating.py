@@ -73,10 +73,16 @@ def read_items(plan: Plan) -> list[Item]:
     return items if plan.limit is None else items[: plan.limit]
 
 
-def evaluate(plan: Plan, out: Path, progress: Progress) -> Outcome:
+def inputs_of(benchmark: Benchmark, data: Path, options: Mapping[str, str]) -> dict[str, Path]:
+    """Every file and folder that the figures are made of."""
+    chosen = {f"option.{n}": Path(v) for n, v in options.items() if v and benchmark.options[n].path}
+    return {"data": data, **chosen}
+
+
+def evaluate(plan: Plan, out: Path, progress: Progress, command: str = "") -> Outcome:
     """Raises DataFileError and EndpointGone; what was written stays, and the same call goes on."""
     items = read_items(plan)
-    with RunFolder(out, plan.settings()) as folder:
+    with RunFolder(out, plan.settings(), inputs_of(plan.benchmark, plan.data, plan.options), command) as folder:
         before = len(folder.responses.keys() & {item.key for item in items})
         with progress("responses", before, len(items)) as seen:
             unanswered = asyncio.run(plan.source.fill(folder, items, seen))

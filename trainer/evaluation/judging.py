@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from trainer.evaluation.asking import Model, each
 from trainer.evaluation.benchmark import Benchmark, Item, Judged, Question, Unparseable, Verdict
-from trainer.evaluation.run_folder import RunFolder
+from trainer.evaluation.run_folder import Run, RunFolder
 
 Asked = tuple[Item, str, Question]
 
 
-def questions(folder: RunFolder, benchmark: Benchmark, items: Iterable[Item]) -> Iterator[Asked]:
+def questions(folder: Run, benchmark: Benchmark, items: Iterable[Item]) -> Iterator[Asked]:
     """Every question about every response that is there."""
     for item in items:
         row = folder.responses.get(item.key)
@@ -43,6 +43,7 @@ async def judge(
     if model is None:
         raise ValueError(f"{benchmark.name} asks a judge: give --judge-url and --judge-model")
     async with model.endpoint() as endpoint:
+        folder.record({"judge": await endpoint.described()})
 
         async def one(work: Asked) -> None:
             item, response, question = work
@@ -76,7 +77,7 @@ def _row(item: Item, question: Question, verdict: Verdict) -> dict[str, object]:
     }
 
 
-def judged(folder: RunFolder, benchmark: Benchmark, items: Iterable[Item]) -> list[Judged]:
+def judged(folder: Run, benchmark: Benchmark, items: Iterable[Item]) -> list[Judged]:
     """What there is so far: every item with a response."""
     found: dict[str, tuple[Item, dict[str, Verdict | None]]] = {}
     for item, _, question in questions(folder, benchmark, items):

@@ -12,15 +12,13 @@ from trainer.data.rows import DataFileError, write_text
 from trainer.evaluation.benchmark import Benchmark, Item, Judged
 from trainer.evaluation.intervals import LEVEL, RESAMPLES, estimate
 from trainer.evaluation.judging import judged
-from trainer.evaluation.run_folder import RunFolder, identity
+from trainer.evaluation.run_folder import Run, identity
 
 SHOWN = 20
 """Responses on the page, those with the lowest verdicts first."""
 
 
-def results(
-    folder: RunFolder, benchmark: Benchmark, items: Sequence[Item], options: Mapping[str, str]
-) -> dict[str, Any]:
+def results(folder: Run, benchmark: Benchmark, items: Sequence[Item], options: Mapping[str, str]) -> dict[str, Any]:
     """Raises DataFileError where nothing was judged: there is no figure then."""
     rows = judged(folder, benchmark, items)
     counts = _counts(folder, rows, items)
@@ -42,7 +40,7 @@ def results(
     }
 
 
-def _counts(folder: RunFolder, rows: Sequence[Judged], items: Sequence[Item]) -> dict[str, int]:
+def _counts(folder: Run, rows: Sequence[Judged], items: Sequence[Item]) -> dict[str, int]:
     asked = [(row.item.key, question) for row in rows for question in row.verdicts]
     known = [folder.verdicts.get(one) for one in asked]
     answers = [folder.responses[row.item.key] for row in rows]
@@ -60,7 +58,7 @@ def _counts(folder: RunFolder, rows: Sequence[Judged], items: Sequence[Item]) ->
     }
 
 
-def _samples(folder: RunFolder, rows: Sequence[Judged]) -> list[dict[str, Any]]:
+def _samples(folder: Run, rows: Sequence[Judged]) -> list[dict[str, Any]]:
     def mean(row: Judged) -> float:
         values = [v.value for v in row.verdicts.values() if v is not None]
         return sum(values) / len(values) if values else float("inf")

@@ -7,19 +7,34 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from trainer.data.journal import Journal
-from trainer.data.rows import DataFileError, write_text
+from trainer.data.rows import DataFileError, objects, write_text
 
 
-class RunFolder:
-    """Used as a context manager: one process at a time. Raises DataFileError if another works here, or the settings are others."""
+class Run:
+    """What a run's folder holds."""
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path, self.settings = path, settings
+        self.responses: dict[str, dict[str, Any]] = {}
+        self.verdicts: dict[tuple[str, str], dict[str, Any]] = {}
+        """By key and question."""
+
+
+class RunFolder(Run):
+    """Used as a context manager: one process at a time. Raises DataFileError if another works here, or the settings are others.
+
+    `inputs`: the files and folders that the settings have the hashes of; `command`: what was typed. Both are for `rlmr eval bundle`."""
+
+    def __init__(self, path: Path, settings: dict[str, Any], inputs: Mapping[str, Path], command: str = "") -> None:
+        super().__init__(path, settings)
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -38,6 +53,7 @@ class RunFolder:
         except BaseException:
             os.close(self._lock)
             raise
+        self._note(inputs, command)
         self.responses = {row["key"]: row for row in self._responses.entries}
         self.verdicts = {(row["key"], row["question"]): row for row in self._verdicts.entries}
 
@@ -59,6 +75,17 @@ class RunFolder:
         self._verdicts.append(row)
         self.verdicts[row["key"], row["question"]] = row
 
+    def _note(self, inputs: Mapping[str, Path], command: str) -> None:
+        where = {name: str(given.resolve()) for name, given in inputs.items()}
+        write_text(self.path / "inputs.json", json.dumps(where, ensure_ascii=False, indent=1) + "\n")
+        self.record({"command": command, "python": platform.python_version()})
+
+    def record(self, what: dict[str, Any]) -> None:
+        """A line of commands.jsonl: what was done here and when. No figure depends on it."""
+        commands = Journal(self.path / "commands.jsonl")
+        commands.append({"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **what})
+        commands.close()
+
     def _same_settings(self) -> None:
         file = self.path / "settings.json"
         if not file.exists():
@@ -70,6 +97,18 @@ class RunFolder:
             raise DataFileError(
                 f"{self.path}: begun with another {', '.join(changed)}: use what settings.json says, or another --out"
             )
+
+
+def read_run(path: Path) -> Run:
+    """For reading only. Raises DataFileError, also for a row that is there twice."""
+    run = Run(path, read_settings(path))
+    for where, row in objects(path / "responses.jsonl"):
+        if run.responses.setdefault(str(row.get("key")), row) is not row:
+            raise DataFileError(f"{where}: key {row.get('key')} is there twice")
+    for where, row in objects(path / "verdicts.jsonl"):
+        if run.verdicts.setdefault((str(row.get("key")), str(row.get("question"))), row) is not row:
+            raise DataFileError(f"{where}: question {row.get('question')} of key {row.get('key')} is there twice")
+    return run
 
 
 def read_settings(run: Path) -> dict[str, Any]:

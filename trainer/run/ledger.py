@@ -45,6 +45,8 @@ class Ledger:
     groups: list[dict[str, Any]] = field(default_factory=list)
     advantages: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    held_back: list[dict[str, Any]] = field(default_factory=list)
+    """What training never saw (trainer/onset): {time, prompt_id, step, values}."""
 
     def __post_init__(self) -> None:
         self._tail = Tail(self.folder)
@@ -58,9 +60,12 @@ class Ledger:
             ("groups", self.groups, "time"),
             ("advantages", self.advantages, "step"),
             ("steps", self.steps, "step"),
+            ("held_back", self.held_back, "time"),
         ):
             known = len(rows)
-            rows.extend(self._tail.new(kind))
+            for row in self._tail.new(kind):
+                row.pop("samples", None)  # half of a group's memory, and only a replay wants it (whole_groups)
+                rows.append(row)
             if len(rows) > known:
                 rows.sort(key=lambda row: row.get(order, 0))
         return self

@@ -17,6 +17,7 @@ from trainer.evaluation.sample import sample
 from trainer.grpo.batches import problems
 from trainer.grpo.flags import openrlhf_flags
 from trainer.grpo.guarantee import violations
+from trainer.onset.sources import source_of
 from trainer.reports.page import write_report
 from trainer.reports.plots import draw_all
 from trainer.reports.summary import summarise_run, write_json, write_metrics
@@ -128,6 +129,7 @@ def run_preset(
                 steps=preset.steps,
                 console=console,
                 max_prompts=max_prompts,
+                held_back=source_of("world") if material.in_world else None,
             )
         with stages("evaluate after"), undistorted():
             after = _evaluate(preset, str(run / "policy"), held_out, settings, console, "evaluating after")

@@ -1,12 +1,14 @@
 """A run's folder belongs to one run: opened anew, or gone on with from its last checkpoint with the same settings."""
 
 import json
+import mmap
 import re
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+from trainer.grpo.recorder import KINDS
 from trainer.run.ledger import shards
 from trainer.run.presets import Preset, PresetError
 from trainer.run.secrets import REDACTED, redacted, secret
@@ -57,6 +59,9 @@ def _resumed(run: Path, preset: Preset) -> int:
     (run / "logs").mkdir(exist_ok=True)
     step = checkpoint_step(run / "checkpoints" / "_actor")
     lost = rewind(run, step)
+    onset = run / "onset.json"
+    if onset.is_file() and json.loads(onset.read_text(encoding="utf-8"))["alarm_step"] > step:
+        onset.unlink()
     with (run / "resumes.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"time": time.time(), "after_step": step, "rows_made_again": lost}) + "\n")
     return step
@@ -111,20 +116,45 @@ def _step(tag: str) -> int:
 
 
 def rewind(run: Path, step: int) -> int:
-    """Takes what was made after `step` out of the ledger, for it will be made again; returns how many rows."""
-    lost = 0
-    for kind in ("groups", "texts", "steps", "advantages"):
-        for path in shards(run, kind):
-            rewound = path.with_suffix(".rewound")
-            with path.open("rb") as old, rewound.open("wb") as new:
-                for line in old:
-                    try:
-                        later = json.loads(line)["step"] > step
-                    except (ValueError, TypeError, KeyError):
-                        later = not line.endswith(b"\n")  # a torn end; a torn line in the middle stays, and is counted
-                    if later:
-                        lost += 1
-                    else:
-                        new.write(line)
-            rewound.replace(path)
+    """Takes what was made after `step` out of the ledger, for it will be made again; returns how many lines. The run's own writers
+    write in the order of steps: those files are read from their end, to the first row that stays, however large they are."""
+    cut = sum(_cut(path, step) for kind in KINDS for path in shards(run, kind))
+    return cut + sum(_sifted(path, step) for path in shards(run, "held_back"))
+
+
+def _cut(path: Path, step: int) -> int:
+    size = path.stat().st_size
+    if not size:
+        return 0
+    keep, lost, passed = size, 0, 0
+    with path.open("r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            end = size
+            while end:
+                start = content.rfind(b"\n", 0, end - 1) + 1
+                row, passed = _step_of(content[start:end]), passed + 1
+                torn_end = end == size and content[end - 1] != ord("\n")
+                if torn_end or (row is not None and row > step):
+                    keep, lost = start, passed
+                elif row is not None:
+                    break
+                end = start  # a torn line in the middle stays if what is before it stays, and is counted
+        file.truncate(keep)
     return lost
+
+
+def _sifted(path: Path, step: int) -> int:
+    """The same for rows in any order (trainer/onset reads one writer's texts after the other)."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    stay = [line for line in lines if line.endswith(b"\n") and (_step_of(line) or 0) <= step]
+    rewound = path.with_suffix(".rewound")
+    rewound.write_bytes(b"".join(stay))
+    rewound.replace(path)
+    return len(lines) - len(stay)
+
+
+def _step_of(line: bytes) -> int | None:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError):
+        return None

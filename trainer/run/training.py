@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from trainer.grpo.flags import to_arguments
 from trainer.grpo.thresholds import VARIABLE, Percentile
+from trainer.onset.guarding import Guard
+from trainer.onset.sources import Source, SourceError
 from trainer.run.cluster_needs import gpus
 from trainer.run.diagnosis import diagnose
 from trainer.run.ledger import Ledger
@@ -37,9 +39,10 @@ def train(
     percentiles: dict[str, Percentile] | None = None,
     expect: dict[str, str] | None = None,
     max_prompts: int | None = None,
+    held_back: Source | None = None,
 ) -> Ledger:
     """Blocks until OpenRLHF has made `steps` steps, or drawn `max_prompts` prompts. `expect`: the revisions that the run is pinned
-    to. Raises TrainingFailed if it ends in another way."""
+    to. `held_back`: a signal for the alarm at the onset of reward hacking. Raises TrainingFailed if it ends in another way."""
     run = run.resolve()  # read by processes that stand in other folders
     log = run / "logs" / "trainer.log"
     env = {
@@ -63,7 +66,8 @@ def train(
         begins = out.tell()
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
     try:
-        _watch(process, ledger, steps, int(flags["rollout.batch_size"]), console)
+        guard = Guard(ledger, held_back)
+        _watch(process, ledger, steps, int(flags["rollout.batch_size"]), console, guard)
     finally:
         _stop_group(process)
     ledger.refresh()
@@ -104,7 +108,9 @@ def _source_root() -> str:
     return str(Path(__file__).resolve().parents[2])
 
 
-def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch: int, console: Console) -> None:
+def _watch(
+    process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch: int, console: Console, guard: Guard
+) -> None:
     columns = (
         SpinnerColumn(),
         TextColumn("[bold]{task.description}"),
@@ -115,7 +121,7 @@ def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting Ray and vLLM", total=steps, state="")
-        told, first = 0, (0, 0.0)  # steps there were, and when: a resumed run begins with some
+        told, watching, first = 0, True, (0, 0.0)  # steps there were, and when: a resumed run begins with some
         while True:
             ended = process.poll() is not None
             ledger.refresh()
@@ -129,9 +135,22 @@ def _watch(process: "subprocess.Popen[bytes]", ledger: Ledger, steps: int, batch
                 if not console.is_terminal and done >= told + 10:  # logs and CI: a line every ten steps
                     told = done
                     console.print(state, soft_wrap=True)
+            watching = watching and not _told_onset(guard, console)
             if ended:
                 return
             time.sleep(0.5)
+
+
+def _told_onset(guard: Guard, console: Console) -> bool:
+    """Whether there is nothing more to look for. A disk that cannot be written costs the alarm, never the run."""
+    try:
+        if (onset := guard.look()) is None:
+            return False
+        told = onset.told()
+    except (OSError, SourceError) as exc:
+        told = f"no alarm at the onset of reward hacking from here on, training goes on: {exc}"
+    console.print(f"warning: {told}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return True
 
 
 def time_left(made: int, left: int, seconds: float) -> str:

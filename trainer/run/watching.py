@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from trainer.onset.guarding import read_onset
 from trainer.run.ledger import Ledger, shards
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -66,6 +67,7 @@ def view(ledger: Ledger, width: int = 100) -> Group:
         ("writing score", [_mean(g["writing"]) for g in groups], "{:+.2f}"),
         ("delta", [g["delta"] for g in groups], "{:.2f}"),
         ("response tokens", [_mean(g["tokens"]) for g in groups], "{:.0f}"),
+        ("held back", [_mean(row["values"]) for row in ledger.held_back], "{:+.2f}"),
         ("loss", [s.get("policy_loss") for s in ledger.steps], "{:+.4f}"),
         ("seconds a step", [s.get("timing/step_total", s.get("timing/ppo_train")) for s in ledger.steps], "{:.1f}"),
     ]
@@ -79,6 +81,8 @@ def view(ledger: Ledger, width: int = 100) -> Group:
         head.append(f"\n{ledger.torn} torn lines of the ledger were skipped")
     positive = ledger.violators_with_positive_advantage()
     head.append(f"\nviolators with a positive advantage: {positive}", style="bold red" if positive else "green")
+    if (onset := read_onset(ledger.folder)) is not None:
+        head.append(f"\n{onset.told()}", style="bold red")
     parts: list[Any] = [head, curves]
     if groups:
         parts.append(_newest(groups[-1], newest_text(ledger.folder)))

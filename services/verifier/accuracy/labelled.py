@@ -54,10 +54,10 @@ class Label:
 
 def read_labels(paths: list[Path]) -> list[Label]:
     """Of files, and of all .yaml and .jsonl files of folders, in order of their names. Raises LabelError."""
-    return [label for path in paths for file in _files(path) for label in _labels_of(file)]
+    return [label for path in paths for file in files_of(path) for label in _labels_of(file)]
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
     if not path.exists():
         raise LabelError(f"{path}: no such file or folder")
     if not path.is_dir():
@@ -69,7 +69,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _labels_of(file: Path) -> Iterator[Label]:
-    for number, value in enumerate(_rows(file), start=1):
+    for number, value in enumerate(rows_of(file), start=1):
         where = f"{file.name} row {number}"
         try:
             row = Row.model_validate(value)
@@ -82,7 +82,7 @@ def _labels_of(file: Path) -> Iterator[Label]:
             yield Label(id, kwargs, violated, row, where)
 
 
-def _rows(file: Path) -> list[Any]:
+def rows_of(file: Path) -> list[Any]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         if file.suffix == ".jsonl":

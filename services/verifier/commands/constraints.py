@@ -9,6 +9,7 @@ import typer
 
 from services import PluginError
 from services.verifier.commands.accuracy import evaluate
+from services.verifier.commands.coverage import coverage
 from services.verifier.commands.versions import diff
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 
 
 app.command("eval")(evaluate)
+app.command("coverage")(coverage)
 app.command("diff")(diff)
 
 

@@ -107,11 +107,31 @@ print(time.process_time() - began, peak)
 
 def test_a_hundred_thousand_groups_stay_under_a_gigabyte(tmp_path: Path) -> None:
     """Texts stand in files of their own, which neither reads: 100,000 groups of 14K tokens are 45 GB of them."""
+    sample = {
+        "score_status": "ok",
+        "verify_status": "ok",
+        "fault": None,
+        "rule_share": 0.5,
+        "judge_passed": None,
+        "met_share": 0.75,
+    }
     write(
         tmp_path,
         "groups",
         [
-            group(i, n=8, rewards=[0.123456] * 8, writing=[0.5] * 8, violated=[True] * 8, tokens=[14000] * 8)
+            group(
+                i,
+                n=8,
+                rewards=[0.123456] * 8,
+                valid=[True] * 8,
+                writing=[0.5] * 8,
+                violated=[True] * 8,
+                tokens=[14000] * 8,
+                samples=[sample] * 8,
+                revisions={"writing_rm": "a" * 64, "verifier": "b" * 64},
+                filter={"all_high": 1.25},
+                sibling_overlap=0.12345,
+            )
             for i in range(100_000)
         ],
     )

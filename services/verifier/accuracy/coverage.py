@@ -1,0 +1,87 @@
+"""What of a benchmark's requirements the rule checkers can express: hand-made annotations in, shares out (`rlmr constraints coverage`)."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from services.verifier.accuracy.labelled import LabelError
+from services.verifier.constraints import ConstraintError, prepare
+
+
+class Requirement(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    quote: str
+    """A few words of the query."""
+    by: Literal["exactly", "roughly", "not", "judge"]
+    """exactly: the checker says what is asked for. roughly: something near it. not: a program could, no checker does. judge: a matter of
+    taste or meaning (tone, style, audience), which no program decides."""
+    checker: str | None = None
+    kwargs: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_checker_where_one_can(self) -> Self:
+        if (self.checker is not None) != (self.by in ("exactly", "roughly")):
+            raise ValueError("a checker is needed where `by` is exactly or roughly, and nowhere else")
+        if self.checker is not None:
+            try:
+                prepare(self.checker, self.kwargs or {})
+            except ConstraintError as error:
+                raise ValueError(str(error)) from None
+        return self
+
+
+class Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    query: int
+    """Its number in the benchmark."""
+    of: str
+    """Subset: length, style, format ..."""
+    language: str
+    requirements: list[Requirement]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    queries: int
+    counts: dict[str, int]
+
+    @property
+    def hard(self) -> int:
+        """Requirements that a program could decide."""
+        return self.counts["exactly"] + self.counts["roughly"] + self.counts["not"]
+
+
+def read_annotations(file: Path) -> list[Query]:
+    """Raises LabelError, which names the row and the field."""
+    try:
+        rows = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise LabelError(f"{file}: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(rows, list):
+        raise LabelError(f"{file}: a list of annotated queries is needed")
+    found = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            found.append(Query.model_validate(row))
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            raise LabelError(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return found
+
+
+def shares(queries: list[Query]) -> dict[str, Share]:
+    """By subset, by language, and of all."""
+    groups = {f"subset {q.of}": [p for p in queries if p.of == q.of] for q in queries}
+    groups |= {f"language {q.language}": [p for p in queries if p.language == q.language] for q in queries}
+    return {name: _share(group) for name, group in {**groups, "all": queries}.items()}
+
+
+def _share(queries: list[Query]) -> Share:
+    found = Counter(requirement.by for query in queries for requirement in query.requirements)
+    return Share(len(queries), {by: found[by] for by in ("exactly", "roughly", "not", "judge")})

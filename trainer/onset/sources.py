@@ -1,0 +1,67 @@
+"""Where a held-back signal comes from: the story world's true quality, a second reward model, or what people said."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlmr.client import RlmrClient, RlmrError
+
+Source = Callable[[dict[str, Any]], "Sequence[float | None] | None"]
+"""From a group's row of texts (prompt_id, step, prompt, responses) to a value per response; None = it says nothing of this group."""
+
+
+class SourceError(ValueError):
+    """A held-back signal that cannot be had; the message says what to do."""
+
+
+def source_of(text: str) -> Source:
+    """`world`; the base URL of a second writing reward model; or a JSONL file of {prompt_id, values: [one per response]} with an
+    optional step: votes of people, or any scores made elsewhere. Raises SourceError."""
+    if text == "world":
+        return _world()
+    if text.startswith(("http://", "https://")):
+        return _reward_model(text)
+    return _votes(Path(text))
+
+
+def _world() -> Source:
+    from trainer.world.quality import world_quality
+
+    return lambda row: [world_quality(response) for response in row["responses"]]
+
+
+def _reward_model(url: str) -> Source:
+    client = RlmrClient(url, retries=2, deadline=120.0)
+
+    def score(row: dict[str, Any]) -> list[float | None]:
+        group = {"id": "g", "prompt": row["prompt"], "responses": row["responses"]}
+        try:
+            return [result.score for result in client.score_groups([group]).groups[0].results]
+        except RlmrError as exc:
+            raise SourceError(f"held-back reward model at {url}: {exc}") from exc
+
+    return score
+
+
+def _votes(path: Path) -> Source:
+    if not path.is_file():
+        raise SourceError(f"{path} does not exist: give world, the URL of a reward model, or a JSONL file of votes")
+    told: dict[tuple[str, int | None], list[float | None]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            told[str(row["prompt_id"]), row.get("step")] = [None if v is None else float(v) for v in row["values"]]
+        except (ValueError, KeyError, TypeError) as exc:
+            raise SourceError(
+                f"{path}:{number}: want {{prompt_id, values: [a number per response], step}}: {exc}"
+            ) from exc
+
+    def values(row: dict[str, Any]) -> list[float | None] | None:
+        id = str(row["prompt_id"])
+        found = told.get((id, row.get("step")), told.get((id, None)))
+        if found is not None and len(found) != len(row["responses"]):
+            raise SourceError(f"{path}: {id} has {len(found)} values for {len(row['responses'])} responses")
+        return found
+
+    return values
