@@ -37,7 +37,7 @@ def verify(bundle: Path) -> list[str]:
         figures = json.loads(json.dumps({name: value for name, value in again[0].items() if name != "units"}))
         found += [f"run/results.json: {where}" for where in _unlike(stored, figures)]
         for name, text in again[1].items():
-            if (folder / "run" / name).read_text(encoding="utf-8") != text:
+            if (folder / "run" / name).read_bytes() != text.encode("utf-8", "backslashreplace"):
                 found.append(f"run/{name}: is not the page of these figures")
         return found
 
