@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,8 @@ class State:
 
     @classmethod
     def create(cls, path: Path, contest: Contest, plan: Plan) -> None:
-        """A new state, whole or not at all: the file appears under its name when everything is in it."""
+        """A new state, whole or not at all: the file appears under its name when everything is in it. Where another process was
+        quicker, its state stays, for its links may have been handed out."""
         pairs = comparisons(contest)
         if not pairs:
             raise ArenaError("all arms give the same responses: there is nothing to compare")
@@ -131,7 +132,8 @@ class State:
             db.execute("PRAGMA journal_mode = DELETE")  # one file to move
             db.close()
             draft.chmod(0o600)  # it holds every rater's link
-            draft.rename(path)
+            with suppress(FileExistsError):
+                path.hardlink_to(draft)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -197,14 +199,15 @@ class State:
                 db.execute(_SHOWN, (self.clock(), rater.id, at))
             shown = self._task(rater, at)["shown"]
         vote = self._one("SELECT choice, tags FROM counted WHERE rater = ? AND position = ?", rater.id, at)
+        left = self.plan.least_seconds - (self.clock() - shown)
         line = json.loads(self._one("SELECT line FROM prompt WHERE id = ?", row["prompt"])[0])
-        left, right = (row["second"], row["first"]) if row["swapped"] else (row["first"], row["second"])
+        sides = (row["second"], row["first"]) if row["swapped"] else (row["first"], row["second"])
         return {
             "position": at,
             "prompt": line["prompt"],
-            "left": self._response(row["prompt"], left),
-            "right": self._response(row["prompt"], right),
-            "wait": max(0.0, self.plan.least_seconds - (self.clock() - shown)) if vote is None else 0.0,
+            "left": self._response(row["prompt"], sides[0]),
+            "right": self._response(row["prompt"], sides[1]),
+            "wait": min(max(0.0, left), self.plan.least_seconds) if vote is None else 0.0,
             "vote": {"choice": vote[0], "tags": json.loads(vote[1])} if vote else None,
         }
 

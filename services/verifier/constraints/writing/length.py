@@ -1,8 +1,15 @@
 """length: words, characters, sentences, paragraphs, lines, between limits."""
 
-from services.verifier.constraints.registry import Verdict, checker
-from services.verifier.constraints.writing.ranges import Range, allows, said, within
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from services.verifier.constraints.registry import Kwargs, Positive, Verdict, checker
+from services.verifier.constraints.writing.ranges import Range, a_number, allows, said, within
 from services.verifier.text import Text, units
+from services.verifier.text.units import HAN
+
+Minutes = Annotated[float, BeforeValidator(a_number), Field(gt=0, le=10_000, allow_inf_nan=False)]
 
 
 @checker(
@@ -31,6 +38,41 @@ class Characters(Range):
 def characters(text: Text, kw: Characters) -> Verdict:
     found = len(text.plain.strip()) if kw.spaces else sum(map(len, text.plain.split()))
     return within(found, kw, "characters")
+
+
+class Aloud(Kwargs):
+    """At least one limit; both are included."""
+
+    min: Minutes | None = None
+    max: Minutes | None = None
+    words_per_minute: Positive = 150
+    characters_per_minute: Positive = 240
+    """Of Chinese."""
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is greater than max")
+        return self
+
+
+_PACE = 0.2
+"""People read a fifth slower or faster than the usual pace."""
+
+
+@checker(
+    "length:minutes_aloud",
+    Aloud,
+    lambda kw: f"Let it take {said(kw)} minutes to read aloud.",
+    summary="Minutes to read it aloud at 150 English words or 240 Chinese characters a minute, a fifth slower or faster allowed.",
+)
+def minutes_aloud(text: Text, kw: Aloud) -> Verdict:
+    chinese = sum(HAN.match(word) is not None for word in text.counted_words)
+    usual = chinese / kw.characters_per_minute + (len(text.counted_words) - chinese) / kw.words_per_minute
+    passed = (kw.min is None or usual * (1 + _PACE) >= kw.min) and (kw.max is None or usual * (1 - _PACE) <= kw.max)
+    return Verdict(passed, f"some {usual:.1f} minutes aloud, {said(kw)}")
 
 
 @checker(
