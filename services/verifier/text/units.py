@@ -36,6 +36,8 @@ _ENDS_WITHIN = re.compile(r"(?<=[a-z])[.!?](?=[\"”’)]* [A-Z])|[。！？](?=
 _INLINE_MARKS = re.compile(r"^[^\S\n]*(?:#{1,6}|[*+-]|\d{1,3}[.)]|>)[^\S\n]+", re.MULTILINE)
 _HEADING_OR_RULE = re.compile(r"[^\S\n]*(?:#{1,6}[^\S\n][^\n]*|(?:[-*_=~·•#][^\S\n]*){3,}|[^\w\n]{1,9})")
 _CLOSING = "\"'”’」』）)»›*_] "
+_FULL_STOPS = frozenset(".!?…。！？")
+_STOPS = _FULL_STOPS | {"；", ";"}
 _ENDS = ".!?…。！？:：;；~—"
 _WIDE_END = re.compile(r"(?:[。！？?!]|(?:…+|\.{3,})(?=[”」』]*\s*(?:$|\n|[“「『])))[。！？…?!]*[”’」』）)\"']*")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -93,7 +95,7 @@ def _parts(block: str) -> list[str]:
 
 
 def _ends_sentence(line: str) -> bool:
-    return line.rstrip(_CLOSING)[-1:] in tuple(".!?…。！？")
+    return line.rstrip(_CLOSING)[-1:] in _FULL_STOPS
 
 
 def _is_label(part: str) -> bool:
@@ -103,11 +105,11 @@ def _is_label(part: str) -> bool:
         return False
     for line in lines:
         end = line.rstrip(_CLOSING)[-1:]
-        if end in tuple(".!?…。！？；;") and not _is_abbreviation(line):
+        if end in _STOPS and not _is_abbreviation(line):
             return False
-        if _holds_an_end(line):
-            return False
-        if len(words(line)) > (16 if HAN.search(line) else 9):
+        most = 9 if line.isascii() or not HAN.search(line) else 16
+        # A longer line cannot have so few words that it is a label, and counting them takes time.
+        if len(line) > 30 * most or len(words(line)) > most or _holds_an_end(line):
             return False
     return True
 

@@ -81,6 +81,7 @@ def minutes_aloud(text: Text, kw: Aloud) -> Verdict:
     lambda kw: f"Write {said(kw)} sentences.",
     summary="Sentences of English or Chinese.",
     version=4,
+    unsure=True,
 )
 def sentences(text: Text, kw: Range) -> Verdict:
     return within(len(text.written_sentences), kw, "sentences")

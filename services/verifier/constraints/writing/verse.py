@@ -13,6 +13,7 @@ from services.verifier.text.rhyme import Ending, last_sounds
 from services.verifier.text.syllables import syllables_of_line
 
 _POET = re.compile(r"(?:[—–-]{1,2}|by\b|文/|作者[:：]) ?[^.!?,;。！？，；]{2,60}")
+_COUNTER = re.compile(r"[\[(*]{0,2}(?:[IVX]{1,5}|\d{1,2}|[一二三四五六七八九十]{1,3})[.)\]*、]{0,2}|(?:[*~#•-] ?){1,5}")
 _TITLE = re.compile(r"[^.!?,;:。！？，；：]{1,50}")
 _BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__|《[^》\n]+》")
 
@@ -22,6 +23,7 @@ def _readings(text: Text) -> list[list[list[str]]]:
     first line that stands alone may be its title, and may be a stanza."""
     parts = [[line.strip() for line in part.split("\n") if line.strip()] for part in text.blocks]
     poem = [[line for line in part if not line.startswith("#")] for part in parts]
+    poem = [part for part in poem if not (len(part) == 1 and _COUNTER.fullmatch(part[0]))] or poem
     if len(poem) > 1 and len(poem[0]) == 1 and _BOLD.fullmatch(poem[0][0]):
         poem = poem[1:]
     if len(poem) > 1 and len(poem[-1]) == 1 and _POET.fullmatch(poem[-1][0]):
