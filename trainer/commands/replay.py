@@ -33,7 +33,7 @@ def replay(
         stored = read_run(run)
         asked = [spelled(stored.strategy), *strategies]
         kept = GroupFilter(**{**stored.filter, **parameters(rule)})
-        results = [replay_run(stored, text.rstrip(":"), strategy_asked(text), kept) for text in asked]
+        results = replay_run(stored, [(text.rstrip(":"), strategy_asked(text)) for text in asked], kept)
     except (NotReplayable, ValueError) as exc:
         console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from exc

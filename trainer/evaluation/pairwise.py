@@ -13,7 +13,7 @@ from typing import Any
 from rlmr import __version__
 from trainer.data.rows import DataFileError, objects
 from trainer.evaluation.asking import Model, each
-from trainer.evaluation.benchmark import Unparseable, after_thinking
+from trainer.evaluation.benchmark import Unparseable, after_thinking, whole
 from trainer.evaluation.evaluating import Progress
 from trainer.evaluation.ranking import (
     RESAMPLES,
@@ -75,9 +75,11 @@ def evaluate(plan: Plan, out: Path, progress: Progress, command: str = "") -> tu
         questions = list(all_questions(prompts, texts))
         done = sum((key, f"{a} {b}") in folder.verdicts for key, (a, b) in questions)
         with progress("verdicts", done, len(questions)) as seen:
+            missing = [(k, (a, b)) for k, (a, b) in questions if (k, f"{a} {b}") not in folder.verdicts]
 
             async def ask() -> tuple[int, str]:
                 async with plan.judge.endpoint() as endpoint:
+                    folder.record({"judge": await endpoint.described()})
 
                     async def one(question: tuple[str, Pair]) -> None:
                         key, (a, b) = question
@@ -86,10 +88,9 @@ def evaluate(plan: Plan, out: Path, progress: Progress, command: str = "") -> tu
                         await _decide(plan, folder, key, f"{a} {b}", messages, endpoint)
                         seen()
 
-                    missing = [(k, (a, b)) for k, (a, b) in questions if (k, f"{a} {b}") not in folder.verdicts]
                     return await each(missing, one, plan.at_once)
 
-            refused, why = asyncio.run(ask())
+            refused, why = asyncio.run(ask()) if missing else (0, "")
         found = results(folder.settings, prompts, texts, folder.verdicts)
     return found, refused, why
 
@@ -101,9 +102,10 @@ async def _decide(
     for attempt in range(plan.tries):
         reply = await plan.judge.ask(endpoint, messages)
         tokens += reply.tokens
-        row = {"key": key, "question": question, "reply": reply.text, "tokens": tokens, "tries": attempt + 1}
+        said = {"reply": reply.text, "finished": reply.finished, "tokens": tokens, "tries": attempt + 1}
+        row = {"key": key, "question": question, **said}
         try:
-            got, reason = read_winner(reply.text)
+            got, reason = read_winner(whole(reply.text, reply.finished))
         except Unparseable as exc:
             why = str(exc)
         else:

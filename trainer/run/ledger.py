@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 
 @dataclass
 class Tail:
@@ -125,7 +127,10 @@ def _merged(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        row = orjson.loads(line)
     except ValueError:
-        return None
+        try:
+            row = json.loads(line)  # a NaN, which is no JSON, is a torn line to orjson alone
+        except ValueError:
+            return None
     return row if isinstance(row, dict) else None

@@ -7,7 +7,7 @@ from services.verifier.judge.prompt_files import Language
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _KANA = re.compile(r"[\u3041-\u30ff]")
 _WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
-_SCANNED = 20_000
+_SCANNED = 4_000
 """Characters looked at."""
 
 CONDITION = re.compile(
@@ -18,14 +18,13 @@ CONDITION = re.compile(
 )
 
 
-def language_of(*texts: str) -> Language:
-    """Of the first text that has letters: zh if it has as many Chinese characters as words of Latin letters, and no Japanese ones."""
-    for text in texts:
-        scanned = text[:_SCANNED]
-        han, words = len(_HAN.findall(scanned)), len(_WORD.findall(scanned))
-        if han or words:
-            return "zh" if han >= words and not _KANA.search(scanned) else "en"
-    return "en"
+def language_of(text: str) -> Language | None:
+    """zh if it has as many Chinese characters as words of Latin letters, and no Japanese ones, else en; None without either."""
+    scanned = text[:_SCANNED]
+    han, words = len(_HAN.findall(scanned)), len(_WORD.findall(scanned))
+    if not han and not words:
+        return None
+    return "zh" if han >= words and not _KANA.search(scanned) else "en"
 
 
 def is_conditional(constraint: str) -> bool:

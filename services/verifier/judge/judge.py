@@ -12,7 +12,7 @@ from rlmr.wire import Constraint, Status
 from services.verifier.cache import ByteCache, cache_key
 from services.verifier.deadline import Deadline
 from services.verifier.judge import prompting
-from services.verifier.judge.asked_language import CONDITION, is_conditional
+from services.verifier.judge.asked_language import CONDITION, is_conditional, language_of
 from services.verifier.judge.endpoint import ChatEndpoint, JudgeFailure, ServedModel
 from services.verifier.judge.form import PLAIN, forms_of
 from services.verifier.judge.openers import OPENERS
@@ -195,7 +195,10 @@ class Judge:
 
     def _language(self, judged: JudgedText, *texts: str) -> Language:
         wanted = self._settings.judge_language
-        return judged.language_with(*texts) if wanted == "auto" else wanted
+        if wanted != "auto":
+            return wanted
+        spoken = (judged.language, *map(language_of, texts))
+        return next((language for language in spoken if language is not None), "en")
 
     def _messages(
         self, template: str, language: Language, judged: JudgedText, texts: dict[str, str]

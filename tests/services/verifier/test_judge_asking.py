@@ -63,19 +63,24 @@ def test_a_chinese_task_is_asked_about_in_chinese(judge: ScriptedJudge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "language"),
+    ("text", "language"),
     [
-        (("写一个故事。",), "zh"),
-        (("写一篇介绍 Docker 的短文。",), "zh"),
-        (("Translate 你好 into English, please.",), "en"),
-        (("短い物語を書いてください。",), "en"),
-        (("42", "文章要平静。"), "zh"),
-        (("Écris une histoire.",), "en"),
-        (("…", "42"), "en"),
+        ("写一个故事。", "zh"),
+        ("写一篇介绍 Docker 的短文。", "zh"),
+        ("Translate 你好 into English, please.", "en"),
+        ("短い物語を書いてください。", "en"),
+        ("Écris une histoire.", "en"),
+        ("… 42", None),
     ],
 )
-def test_the_language_is_that_of_the_first_text_with_letters(texts: tuple[str, ...], language: str) -> None:
-    assert language_of(*texts) == language
+def test_the_language_is_that_of_most_of_a_text(text: str, language: str | None) -> None:
+    assert language_of(text) == language
+
+
+def test_a_task_without_letters_is_asked_about_in_the_requirements_language(judge: ScriptedJudge) -> None:
+    with verifier(judge) as client:
+        ask(client, "雪落在屋顶上。", [{"type": "judge", "text": "文章要平静。"}, AUTUMN], prompt="42")
+    assert sorted("要审查的这一条要求" in shown(body) for body in judge.bodies) == [False, True]
 
 
 def test_sampling_is_as_set_and_what_is_omitted_is_not_sent(judge: ScriptedJudge) -> None:

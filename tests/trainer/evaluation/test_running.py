@@ -12,6 +12,8 @@ import pytest
 
 from tests.trainer.data.scripted_endpoint import completion, endpoint
 from tests.trainer.evaluation import haiku
+from tests.trainer.evaluation.test_complexbench import entry as complex_entry
+from tests.trainer.evaluation.test_complexbench import question as complex_question
 
 CRITERIA = [{"name": "Voice", "criteria_description": "d"}, {"name": "Form", "criteria_description": "d"}]
 
@@ -58,6 +60,27 @@ def test_what_cannot_be_read_is_counted_and_no_score(data: Path, responses: Path
     assert again == []
 
 
+def test_a_judge_that_was_cut_off_has_given_no_verdict(tmp_path: Path) -> None:
+    """What it copied out may be half of it: a length would be judged that the response does not have."""
+    data, responses, out = tmp_path / "data.json", tmp_path / "responses.jsonl", tmp_path / "out"
+    data.write_text(json.dumps([complex_entry(1, [complex_question(), complex_question("model_length:[1,3]")])]))
+    responses.write_text(json.dumps({"main_id": 1, "generated": "长长长长长"}) + "\n")
+
+    def script(number: int, body: dict[str, Any]) -> str | bytes:
+        if "评测对象" in body["messages"][0]["content"]:
+            return completion("解释：全文\n评测对象：长长", finish="length")
+        return "分析：是诗。\n答案：是"
+
+    with endpoint(script) as (url, _):
+        judge = ("--judge-url", url, "--judge-model", "critic")
+        assert haiku.run("complexbench", "--data", data, "--responses", responses, "--out", out, *judge)[0] == 0
+    counts = json.loads((out / "results.json").read_text())["counts"]
+    assert (counts["judged"], counts["unparseable"]) == (1, 1)
+    assert [row.get("unparseable") for row in haiku.journal(out / "verdicts.jsonl")].count("cut off at max_tokens") == 1
+    assert haiku.run("bundle", out)[0] == 0
+    assert haiku.run("verify", tmp_path / "out.zip")[0] == 0
+
+
 def test_a_refused_call_is_missing_until_it_is_answered(data: Path, responses: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     working = False
@@ -100,6 +123,7 @@ def test_another_setting_needs_another_folder(data: Path, responses: Path, tmp_p
         (("--set", "subsets=nowhere"), "No such file"),
         (("--set", "subsets"), "NAME=VALUE is needed"),
         (("--judge-sampling", "temperature=hot"), "a number of at least 0 is needed"),
+        (("--judge-sampling", "stream=true"), "is not a parameter of sampling"),
         (("--model", "http://127.0.0.1:1"), "either --responses FILE, or --model"),
     ],
 )
@@ -114,7 +138,9 @@ def test_responses_that_were_cut_off_are_counted(data: Path, tmp_path: Path) -> 
     def script(number: int, body: dict[str, Any]) -> str | bytes:
         if body["model"] == "critic":
             return mark(5)
-        return completion("a tale", finish="length" if number == 0 else "stop")
+        if number == 0:  # a thinking model that was cut off: the server splits off what it thought, and nothing is left
+            return completion(None, finish="length")
+        return completion("a tale")
 
     with endpoint(script) as (url, asked):
         model = ("--model", url, "--model-name", "poet", "--sampling", "top_p=0.9", "--sampling", "max_tokens=7")
@@ -122,6 +148,9 @@ def test_responses_that_were_cut_off_are_counted(data: Path, tmp_path: Path) -> 
         assert haiku.run("writingbench", "--data", data, "--out", tmp_path / "out", *model, *judge)[0] == 0
     assert {(b["max_tokens"], b["top_p"]) for b in asked if b["model"] == "poet"} == {(7, 0.9)}
     assert json.loads((tmp_path / "out" / "results.json").read_text())["counts"]["cut_off"] == 1
+    assert [row["response"] for row in haiku.journal(tmp_path / "out" / "responses.jsonl")].count("") == 1
+    # A server without a list of models is no failure.
+    assert [row["judge"] for row in haiku.journal(tmp_path / "out" / "commands.jsonl") if "judge" in row] == [None]
 
 
 def test_killed_ten_times_nothing_is_lost_or_double(site: Path, tmp_path: Path) -> None:
@@ -160,6 +189,14 @@ def test_killed_ten_times_nothing_is_lost_or_double(site: Path, tmp_path: Path) 
     assert haiku.figures(out) == {"season": 0.5, "lines": 0.8}
 
 
+def test_a_limit_takes_the_first_prompts_of_data_and_responses(data: Path, responses: Path, tmp_path: Path) -> None:
+    with endpoint(lambda number, body: mark(5)) as (url, asked):
+        code, printed = evaluate(data, responses, tmp_path / "out", url, "--limit", "2")
+    assert code == 0, printed
+    assert len(asked) == 4
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["counts"]["prompts"] == 2
+
+
 def test_two_commands_in_one_folder_do_not_mix(data: Path, responses: Path, tmp_path: Path) -> None:
     import fcntl
 
@@ -170,3 +207,20 @@ def test_two_commands_in_one_folder_do_not_mix(data: Path, responses: Path, tmp_
         code, printed = evaluate(data, responses, out, "http://127.0.0.1:1")
     assert code == 2
     assert "another command works in this folder" in printed
+
+
+def test_whatever_a_model_writes_is_kept_and_shown_as_text(tmp_path: Path) -> None:
+    """Half a surrogate pair (a stream cut in an emoji), mark-up, control characters: journals, pages and the bundle hold them."""
+    task = {"key": 1, "prompt": "p <b>", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    data, responses, out = tmp_path / "data.jsonl", tmp_path / "responses.jsonl", tmp_path / "out"
+    data.write_text(json.dumps(task) + "\n")
+    text = "half \ud83d, <script>alert(1)</script> \x00 \u2028 \u202e end"
+    responses.write_text(json.dumps({"key": 1, "response": text}) + "\n")
+    code, printed = haiku.run("ifeval", "--data", data, "--responses", responses, "--out", out)
+    assert code == 0, printed
+    assert [json.loads(line)["response"] for line in (out / "responses.jsonl").read_text().split("\n")[:-1]] == [text]
+    page = (out / "index.html").read_text()
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert haiku.run("bundle", out)[0] == 0
+    code, printed = haiku.run("verify", tmp_path / "out.zip")
+    assert code == 0, printed

@@ -56,8 +56,9 @@ def run_of(folder: Path, strategy: dict[str, object], groups: int = 60, n: int =
             reply = RewardReply.model_validate({"strategy": strategy, "groups": [result.model_dump(mode="json")]})
             reward = _group_reward(reply, 0.1, 1)
             row = {"time": i, "split": "train", "prompt_id": f"p{i}", "step": i // 4}
+            told = {"n": n, "tokens": [7] * n, "seconds": 0.1, "attempts": 1}
             kept = ("decision", "reason", "rewards", "valid", "writing", "violated", "delta", "samples")
-            numbers.write(json.dumps({**row, "n": n, **{name: getattr(reward, name) for name in kept}}) + "\n")
+            numbers.write(json.dumps({**row, **told, **{name: getattr(reward, name) for name in kept}}) + "\n")
             texts.write(
                 json.dumps(
                     {
@@ -81,7 +82,7 @@ def run_of(folder: Path, strategy: dict[str, object], groups: int = 60, n: int =
 def test_a_run_under_its_own_strategy_is_the_run_to_the_last_bit(tmp_path: Path, strategy: dict[str, object]) -> None:
     run = run_of(tmp_path / "run", strategy)
     params = ",".join(f"{k}={v}" for k, v in strategy.items() if k != "name")
-    again = replay(read_run(run), "own", strategy_asked(f"{strategy['name']}:{params}"), GroupFilter())
+    again = replay(read_run(run), [("own", strategy_asked(f"{strategy['name']}:{params}"))], GroupFilter())[0]
     assert again.groups == 60
     assert (again.other_reward, again.other_sign, again.newly_kept, again.newly_dropped) == (0, 0, 0, 0)
     assert 0 < sum(again.dropped.values()) < 60
@@ -89,9 +90,9 @@ def test_a_run_under_its_own_strategy_is_the_run_to_the_last_bit(tmp_path: Path,
 
 def test_other_strategies_reward_violators_or_keep_more_groups(tmp_path: Path) -> None:
     run = read_run(run_of(tmp_path / "run", RLMR))
-    own = replay(run, "rlmr", strategy_asked("rlmr:gamma=1"), GroupFilter())
-    linear = replay(run, "linear", strategy_asked("linear:weight=0.1"), GroupFilter())
-    partial = replay(run, "partial", strategy_asked("rlmr_partial"), GroupFilter())
+    own = replay(run, [("rlmr", strategy_asked("rlmr:gamma=1"))], GroupFilter())[0]
+    linear = replay(run, [("linear", strategy_asked("linear:weight=0.1"))], GroupFilter())[0]
+    partial = replay(run, [("partial", strategy_asked("rlmr_partial"))], GroupFilter())[0]
     assert own.violators_above_zero == 0 < linear.violators_above_zero
     assert linear.other_sign > 0
     assert partial.newly_kept > 0 == partial.newly_dropped
@@ -110,7 +111,7 @@ def test_what_cannot_be_replayed_says_why(tmp_path: Path) -> None:
                 sample["verify_status"] = "not_asked"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(NotReplayable, match="needs verdicts"):
-        replay(read_run(unverified), "rlmr", strategy_asked("rlmr"), GroupFilter())
+        replay(read_run(unverified), [("rlmr", strategy_asked("rlmr"))], GroupFilter())[0]
     with pytest.raises(ValueError, match=r"gama.*parameters of rlmr: gamma"):
         strategy_asked("rlmr:gama=1")
     with pytest.raises(ValueError, match="there is no strategy rlrm; there are"):
