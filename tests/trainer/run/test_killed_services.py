@@ -47,8 +47,15 @@ class Killer(threading.Thread):
                 self.ledger.refresh()
             service.kill_now()
             self.killed.append((service.name, len(self.ledger.groups)))
+            if service.name == "writing-rm":
+                self.wait_for_the_next_rollout()
             time.sleep(OUTAGE if service.name == "writing-rm" else AWAY)
             service.start()
+
+    def wait_for_the_next_rollout(self) -> None:
+        """What is rewarded is trained on first, however long a busy machine takes for it."""
+        while len(self.ledger.steps) < len(self.ledger.groups) // BATCH and not self.over.wait(0.1):
+            self.ledger.refresh()
 
 
 @dataclass
