@@ -61,7 +61,9 @@ GROUPS = {
     "rm": CommandGroup("trainer.commands.rm:app", "trainer", "Writing reward models: train, export, check, evaluate."),
     "models": CommandGroup("trainer.commands.models:app", "real", "Pretrained models out of package registries."),
     "data": CommandGroup("trainer.commands.data:app", "real", "Prompts and preference pairs: make and check them."),
-    "eval": CommandGroup("trainer.commands.evaluate:app", "verifier", "Evaluate responses on a benchmark."),
+    "eval": CommandGroup(
+        "trainer.commands.evaluate:app", "trainer", "A model on benchmarks, or two by a judge; bundles for a reviewer."
+    ),
     "arena": CommandGroup("trainer.commands.arena:app", "trainer", "Blind pairwise votes by people, on a web page."),
     "world": CommandGroup("trainer.commands.world:app", "trainer", "The embedded story world."),
 }

@@ -37,7 +37,7 @@ class Status(StrEnum):
     UNPARSEABLE = "unparseable"
     """The engine or judge answered something that is not a verdict or a finite number."""
     UNVERIFIABLE = "unverifiable"
-    """A constraint that needs a judge, and no judge is configured; or no constraint could be determined."""
+    """A constraint that needs a judge, and no judge is configured; a tie of its votes; or no constraint could be determined."""
 
 
 def _echoable(text: str) -> str:

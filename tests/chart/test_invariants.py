@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,7 +154,7 @@ def test_every_mount_has_its_volume(documents: list[Document]) -> None:
 
 
 def test_no_secret_in_the_clear(documents: list[Document]) -> None:
-    secret = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+    secret = re.compile(r"KEY|TOKEN(?!S)|SECRET|PASSWORD")  # TOKENS are counted
     for pod in pods(documents):
         for container in containers(pod):
             for variable in container.get("env", []):
@@ -209,6 +210,36 @@ def test_settings_win_over_what_the_chart_sets() -> None:
     data = next(c["data"] for c in configs if c["metadata"]["name"] == "rlmr-aggregator")
     assert data["RLMR_AGGREGATOR_VERIFIER_URL"] == "http://elsewhere"
     assert data["RLMR_AGGREGATOR_GAMMA"] == "0.5"
+
+
+def test_how_the_judge_is_asked_is_the_settings_of_the_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from services.verifier.settings import VerifierSettings
+
+    def settings(variant: str) -> VerifierSettings:
+        documents = of_kind(render(VARIANTS[variant]), "ConfigMap")
+        data = next(d["data"] for d in documents if d["metadata"]["name"] == "rlmr-verifier")
+        with monkeypatch.context() as patch:
+            for name, value in data.items():
+                patch.setenv(name, str(tmp_path) if name.endswith("_PROMPTS") else value)
+            return VerifierSettings()
+
+    (tmp_path / "en.verdict_system.txt").write_text("Examine.")
+    of_judge = [n for n in VerifierSettings.model_fields if n.startswith("judge_")]
+    named = {"judge_url", "judge_model", "judge_source"}
+    plain, default = settings("judge-elsewhere"), VerifierSettings()
+    assert [n for n in of_judge if getattr(plain, n) != getattr(default, n) and n not in named] == []
+    reasons = settings("judge-reasons")
+    assert (reasons.judge_temperature, reasons.judge_top_p, reasons.judge_seed) == (0.6, 0.95, "omit")
+    assert (reasons.judge_thinking, reasons.judge_thinking_tokens, reasons.judge_votes) == ("on", 2048, 3)
+    assert reasons.judge_extra_body == {"top_k": 20, "reasoning_effort": "low"}
+    (verifier,) = [
+        d for d in of_kind(render(VARIANTS["judge-reasons"]), "Deployment") if "verifier" in d["metadata"]["name"]
+    ]
+    pod = verifier["spec"]["template"]["spec"]
+    assert {"name": "prompts", "configMap": {"name": "own-prompts"}} in pod["volumes"]
+    assert {"name": "prompts", "mountPath": "/etc/rlmr/prompts", "readOnly": True} in pod["containers"][0][
+        "volumeMounts"
+    ]
 
 
 def test_upstreams_are_reachable_by_the_aggregator_only_unless_opened() -> None:

@@ -48,6 +48,11 @@ def complaint(values: dict[str, Any]) -> str:
         ("aggregator.model", {}, ["/aggregator", "model"]),
         ("verifier.judge.type", "yes", ["/verifier/judge/type", "'none', 'engine', 'pool', 'url'"]),
         ("verifier.judge.url", "judge:8000", ["/verifier/judge/url"]),
+        ("verifier.judge.mode", "all", ["/verifier/judge/mode", "'verdict', 'yes_no', 'paper'"]),
+        ("verifier.judge.sampling.seed", "none", ["/verifier/judge/sampling/seed"]),
+        ("verifier.judge.sampling.temperature", -1, ["/verifier/judge/sampling/temperature"]),
+        ("verifier.judge.votes", 0, ["/verifier/judge/votes", "minimum"]),
+        ("verifier.judge.prompts", "x", ["/verifier/judge", "prompts"]),
         ("writingRm.model.source", "huggingface", ["/writingRm/model/source", "'hub', 'pvc', 'image', 'path'"]),
         ("writingRm.model.path", "relative/dir", ["/writingRm/model/path"]),
         ("writingRm.engine.type", "tgi", ["/writingRm/engine/type", "'torch', 'sglang', 'vllm'"]),
@@ -92,6 +97,11 @@ def test_schema_refuses(path: str, value: Any, said: list[str]) -> None:
             ["writingRm.engine.image needs a tag or a digest"],
         ),
         (nested("verifier.judge.type", "url"), ["verifier.judge.url and verifier.judge.model"]),
+        (nested("verifier.judge.votes", 3), ["verifier.judge.votes is 3", "verifier.judge.sampling.temperature"]),
+        (
+            nested("verifier.judge", {"mode": "yes_no", "thinking": "on"}),
+            ["verifier.judge.mode yes_no", "thinking off"],
+        ),
         (merge(KEY, nested("httpRoute.enabled", True)), ["httpRoute.parentRefs"]),
         (
             nested("writingRm.model", {"source": "hub", "hub": {"repository": "a/b", "revision": "main"}}),

@@ -81,6 +81,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "judge": {"type": "url", "url": "http://judge:8000/v1", "model": "judge", "existingSecret": "judge-key"}
         }
     },
+    "judge-reasons": {
+        "verifier": {
+            "judge": {
+                "type": "url",
+                "url": "http://judge:8000/v1",
+                "model": "judge",
+                "language": "en",
+                "sampling": {"temperature": 0.6, "topP": 0.95, "seed": "omit"},
+                "thinking": "on",
+                "thinkingTokens": 2048,
+                "extraBody": {"top_k": 20, "reasoning_effort": "low"},
+                "votes": 3,
+                "promptsConfigMap": "own-prompts",
+            }
+        }
+    },
     "judge-pool": values_of(
         ["values-gpu.yaml", "values-production.yaml"],
         merge(

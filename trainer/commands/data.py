@@ -171,9 +171,11 @@ def pairs(
     ),
     judge_url: str = typer.Option("", help="OpenAI-compatible endpoint of the judge."),
     judge_model: str = typer.Option("", help="Its model."),
-    openings: bool = typer.Option(
-        False,
-        help="Of --corrupt, --strong and --weak only the beginning, a strong text's about as long as the weak one's.",
+    openings: tuple[int, int] = typer.Option(
+        (0, 0),
+        metavar="LEAST MOST",
+        show_default=False,
+        help="Of --corrupt, --strong and --weak only the beginning, of so many tokens, a strong text's about as long as the weak one's.",
     ),
     match: bool = typer.Option(True, help="Draw the pairs so that length does not tell the choice."),
     seed: int = typer.Option(0, help="Of corruptions, openings and draw."),
@@ -188,19 +190,21 @@ def pairs(
 
     if (strong is None) != (weak is None):
         raise _failed("--strong and --weak belong together")
+    if not 0 <= openings[0] <= openings[1]:
+        raise _failed(f"--openings {openings[0]} {openings[1]}: two numbers of tokens, the smaller one first")
     if judged and not (judge_url and judge_model):
         raise _failed("--judged needs --judge-url and --judge-model")
     found: list[PairRow] = []
     try:
         for path in corrupt:
             good = made.read_answers(path)
-            found += made.from_corruptions(made.openings(good, seed) if openings else good, copies, seed)
+            found += made.from_corruptions(made.openings(good, openings, seed) if openings[1] else good, copies, seed)
         for path in given:
             found += read(path, PairRow)
         for path in choices:
             found += made.from_choices(path)
         if strong and weak:
-            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak), openings)
+            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak), openings[1] or None)
         for path in judged:
             chosen, undecided = asyncio.run(made.judged(made.read_answers(path), judge_url, judge_model))
             found += chosen

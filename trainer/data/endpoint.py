@@ -92,12 +92,26 @@ class Endpoint:
                 refused=exc.failure.status in (400, 413, 422),
             ) from exc
 
+    async def described(self) -> dict[str, Any] | None:
+        """What the server's list of models says of ours (name, weights, limits); None where it has none."""
+
+        async def attempt(seconds: float) -> Reply:
+            return await attempt_async(self._client, "GET", f"{self.url}/models", seconds, largest=1e6)
+
+        try:
+            listed = json.loads((await call_async(attempt, Policy(attempts=1, attempt_timeout=10.0))).content)
+            return next((dict(entry) for entry in listed["data"] if entry.get("id") == self.model), None)
+        except (CallFailed, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
 
 def _read(reply: Reply, sent: int) -> Completion:
     try:
         body = json.loads(reply.content)
         choice = body["choices"][0]
         text = choice["message"]["content"]
+        if text is None and choice.get("finish_reason") == "length":
+            text = ""  # a model that was cut off while it was thinking has said nothing
         if not isinstance(text, str):
             raise TypeError(f"choices[0].message.content is {type(text).__name__}")
         usage = body.get("usage") or {}

@@ -24,7 +24,7 @@ def plain_text(text: str) -> str:
 
 
 def opening(text: str, length: int) -> str | None:
-    """Sentences from the beginning, as many as come nearest to `length` tokens; None without a whole one, or below SHORTEST.
+    """Sentences from the beginning, as many as come nearest to `length` tokens; None where that is below SHORTEST or above twice `length`.
 
     A last sentence that does not end (a limit cut it, say) is left out.
     """
@@ -37,4 +37,4 @@ def opening(text: str, length: int) -> str | None:
         if best is not None and abs(now - length) > abs(size - length):
             break
         best, size = taken, now
-    return best
+    return best if size <= 2 * length else None

@@ -87,21 +87,17 @@ def from_corruptions(answers: Sequence[Answer], a_text: int = 2, seed: int = 0) 
     return found
 
 
-OPENING_TOKENS = (20, 110)
-"""Range from which the length of an opening is drawn (tokens of similarity.tokens)."""
-
-
-def openings(answers: Sequence[Answer], seed: int = 0) -> list[Answer]:
-    """Of each text the beginning, to a sentence's end; texts without one are left out."""
+def openings(answers: Sequence[Answer], length: tuple[int, int], seed: int = 0) -> list[Answer]:
+    """Of each text the beginning, to a sentence's end, about as long as is drawn from `length` (tokens of similarity.tokens)."""
     rng = random.Random(f"openings {seed}")
-    cut = [(answer, opening(answer.text, rng.randint(*OPENING_TOKENS))) for answer in answers]
+    cut = [(answer, opening(answer.text, rng.randint(*length))) for answer in answers]
     return [replace(answer, text=text) for answer, text in cut if text]
 
 
-def from_strong_and_weak(strong: Sequence[Answer], weak: Sequence[Answer], opened: bool = False) -> list[PairRow]:
+def from_strong_and_weak(strong: Sequence[Answer], weak: Sequence[Answer], longest: int | None = None) -> list[PairRow]:
     """Each strong answer against every weak one to the same prompt. Which of two is better is taken on trust: said in provenance.
 
-    opened: of both only the beginning, to a sentence's end: the strong one's is as long as comes nearest to the weak one's.
+    longest: of both only the beginning, to a sentence's end: about so many tokens of the weak one, and as many of the strong one.
     """
     by_prompt: dict[str, list[Answer]] = {}
     for answer in weak:
@@ -111,8 +107,8 @@ def from_strong_and_weak(strong: Sequence[Answer], weak: Sequence[Answer], opene
         for worse in by_prompt.get(str(better.prompt), []):
             good: str | None = better.text
             bad: str | None = worse.text
-            if opened:
-                bad = opening(worse.text, OPENING_TOKENS[1])
+            if longest is not None:
+                bad = opening(worse.text, longest)
                 good = opening(better.text, len(tokens(bad))) if bad else None
             if good and bad and good != bad:
                 provenance = {"source": "strong against weak", "from": better.where, "against": worse.where}

@@ -26,12 +26,14 @@ class Source(Protocol):
 class FromFile:
     path: Path
     benchmark: Benchmark
+    some: bool = False
+    """Whether only some of the data's prompts are evaluated."""
 
     def settings(self) -> dict[str, Any]:
         return {"from": "file", "file": self.path.name, "sha256": content_hash(self.path)}
 
     async def fill(self, folder: RunFolder, items: Sequence[Item], seen: Seen) -> tuple[int, str]:
-        found = read_responses(self.path, items, self.benchmark)
+        found = read_responses(self.path, items, self.benchmark, self.some)
         for item in items:
             if item.key in found and item.key not in folder.responses:
                 folder.add_response({"key": item.key, "response": found[item.key]})
@@ -48,7 +50,11 @@ class FromEndpoint:
         return {"from": "endpoint", **self.model.settings()}
 
     async def fill(self, folder: RunFolder, items: Sequence[Item], seen: Seen) -> tuple[int, str]:
+        missing = _missing(folder, items)
+        if not missing:
+            return 0, ""
         async with self.model.endpoint() as endpoint:
+            folder.record({"answers": await endpoint.described()})
 
             async def answer(item: Item) -> None:
                 reply = await self.model.ask(endpoint, item.messages)
@@ -57,7 +63,7 @@ class FromEndpoint:
                 )
                 seen()
 
-            return await each(_missing(folder, items), answer, self.at_once)
+            return await each(missing, answer, self.at_once)
 
 
 @dataclass(frozen=True)

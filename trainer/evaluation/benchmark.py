@@ -113,8 +113,9 @@ class Benchmark(ABC):
         """The figures, the headline first. Verdicts that are None belong into no numerator and no denominator."""
 
 
-def read_responses(path: Path, items: Sequence[Item], benchmark: Benchmark) -> dict[str, str]:
-    """{key, response} or {prompt, response} a line, or the benchmark's own names for these. Raises DataFileError."""
+def read_responses(path: Path, items: Sequence[Item], benchmark: Benchmark, some: bool = False) -> dict[str, str]:
+    """{key, response} or {prompt, response} a line, or the benchmark's own names for these. `some`: the items are not all that the
+    data has, and responses to others are left out. Raises DataFileError."""
     by_prompt = {item.messages[-1]["content"]: item.key for item in items}
     known, found = {item.key for item in items}, dict[str, str]()
     for where, row in objects(path):
@@ -125,6 +126,8 @@ def read_responses(path: Path, items: Sequence[Item], benchmark: Benchmark) -> d
                 f"{where}: needs `{benchmark.key_field}` (or `prompt`) and a `{benchmark.response_field}` that is text"
             )
         key = by_prompt.get(row[name]) if name == "prompt" else str(row[name])
+        if some and key not in known:
+            continue
         if key is None:
             raise DataFileError(f"{where}: its prompt is none of the data's")
         if key not in known:

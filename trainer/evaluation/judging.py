@@ -43,6 +43,7 @@ async def judge(
     if model is None:
         raise ValueError(f"{benchmark.name} asks a judge: give --judge-url and --judge-model")
     async with model.endpoint() as endpoint:
+        folder.record({"judge": await endpoint.described()})
 
         async def one(work: Asked) -> None:
             item, response, question = work

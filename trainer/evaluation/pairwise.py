@@ -75,9 +75,11 @@ def evaluate(plan: Plan, out: Path, progress: Progress, command: str = "") -> tu
         questions = list(all_questions(prompts, texts))
         done = sum((key, f"{a} {b}") in folder.verdicts for key, (a, b) in questions)
         with progress("verdicts", done, len(questions)) as seen:
+            missing = [(k, (a, b)) for k, (a, b) in questions if (k, f"{a} {b}") not in folder.verdicts]
 
             async def ask() -> tuple[int, str]:
                 async with plan.judge.endpoint() as endpoint:
+                    folder.record({"judge": await endpoint.described()})
 
                     async def one(question: tuple[str, Pair]) -> None:
                         key, (a, b) = question
@@ -86,10 +88,9 @@ def evaluate(plan: Plan, out: Path, progress: Progress, command: str = "") -> tu
                         await _decide(plan, folder, key, f"{a} {b}", messages, endpoint)
                         seen()
 
-                    missing = [(k, (a, b)) for k, (a, b) in questions if (k, f"{a} {b}") not in folder.verdicts]
                     return await each(missing, one, plan.at_once)
 
-            refused, why = asyncio.run(ask())
+            refused, why = asyncio.run(ask()) if missing else (0, "")
         found = results(folder.settings, prompts, texts, folder.verdicts)
     return found, refused, why
 

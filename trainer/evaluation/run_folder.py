@@ -78,9 +78,12 @@ class RunFolder(Run):
     def _note(self, inputs: Mapping[str, Path], command: str) -> None:
         where = {name: str(given.resolve()) for name, given in inputs.items()}
         write_text(self.path / "inputs.json", json.dumps(where, ensure_ascii=False, indent=1) + "\n")
-        begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.record({"command": command, "python": platform.python_version()})
+
+    def record(self, what: dict[str, Any]) -> None:
+        """A line of commands.jsonl: what was done here and when. No figure depends on it."""
         commands = Journal(self.path / "commands.jsonl")
-        commands.append({"begun": begun, "command": command, "python": platform.python_version()})
+        commands.append({"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **what})
         commands.close()
 
     def _same_settings(self) -> None:

@@ -67,13 +67,15 @@ def plane(records: Sequence[Record], second: str, title: str) -> str:
             xs, ys = zip(*[(over_runs(runs, "compliance"), over_runs(runs, second)) for runs in own], strict=True)
             if any(i is None for i in (*xs, *ys)):
                 continue
-            axis.errorbar(
+            bars = axis.errorbar(
                 [x.mean for x in xs],
                 [y.mean for y in ys],
                 xerr=[[x.mean - x.low for x in xs], [x.high - x.mean for x in xs]],
                 yerr=[[y.mean - y.low for y in ys], [y.high - y.mean for y in ys]],
-                fmt="o-", color=colour, label=label, markersize=5, linewidth=1.4, elinewidth=0.7, capsize=2,
+                fmt="o-", color=colour, label=label, markersize=5, linewidth=1.4, elinewidth=0.8,
             )  # fmt: skip
+            for bar in bars.lines[2]:
+                bar.set_alpha(0.35)
             for runs, x, y in zip(own, xs, ys, strict=True):
                 if runs[0]["strength"] is not None:
                     axis.annotate(

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from trainer.run.distortion import QUALITY_MEAN, QUALITY_STD
 from trainer.study import figures
+from trainer.study.equivalence import at_one_scale
 from trainer.study.intervals import Interval, over_prompts
 from trainer.study.plan import Plan, planned_runs
 from trainer.study.results import HEADS, METRICS, Record, by_condition, by_point, read_records, results
@@ -61,7 +62,10 @@ def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
         found=found,
         metrics=METRICS,
         heads=HEADS,
-        parts=[_part(name, of, found["conditions"][name]) for name, of in by_condition(records).items()],
+        parts=[
+            _part(name, of, found["conditions"][name])
+            for name, of in by_condition([*at_one_scale(records), *records]).items()
+        ],
         across=_across(by_condition(records)),
         samples=_samples(records),
     )
@@ -100,6 +104,7 @@ def _part(name: str, records: Sequence[Record], found: dict[str, Any]) -> dict[s
         "planes": planes,
         "learning": figures.learning(records, CURVES),
         "within": within,
+        "shown": [name for name in METRICS if any(name in point for point in found["points"].values())],
         **found,
     }
 

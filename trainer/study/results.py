@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trainer.study.equivalence import at_one_scale
 from trainer.study.intervals import Interval, Point, hypervolume_over_seeds, over_seeds, paired
 from trainer.study.plan import PlannedRun
 from trainer.study.runner import path_of
@@ -104,67 +105,80 @@ def by_condition(records: Sequence[Record]) -> dict[str, list[Record]]:
     return dict(conditions)
 
 
+def by_seed(runs: Sequence[Record], name: str) -> dict[int, float]:
+    """A metric of one point: the mean of a seed's runs, where it has several. Seeds without the metric are absent."""
+    values: dict[int, list[float]] = defaultdict(list)
+    for run in runs:
+        value = metric(run, name)
+        if value is not None:
+            values[run["seed"]].append(value)
+    return {seed: sum(of) / len(of) for seed, of in sorted(values.items())}
+
+
 def over_runs(runs: Sequence[Record], name: str) -> Interval | None:
-    known = [value for run in runs if (value := metric(run, name)) is not None]
-    return over_seeds(known) if known else None
+    values = by_seed(runs, name)
+    return over_seeds(list(values.values())) if values else None
 
 
 def differences(points: dict[str, list[Record]], against: str, name: str) -> dict[str, Interval]:
     """Every point less the point `against`, paired by seed, where both have two seeds."""
-
-    def values(runs: Sequence[Record]) -> dict[int, float]:
-        return {run["seed"]: value for run in runs if (value := metric(run, name)) is not None}
-
-    theirs = values(points.get(against, []))
-    found = {point: paired(values(runs), theirs) for point, runs in points.items() if point != against}
+    theirs = by_seed(points.get(against, []), name)
+    found = {point: paired(by_seed(runs, name), theirs) for point, runs in points.items() if point != against}
     return {point: interval for point, interval in found.items() if interval is not None}
 
 
 def fronts(records: Sequence[Record], axes: tuple[str, str], against: str = "linear") -> dict[str, dict[str, Any]]:
-    """Per label, its front's hypervolume over both axes, above what the untrained policy has; seeds that have all of the label's
-    strengths. A label with one strength has the area of one point, so only labels with as many strengths as `against` are
-    subtracted from each other, paired by seed (`less`; None where there are not two seeds)."""
-    labels: dict[str, list[tuple[Record, Point]]] = defaultdict(list)
+    """Per label, its front's hypervolume over both axes, above what the untrained policy has: of the strengths that three seeds have
+    (or as many as any strength has), and of the seeds that have them all. More strengths make more area, so only labels with as many
+    strengths as `against` are subtracted from it, paired by seed (`less`; None where there are not two seeds)."""
+    labels: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        first, second = (metric(record, axis) for axis in axes)
-        if first is not None and second is not None:
-            labels[record["label"]].append((record, (first, second)))
+        if all(metric(record, axis) is not None for axis in axes):
+            labels[record["label"]].append(record)
     found: dict[str, dict[str, Any]] = {}
     for label, runs in labels.items():
-        strengths = {record["strength"] for record, _ in runs}
-        by_seed: dict[int, list[Point]] = defaultdict(list)
-        for record, point in runs:
-            by_seed[record["seed"]].append(point)
-        whole = {seed: points for seed, points in by_seed.items() if len(points) == len(strengths)}
+        places = {
+            of[0]["strength"]: _places(by_seed(of, axes[0]), by_seed(of, axes[1])) for of in by_point(runs).values()
+        }
+        enough = min(3, max(map(len, places.values())))
+        places = {strength: seeds for strength, seeds in places.items() if len(seeds) >= enough}
+        whole = sorted(set.intersection(*map(set, places.values())))
         if whole:
-            interval, volumes = hypervolume_over_seeds(whole, _untrained(records, axes))
-            found[label] = {"strengths": len(strengths), "hypervolume": asdict(interval), "by_seed": volumes}
+            points = {seed: [place[seed] for place in places.values()] for seed in whole}
+            interval, volumes = hypervolume_over_seeds(points, _untrained(records, axes))
+            strengths = sorted(places, key=lambda strength: strength or 0.0)
+            found[label] = {"strengths": strengths, "hypervolume": asdict(interval), "by_seed": volumes}
     theirs = found.get(against)
     for label, front in found.items():
-        comparable = theirs is not None and label != against and front["strengths"] == theirs["strengths"]
+        comparable = theirs is not None and label != against and len(front["strengths"]) == len(theirs["strengths"])
         less = paired(front["by_seed"], theirs["by_seed"]) if theirs is not None and comparable else None
         front["less"] = None if less is None else asdict(less)
     return found
 
 
+def _places(first: dict[int, float], second: dict[int, float]) -> dict[int, Point]:
+    return {seed: (first[seed], second[seed]) for seed in first if seed in second}
+
+
 def _untrained(records: Sequence[Record], axes: tuple[str, str]) -> Point:
     """Mean over seeds of the untrained policies: the corner that hypervolumes are measured from."""
-    of_seed = {record["seed"]: record for record in records}.values()
-    first, second = (sum(_before(record, axis) for record in of_seed) / len(of_seed) for axis in axes)
+    seeds = {record["seed"]: record for record in records}.values()
+    first, second = (sum(_before(record, axis) for record in seeds) / len(seeds) for axis in axes)
     return first, second
 
 
 def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record]) -> dict[str, Any]:
     """The whole of results.json."""
     conditions = {}
-    for condition, of in by_condition(records).items():
+    for condition, of in by_condition([*at_one_scale(records), *records]).items():
         points = by_point(of)
         against = next((p for p in ("linear 1", *points) if p in points), "")
         conditions[condition] = {
             "points": {
                 point: {
                     "strategy": group[0]["strategy"],
-                    "seeds": [run["seed"] for run in group],
+                    "seeds": sorted({run["seed"] for run in group}),
+                    "runs": len(group),
                     **{m: asdict(i) for m in METRICS if (i := over_runs(group, m)) is not None},
                     "violators": sum(run["advantages"]["violators"] for run in group),
                     "violators_with_positive_advantage": sum(

@@ -38,6 +38,19 @@
 {{- $_ := set $config "JUDGE_URL" $values.judge.url }}
 {{- $_ := set $config "JUDGE_MODEL" $values.judge.model }}
 {{- end }}
+{{- if eq .kind "verifier" }}{{ if ne $values.judge.type "none" }}
+{{- $judge := $values.judge }}
+{{- $_ := set $config "JUDGE_MODE" $judge.mode }}
+{{- $_ := set $config "JUDGE_LANGUAGE" $judge.language }}
+{{- $_ := set $config "JUDGE_TEMPERATURE" $judge.sampling.temperature }}
+{{- $_ := set $config "JUDGE_TOP_P" $judge.sampling.topP }}
+{{- $_ := set $config "JUDGE_SEED" $judge.sampling.seed }}
+{{- $_ := set $config "JUDGE_THINKING" $judge.thinking }}
+{{- $_ := set $config "JUDGE_THINKING_TOKENS" $judge.thinkingTokens }}
+{{- $_ := set $config "JUDGE_EXTRA_BODY" (toJson $judge.extraBody) }}
+{{- $_ := set $config "JUDGE_VOTES" $judge.votes }}
+{{- if $judge.promptsConfigMap }}{{ $_ := set $config "JUDGE_PROMPTS" "/etc/rlmr/prompts" }}{{ end }}
+{{- end }}{{ end }}
 {{- range $key, $value := $values.settings }}
 {{- $_ := set $config $key $value }}
 {{- end }}

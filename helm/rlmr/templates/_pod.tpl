@@ -76,6 +76,9 @@ volumes:
   - {name: scratch, emptyDir: {sizeLimit: {{ $values.engine.scratchSize }}}}
   - {name: shm, emptyDir: {medium: Memory, sizeLimit: {{ $values.engine.shmSize }}}}
   {{- end }}
+  {{- with include "rlmr.judgePrompts" . }}
+  - {name: prompts, configMap: {name: {{ . }}}}
+  {{- end }}
   {{- with $pod.volumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -121,9 +124,17 @@ volumes:
     {{- if eq .kind "writing-rm" }}
     {{- include "rlmr.modelMount" . | nindent 4 }}
     {{- end }}
+    {{- if include "rlmr.judgePrompts" . }}
+    - {name: prompts, mountPath: /etc/rlmr/prompts, readOnly: true}
+    {{- end }}
     {{- with $values.pod.volumeMounts }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end }}
+
+{{/* The ConfigMap with the judge's prompts, if one is given and there is a judge. */}}
+{{- define "rlmr.judgePrompts" -}}
+{{- if eq .kind "verifier" }}{{ if ne .values.judge.type "none" }}{{ .values.judge.promptsConfigMap }}{{ end }}{{ end }}
 {{- end }}
 
 {{/* Keys come from Secrets only; everything else is in the ConfigMap. */}}

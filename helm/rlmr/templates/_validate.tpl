@@ -103,6 +103,13 @@
 
 {{- define "rlmr.validateAccess" -}}
 {{- $v := .Values }}
+{{- $j := $v.verifier.judge }}
+{{- if and (gt (int $j.votes) 1) (eq ($j.sampling.temperature | toString) "0") }}
+{{- fail (printf "verifier.judge.votes is %v: at temperature 0 all votes are one; set verifier.judge.sampling.temperature, 0.6 say" $j.votes) }}
+{{- end }}
+{{- if and (eq $j.mode "yes_no") (or (gt (int $j.votes) 1) (eq $j.thinking "on")) }}
+{{- fail "verifier.judge.mode yes_no reads one token's log-probabilities: set verifier.judge.votes 1, and thinking off or default" }}
+{{- end }}
 {{- if and (eq $v.verifier.judge.type "url") (not (and $v.verifier.judge.url $v.verifier.judge.model)) }}
 {{- fail "verifier.judge.type is url: set verifier.judge.url and verifier.judge.model" }}
 {{- end }}

@@ -12,14 +12,15 @@ from rlmr.wire import Constraint, Status
 from services.verifier.cache import ByteCache, cache_key
 from services.verifier.deadline import Deadline
 from services.verifier.judge import prompting
-from services.verifier.judge.asked_language import is_conditional
+from services.verifier.judge.asked_language import CONDITION, is_conditional, language_of
 from services.verifier.judge.endpoint import ChatEndpoint, JudgeFailure, ServedModel
 from services.verifier.judge.form import PLAIN, forms_of
+from services.verifier.judge.openers import OPENERS
 from services.verifier.judge.prompt_files import Language, prompts_of
 from services.verifier.judge.question import JudgedText
 from services.verifier.judge.shared_calls import CallBudget, SharedCalls
 from services.verifier.judge.split import read_constraints, rules_text, split_format
-from services.verifier.judge.verdict import JudgeVerdict, read_yes_no
+from services.verifier.judge.verdict import NO, YES, JudgeVerdict, read_yes_no
 from services.verifier.judge.votes import majority
 from services.verifier.settings import VerifierSettings
 
@@ -47,11 +48,12 @@ class Judge:
 
     @property
     def identity(self) -> str:
-        """Covers all that decides a verdict and that can be known: the model as served, prompts, form, mode, and the settings that
-        answers depend on."""
+        """Covers all that decides a verdict and that can be known: the model as served, prompts, form, mode, the settings that answers
+        depend on, and the word lists of what is asked and how it is read."""
         settings = self._settings
         forms = [form.model_dump_json() for form in (self._plain, self._conditional)]
-        decisive = (self.served, forms, [json.dumps(getattr(settings, name), sort_keys=True) for name in _DECISIVE])
+        given = [json.dumps(getattr(settings, name), sort_keys=True) for name in _DECISIVE]
+        decisive = (self.served, forms, given, CONDITION.pattern, sorted(OPENERS), sorted(YES), sorted(NO))
         hashed = sha256(repr(decisive).encode("utf-8", "backslashreplace")).hexdigest()[:12]
         return f"{settings.judge_model}@prompts-{self._prompts.version}-{settings.judge_mode}-{hashed}"
 
@@ -141,12 +143,15 @@ class Judge:
             return "yes_no_user"
         return "verdict_conditional_user" if is_conditional(constraint) else "verdict_user"
 
-    async def ask_all(self, judged: JudgedText, constraints: Sequence[str] | None) -> JudgeVerdict:
+    async def ask_all(
+        self, judged: JudgedText, constraints: Sequence[str] | None, *, purpose: str = "paper", queue: bool = True
+    ) -> JudgeVerdict:
+        """As `ask`, of all constraints at once; None: of all that the task sets."""
         language = self._language(judged, *(constraints or ()))
         listed = constraints if constraints is not None else [self._prompts.fill(language, "whole_task")]
         texts = {"constraints": "\n".join(f"{i}. {text}" for i, text in enumerate(listed, start=1))}
         as_json = {"max_tokens": self._settings.judge_max_tokens, "response_format": PLAIN.response_format}
-        return await self._vote("paper", "paper_user", language, judged, texts, PLAIN.read, True, **as_json)
+        return await self._vote(purpose, "paper_user", language, judged, texts, PLAIN.read, queue, **as_json)
 
     async def _vote(
         self,
@@ -190,7 +195,10 @@ class Judge:
 
     def _language(self, judged: JudgedText, *texts: str) -> Language:
         wanted = self._settings.judge_language
-        return judged.language_with(*texts) if wanted == "auto" else wanted
+        if wanted != "auto":
+            return wanted
+        spoken = (judged.language, *map(language_of, texts))
+        return next((language for language in spoken if language is not None), "en")
 
     def _messages(
         self, template: str, language: Language, judged: JudgedText, texts: dict[str, str]

@@ -13,7 +13,7 @@ from services.verifier.text.folding import without_invisible
 
 _NOT_TEXT = re.compile(r"[\W_]+")
 
-_OPENERS = frozenset(
+OPENERS = frozenset(
     {
         "solution", "the solution", "answer", "the answer", "the answer is", "final answer", "the final answer is", "response", "output",
         "result", "thought", "thoughts", "thought process", "thinking process", "reasoning", "analysis", "explanation", "step 1",
@@ -65,4 +65,4 @@ def _is_no_text(response: str) -> bool:
     core = _core(response)
     if len(response) > 400:
         return not core and not _NOT_TEXT.sub("", without_invisible(response))
-    return not core or core in _OPENERS
+    return not core or core in OPENERS

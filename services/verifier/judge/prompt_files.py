@@ -69,21 +69,25 @@ def own_prompts() -> Prompts:
 
 
 def prompts_of(folder: Path | None) -> Prompts:
-    """Ours, with the files of `folder` (en/verdict_user.txt and so on) in place of ours. Raises PromptError."""
+    """Ours, with the files of `folder` (en/verdict_user.txt, or en.verdict_user.txt, and so on) in place of ours. Raises PromptError."""
     if folder is None:
         return own_prompts()
     if not folder.is_dir():
         raise PromptError(f"{folder}: no such folder")
     given = {path: path.relative_to(folder) for path in sorted(folder.rglob("*.txt"))}
+    # A mounted ConfigMap has no folders, and its files a second time under hidden names.
+    given = {path: name for path, name in given.items() if not any(part.startswith(".") for part in name.parts)}
     if not given and not (folder / FORM).is_file():
         raise PromptError(f"{folder}: neither a prompt (en/verdict_user.txt, ...) nor {FORM} in it")
     templates = dict(own_prompts()._templates)
     for path, relative in given.items():
         key = (relative.parent.as_posix(), relative.stem)
+        if key[0] == "." and "." in key[1]:
+            key = (key[1].partition(".")[0], key[1].partition(".")[2])
         if key not in templates:
             known = ", ".join(f"{n}.txt" for n in FIELDS)
             raise PromptError(f"{path}: not a prompt; known are, in {' and '.join(LANGUAGES)}: {known}")
-        templates[key] = _checked(path, relative.stem)
+        templates[key] = _checked(path, key[1])
     return Prompts(templates)
 
 

@@ -22,11 +22,17 @@ class JudgedText:
     digest: bytes
     """Of prompt and response."""
 
-    def language_with(self, *constraints: str) -> Language:
-        """Of the task, where it has letters: all constraints of one response are then asked in one language, and share a prefix."""
-        return language_of(self.prompt, *constraints)
+    language: Language | None
+    """Of the task: all constraints of one response are asked in one language, and share a prefix. None: it has no letters."""
 
     @classmethod
     def of(cls, prompt: Prompt, response: str) -> "JudgedText":
         shown = conversation(prompt)
-        return cls(shown, response, is_no_text(response, shown), cache_key(shown), cache_key(shown, response))
+        return cls(
+            shown,
+            response,
+            is_no_text(response, shown),
+            cache_key(shown),
+            cache_key(shown, response),
+            language_of(shown),
+        )

@@ -23,8 +23,8 @@ class JudgeVerdict:
 
 
 _MIN_ANSWER_MASS = 0.1
-_YES = frozenset({"yes", "是"})
-_NO = frozenset({"no", "否", "不", "不是"})
+YES = frozenset({"yes", "是"})
+NO = frozenset({"no", "否", "不", "不是"})
 """Tokens. A model that was asked for 否 may begin with 不."""
 _MAX_REASON = 300
 """Characters shown. The grammar sets no limit: one of xgrammar's refuses quotation marks in a string of limited length, and the
@@ -63,8 +63,8 @@ def read_yes_no(choice: dict[str, Any], threshold: float) -> JudgeVerdict:
         weights = [(str(a["token"]).strip().casefold(), math.exp(float(a["logprob"]))) for a in alternatives]
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as exc:
         raise JudgeFailure(Status.UNPARSEABLE, "judge: no log-probabilities of the first token") from exc
-    yes = sum(weight for token, weight in weights if token in _YES)
-    no = sum(weight for token, weight in weights if token in _NO)
+    yes = sum(weight for token, weight in weights if token in YES)
+    no = sum(weight for token, weight in weights if token in NO)
     if not (math.isfinite(yes + no) and yes + no >= _MIN_ANSWER_MASS):
         raise JudgeFailure(Status.UNPARSEABLE, f"judge: yes and no have a probability of {yes + no:.3f} together")
     share = yes / (yes + no)

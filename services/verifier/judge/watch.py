@@ -111,7 +111,9 @@ class JudgeWatch:
         self._golden_due = time.monotonic() + again
 
     async def _ask(self, item: GoldenItem) -> bool:
-        verdict = await self._judge.ask(
-            JudgedText.of(item.prompt, item.response), item.constraint, purpose="golden", queue=False
-        )
+        judged = JudgedText.of(item.prompt, item.response)
+        if self._settings.judge_mode == "paper":
+            verdict = await self._judge.ask_all(judged, [item.constraint], purpose="golden", queue=False)
+        else:
+            verdict = await self._judge.ask(judged, item.constraint, purpose="golden", queue=False)
         return verdict.passed

@@ -15,6 +15,12 @@ _TYPED_ITEM = re.compile(
 _SIGNS = re.compile(r"[#>`~|=\-*+_\d•●◦‣▪■◆◇★☆·○▶►※➤✓✔①-⑳⑴-⒇㈠-㈩（(、]")
 
 
+# What may be more than prose: a line that begins with a sign, a space or a number, or holds a table's stroke.
+_MAY_BE_MARKED = re.compile(
+    r"^(?:[\s#>`~=\-*+_<\d•●◦‣▪■◆◇★☆·○▶►※➤✓✔①-⑳⑴-⒇㈠-㈩（(]|[a-z][)）]|[一二三四五六七八九十])|\|", re.MULTILINE
+)
+
+
 class Blocks(NamedTuple):
     headings: int
     items: int
@@ -38,7 +44,7 @@ def blocks_of(text: str) -> Blocks:
         return Blocks(0, 0, 0, 0, 0, 0)
     found: Counter[str] = Counter()
     typed = 0
-    for token in _parser().parse(text):
+    for token in _parser().parse(_without_prose(text)):
         found[token.type] += 1
         if token.type == "inline":
             typed += len(_TYPED_ITEM.findall(token.content))
@@ -50,3 +56,15 @@ def blocks_of(text: str) -> Blocks:
         found["fence"],
         found["blockquote_open"],
     )
+
+
+def _without_prose(text: str) -> str:
+    """A letter for each run of blocks that are prose: the parser's time goes by blocks and lines, and what is said in them makes no
+    difference. A block that begins with white space may go on with a list, and stays."""
+    kept: list[str] = []
+    for part in text.split("\n\n"):
+        if _MAY_BE_MARKED.search(part) or not part:
+            kept.append(part)
+        elif not kept or kept[-1] != "x":
+            kept.append("x")
+    return "\n\n".join(kept)

@@ -41,6 +41,8 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _GOES_ON = re.compile(
     r"(?:^|[\s(\"'“‘])(?:e\.g|i\.e|cf|vs|viz|[Nn]os?(?=\.\s*$)|Fig|Figs|pp?|Ch|Vol|Capt|Rev|Hon|Mr|Mrs|Ms|Dr|St|Prof|Gen|Col|Lt|Sgt|Messrs|Mme|Mlle|approx|ca)\.$"
 )
+_LONGEST_END = 16
+"""Characters at a sentence's end in which its last abbreviation stands, with the character before it."""
 _AFTER_NUMBER_SIGN = re.compile(r"[\dA-ZIVX]")
 _INITIAL = re.compile(r"(?:^|[\s.(\"“])[A-Z]\.$")
 
@@ -50,7 +52,9 @@ def words(text: str) -> list[str]:
         found = (_ASCII_WORD if _MARKED.search(text) else _PLAIN_ASCII_WORD).findall(text)
     else:
         found = _WORD.findall(text)
-    if any(word.count("-") >= _LONGEST_CHAIN for word in found if len(word) > 2 * _LONGEST_CHAIN):
+    if text.count("-") >= _LONGEST_CHAIN and any(
+        word.count("-") >= _LONGEST_CHAIN for word in found if len(word) > 2 * _LONGEST_CHAIN
+    ):
         return [
             part for w in found for part in (w.split("-") if w.count("-") >= _LONGEST_CHAIN and "/" not in w else [w])
         ]
@@ -102,7 +106,7 @@ def _is_label(part: str) -> bool:
 
 
 def _is_abbreviation(line: str) -> bool:
-    return _GOES_ON.search(line) is not None
+    return _GOES_ON.search(line[-_LONGEST_END:]) is not None
 
 
 def sentences(text: str) -> list[str]:
@@ -135,9 +139,9 @@ def _continues(before: str, part: str) -> bool:
         return _is_attribution(part)
     if part[0].islower() or part.startswith(("I ", "I'", "I’")):
         return before[-1] == "…" or before.endswith("...") or (part[0].islower() and before[-1] == ".")
-    if _GOES_ON.search(before):
+    if _GOES_ON.search(before[-_LONGEST_END:]):
         return not before.lower().endswith(("no.", "nos.")) or _AFTER_NUMBER_SIGN.match(part) is not None
-    return _INITIAL.search(before) is not None and part[0].isupper() and len(before) > 2
+    return _INITIAL.search(before[-3:]) is not None and part[0].isupper() and len(before) > 2
 
 
 def _is_attribution(part: str) -> bool:

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from services.verifier.judge.asked_language import is_conditional, language_of
-from services.verifier.judge.form import CONDITIONAL, PLAIN
+from services.verifier.judge.form import CONDITIONAL, PLAIN, forms_of
+from services.verifier.judge.prompt_files import prompts_of
 from services.verifier.judge.split import split_format
 from services.verifier.settings import VerifierSettings
 from tests.services.verifier.scripted_judge import ScriptedJudge, completion, verdict
@@ -62,19 +63,24 @@ def test_a_chinese_task_is_asked_about_in_chinese(judge: ScriptedJudge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "language"),
+    ("text", "language"),
     [
-        (("写一个故事。",), "zh"),
-        (("写一篇介绍 Docker 的短文。",), "zh"),
-        (("Translate 你好 into English, please.",), "en"),
-        (("短い物語を書いてください。",), "en"),
-        (("42", "文章要平静。"), "zh"),
-        (("Écris une histoire.",), "en"),
-        (("…", "42"), "en"),
+        ("写一个故事。", "zh"),
+        ("写一篇介绍 Docker 的短文。", "zh"),
+        ("Translate 你好 into English, please.", "en"),
+        ("短い物語を書いてください。", "en"),
+        ("Écris une histoire.", "en"),
+        ("… 42", None),
     ],
 )
-def test_the_language_is_that_of_the_first_text_with_letters(texts: tuple[str, ...], language: str) -> None:
-    assert language_of(*texts) == language
+def test_the_language_is_that_of_most_of_a_text(text: str, language: str | None) -> None:
+    assert language_of(text) == language
+
+
+def test_a_task_without_letters_is_asked_about_in_the_requirements_language(judge: ScriptedJudge) -> None:
+    with verifier(judge) as client:
+        ask(client, "雪落在屋顶上。", [{"type": "judge", "text": "文章要平静。"}, AUTUMN], prompt="42")
+    assert sorted("要审查的这一条要求" in shown(body) for body in judge.bodies) == [False, True]
 
 
 def test_sampling_is_as_set_and_what_is_omitted_is_not_sent(judge: ScriptedJudge) -> None:
@@ -367,6 +373,20 @@ def test_a_folder_brings_its_prompt_its_schema_and_how_answers_are_read(judge: S
     (tmp_path / "en" / "verdict_system.txt").write_text("You grade mildly.")
     with verifier(judge, judge_prompts=prompts) as client:
         assert client.get("/v1/info").json()["details"]["verifier"]["judge"] != named
+
+
+def test_a_mounted_configmap_is_such_a_folder_too(tmp_path: Path) -> None:
+    """Flat names; the files stand in a hidden folder, and links to them beside it."""
+    (hidden := tmp_path / "..2026_11_27").mkdir()
+    for name, text in (("en.verdict_user.txt", USER), ("form.json", json.dumps(GRADES))):
+        (hidden / name).write_text(text)
+        (tmp_path / name).symlink_to(hidden / name)
+    assert (
+        prompts_of(tmp_path)
+        .fill("en", "verdict_user", prompt="p", key="k", response="r", constraint="c")
+        .startswith("Grade r for c")
+    )
+    assert forms_of(tmp_path)[0].verdict == "grade"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The judge against a real engine: vLLM's OpenAI server on the CPU with structured output and a tiny model of random weights.
 
-The protocol, the grammar and the log-probabilities are real; what the model says is not, so no test looks at a verdict's content.
+The protocol, the grammar and the log-probabilities are real; what the model says is not, so no test looks at a verdict's content. Random
+weights do not know when to end a sentence: most verdicts are asked for in a form (form.json) whose reason is of limited length.
 About a minute, most of it vLLM's start, and 2 GB.
 """
 
@@ -100,12 +101,51 @@ def verify(engine: EngineProcess, samples: list[dict[str, Any]], **settings: Any
     return list(reply.json()["results"])
 
 
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    """A folder whose form has a reason of at most 60 characters."""
+    form = {
+        "schema": {
+            "type": "object",
+            "properties": {
+                "reason": {"type": "string", "maxLength": 60},
+                "verdict": {"type": "string", "enum": ["met", "violated"]},
+            },
+            "required": ["reason", "verdict"],
+            "additionalProperties": False,
+        },
+        "verdict": "verdict",
+        "reason": "reason",
+        "met": ["met"],
+        "violated": ["violated"],
+    }
+    (tmp_path / "form.json").write_text(json.dumps(form), encoding="utf-8")
+    return tmp_path
+
+
 @pytest.mark.timeout(600)
-def test_verdicts_come_through_the_grammar_and_are_the_same_again(engine: EngineProcess) -> None:
-    first = verify(engine, SAMPLES)
+def test_verdicts_come_through_the_grammar_and_are_the_same_again(engine: EngineProcess, short: Path) -> None:
+    first = verify(engine, SAMPLES, judge_prompts=short)
     assert [r["status"] for r in first] == ["ok"] * 3, first
     assert all(isinstance(r["passed"], bool) and r["constraints"][0]["source"] == "judge" for r in first)
-    assert verify(engine, SAMPLES) == first
+    assert verify(engine, SAMPLES, judge_prompts=short) == first
+
+
+@pytest.mark.timeout(600)
+def test_our_own_form_gives_a_verdict_or_none_and_the_engine_tells_its_tokens(engine: EngineProcess) -> None:
+    for mode in ("verdict", "paper"):
+        results = verify(engine, SAMPLES, judge_mode=mode, judge_max_tokens=60)
+        assert all(r["status"] in ("ok", "unparseable") for r in results), results
+        assert all((r["passed"] is None) == (r["status"] == "unparseable") for r in results)
+
+
+@pytest.mark.timeout(600)
+def test_votes_thinking_and_omitted_sampling_are_taken_by_the_engine(engine: EngineProcess, short: Path) -> None:
+    """Neither the switch of the chat template nor a missing seed is an error to it."""
+    sampling: dict[str, Any] = {"judge_seed": "omit", "judge_temperature": 0.7, "judge_extra_body": {"top_k": 20}}
+    results = verify(engine, SAMPLES, judge_prompts=short, judge_votes=3, judge_thinking="off", **sampling)
+    assert [r["status"] for r in results] == ["ok"] * 3, results
+    assert all("of 3 votes" in r["constraints"][0]["reason"] for r in results)
 
 
 @pytest.mark.timeout(600)

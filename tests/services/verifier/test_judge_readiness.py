@@ -113,6 +113,12 @@ def test_log_probabilities_have_golden_verdicts_too(judge: ScriptedJudge) -> Non
     assert {body["max_tokens"] for body in judge.bodies} == {1}
 
 
+def test_the_published_mode_has_golden_verdicts_in_its_own_prompt(judge: ScriptedJudge) -> None:
+    with verifier(judge, judge_mode="paper") as client:
+        wait_until(client, None)
+    assert all("The requirements:" in str(body) or "要求：" in str(body) for body in judge.bodies)
+
+
 @pytest.mark.parametrize(
     ("models", "named"),
     [

@@ -11,7 +11,7 @@ Script = Callable[[int, dict[str, Any]], "str | int | bytes | Any"]
 """(number from 0, body) -> text of a completion; a status; bytes as they are; or an iterator of bytes, sent without a length."""
 
 
-def completion(text: str, tokens: int = 50, finish: str = "stop") -> bytes:
+def completion(text: str | None, tokens: int = 50, finish: str = "stop") -> bytes:
     choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
     return json.dumps({"choices": [choice], "usage": {"total_tokens": tokens}}).encode()
 

@@ -31,6 +31,7 @@ def test_an_opening_ends_with_the_sentence_nearest_to_the_length_asked_for() -> 
     assert short is not None and short.endswith("ticket.")
     assert opening("No end in sight, and none " * 9, 20) is None
     assert opening("Too short.", 20) is None
+    assert opening("a verse that runs on and on\n" * 9 + "and ends.", 25) is None
 
 
 def test_strong_and_weak_openings_are_of_one_length(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_strong_and_weak_openings_are_of_one_length(tmp_path: Path) -> None:
         ]
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     out = tmp_path / "pairs.jsonl"
-    asked = ["pairs", str(out), "--strong", str(strong), "--weak", str(weak), "--openings", "--no-match"]
+    asked = ["pairs", str(out), "--strong", str(strong), "--weak", str(weak), "--openings", "20", "110", "--no-match"]
     found = CliRunner().invoke(app, asked)
     assert found.exit_code == 0, found.output
     pairs = read(out, PairRow)
@@ -54,7 +55,9 @@ def test_strong_and_weak_openings_are_of_one_length(tmp_path: Path) -> None:
     for pair in pairs:
         assert pair.good.endswith(".") and pair.bad.endswith(".")
         assert abs(len(tokens(pair.good)) - len(tokens(pair.bad))) <= 5
-    found = CliRunner().invoke(app, ["pairs", str(out), "--corrupt", str(strong), "--openings", "--no-match"])
+    found = CliRunner().invoke(
+        app, ["pairs", str(out), "--corrupt", str(strong), "--openings", "20", "110", "--no-match"]
+    )
     assert found.exit_code == 0, found.output
     lengths = [len(tokens(pair.good)) for pair in read(out, PairRow)]
     assert SHORTEST <= min(lengths) < 50 and 70 < max(lengths) < 130

@@ -1,5 +1,10 @@
 """The rules of ComplexBench, each on targets that pass and that fail."""
 
+import importlib.util
+import os
+import random
+from pathlib import Path
+
 import pytest
 
 from trainer.evaluation.benchmark import Unparseable
@@ -47,3 +52,41 @@ def test_where_there_is_nothing_to_look_at_only_prohibitions_hold(targets: list[
 def test_an_unknown_rule_is_no_verdict(rule: str) -> None:
     with pytest.raises(Unparseable):
         holds(rule, ["text"])
+
+
+CHECKOUT = Path(os.environ.get("RLMR_COMPLEXBENCH", "/nowhere")) / "evaluation" / "con_rule.py"
+WORDS = ["甲", "乙", "春天", "花，开", "a", "B-b", "."]
+
+
+def drawn_rule(draw: random.Random, name: str) -> str:
+    kind = name.removeprefix("model_").removesuffix("_each")
+    low = draw.randint(0, 12)
+    words = ",".join(draw.sample(WORDS, draw.randint(1, 3)))
+    arguments = {
+        **dict.fromkeys(("length", "length_word", "number"), f"[{low},{low + draw.randint(0, 12)}]"),
+        **dict.fromkeys(("startswith", "endswith", "not endswith", "not_startswith", "match"), draw.choice(WORDS)),
+        "keyword_num": f"[{draw.randint(0, 2)},{draw.randint(1, 3)},{words}]",
+        "constraint_punc": f"[{draw.choice(['，', '。', '，,。', '-'])}]",
+        "Json": draw.choice(["[]", '["a"]', '["a","b"]']),
+    }
+    return f"{name}:{arguments.get(kind, f'[{words}]')}"
+
+
+def drawn_target(draw: random.Random) -> str:
+    text = "".join(draw.choice([*WORDS, "，", "。", "？", " ", "x"]) for _ in range(draw.randint(0, 8)))
+    text = f"“{text}”" if draw.random() < 0.15 else text
+    return draw.choice(['{"a":1}', '好{"a": 1, "b": 2}', '{"b"']) if draw.random() < 0.1 else text.strip()
+
+
+@pytest.mark.skipif(not CHECKOUT.exists(), reason="set RLMR_COMPLEXBENCH to a checkout of thu-coai/ComplexBench")
+def test_on_random_rules_the_repositorys_own_differ_in_few_verdicts() -> None:
+    """They see full-width and ASCII signs as the same in some rules only, and look behind quotation marks in some only: ours in all."""
+    spec = importlib.util.spec_from_file_location("con_rule", CHECKOUT)
+    assert spec and spec.loader
+    theirs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(theirs)
+    draw, names, differ = random.Random(3), sorted({rule.split(":")[0] for rule, *_ in CASES}), 0
+    for _ in range(20_000):
+        rule, targets = drawn_rule(draw, draw.choice(names)), [drawn_target(draw) for _ in range(draw.randint(0, 3))]
+        differ += theirs.decompose_judge(rule, list(targets)) != holds(rule, targets)
+    assert differ < 200

@@ -100,6 +100,7 @@ def test_another_setting_needs_another_folder(data: Path, responses: Path, tmp_p
         (("--set", "subsets=nowhere"), "No such file"),
         (("--set", "subsets"), "NAME=VALUE is needed"),
         (("--judge-sampling", "temperature=hot"), "a number of at least 0 is needed"),
+        (("--judge-sampling", "stream=true"), "is not a parameter of sampling"),
         (("--model", "http://127.0.0.1:1"), "either --responses FILE, or --model"),
     ],
 )
@@ -114,7 +115,9 @@ def test_responses_that_were_cut_off_are_counted(data: Path, tmp_path: Path) -> 
     def script(number: int, body: dict[str, Any]) -> str | bytes:
         if body["model"] == "critic":
             return mark(5)
-        return completion("a tale", finish="length" if number == 0 else "stop")
+        if number == 0:  # a thinking model that was cut off: the server splits off what it thought, and nothing is left
+            return completion(None, finish="length")
+        return completion("a tale")
 
     with endpoint(script) as (url, asked):
         model = ("--model", url, "--model-name", "poet", "--sampling", "top_p=0.9", "--sampling", "max_tokens=7")
@@ -122,6 +125,9 @@ def test_responses_that_were_cut_off_are_counted(data: Path, tmp_path: Path) -> 
         assert haiku.run("writingbench", "--data", data, "--out", tmp_path / "out", *model, *judge)[0] == 0
     assert {(b["max_tokens"], b["top_p"]) for b in asked if b["model"] == "poet"} == {(7, 0.9)}
     assert json.loads((tmp_path / "out" / "results.json").read_text())["counts"]["cut_off"] == 1
+    assert [row["response"] for row in haiku.journal(tmp_path / "out" / "responses.jsonl")].count("") == 1
+    # A server without a list of models is no failure.
+    assert [row["judge"] for row in haiku.journal(tmp_path / "out" / "commands.jsonl") if "judge" in row] == [None]
 
 
 def test_killed_ten_times_nothing_is_lost_or_double(site: Path, tmp_path: Path) -> None:
@@ -158,6 +164,14 @@ def test_killed_ten_times_nothing_is_lost_or_double(site: Path, tmp_path: Path) 
     # A kill loses at most what was under way.
     assert 2 * count <= total <= 2 * count + 10 * 4
     assert haiku.figures(out) == {"season": 0.5, "lines": 0.8}
+
+
+def test_a_limit_takes_the_first_prompts_of_data_and_responses(data: Path, responses: Path, tmp_path: Path) -> None:
+    with endpoint(lambda number, body: mark(5)) as (url, asked):
+        code, printed = evaluate(data, responses, tmp_path / "out", url, "--limit", "2")
+    assert code == 0, printed
+    assert len(asked) == 4
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["counts"]["prompts"] == 2
 
 
 def test_two_commands_in_one_folder_do_not_mix(data: Path, responses: Path, tmp_path: Path) -> None:

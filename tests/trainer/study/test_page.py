@@ -60,6 +60,7 @@ def made_up(run: PlannedRun) -> dict[str, Any]:
         "strength": run.point.strength,
         "strategy": run.point.strategy,
         "seed": run.seed,
+        "preset": run.preset.model_dump(mode="json"),
         "before": {**evaluation, "compliance": 0.4, "writing_score": 0.0, "true_quality": 0.68},
         "after": evaluation,
         "curves": {name: [None, *(rng.random() for _ in range(BINS - 1))] for name in names},

@@ -110,25 +110,24 @@ def holds(rule: str, targets: Sequence[str]) -> bool:
 def _line_holds(line: str, targets: Sequence[str]) -> bool:
     read = _LINE.match(line)
     name, each, argument = (read[1].replace(" ", "_"), read[2], read[3]) if read else ("", None, "")
-    there = [target for target in targets if target]
+    there = [target for target in (targets if each else targets[:1]) if target]
     try:
         if name == "number":
             low, high = _bounds(argument)
-            return bool(there) and low <= len(targets) <= high
+            return any(targets) and low <= len(targets) <= high
         if name == "starts_with_list":
             firsts = _list(argument)
-            return len(targets) == len(firsts) and all(
-                plain(t).startswith(first) for t, first in zip(targets, firsts, strict=True) if t
+            return (
+                any(targets)
+                and len(targets) == len(firsts)
+                and all(plain(t).startswith(first) for t, first in zip(targets, firsts, strict=True) if t)
             )
         check = _RULES[name]
         if not there:
             return name in _NEGATIVE
         if each and name == "endswith" and len(there) > 1:
             there = there[:-1]  # the last of several ends as the whole does, not as the parts do
-        looked_at = there if each else there[:1]
-        return all(
-            check(_seen(name, target), argument) or _unquoted(check, name, target, argument) for target in looked_at
-        )
+        return all(check(_seen(name, target), argument) or _unquoted(check, name, target, argument) for target in there)
     except (KeyError, ValueError) as exc:
         raise Unparseable(f"the rule {line!r} is not one that RLMR knows") from exc
 

@@ -10,14 +10,15 @@ from services.verifier.text.units import HAN
 from services.verifier.text.verbs import tenses
 
 _I = re.compile(r"\b[Ii](?:'(?:m|d|ve|ll))?\b(?!')")
-# "I" as a number: of a ruler, a war, a part; or before a full stop at the start of a line.
-_ROMAN = re.compile(
-    r"\b(?:War|Part|Chapter|Volume|Vol\.|Act|Scene|Book|Phase|Type|Class|Division|Grade|Level|Stage|Section|Appendix|Title|Article|Tier|"
-    r"letter|vowel|Category|Schedule|Figure|Table|Canto|Charles|George|Elizabeth|James|Henry|Edward|William|Richard|Mary|Louis|Francis|Napoleon|"
-    r"Frederick|Wilhelm|Nicholas|Alexander|Peter|Catherine|Leopold|Philip|Paul|John|Ferdinand|Joseph|Maria|Pius|Ramses|Darius|Cyrus)"
-    r" I\b(?!')|^[^\S\n]{0,8}I[.)]|\b[Ii]\.[A-Za-z]\.|\bI[–-][IVX]+\b",
-    re.MULTILINE,
-)
+# "I" as a number, behind what is numbered: a war, a part, a ruler; or as a letter.
+_BEFORE_NUMERAL = (
+    "War", "Part", "Chapter", "Volume", "Vol.", "Act", "Scene", "Book", "Phase", "Type", "Class", "Division", "Grade", "Level", "Stage",
+    "Section", "Appendix", "Title", "Article", "Tier", "letter", "vowel", "Category", "Schedule", "Figure", "Table", "Canto", "Charles",
+    "George", "Elizabeth", "James", "Henry", "Edward", "William", "Richard", "Mary", "Louis", "Francis", "Napoleon", "Frederick", "Wilhelm",
+    "Nicholas", "Alexander", "Peter", "Catherine", "Leopold", "Philip", "Paul", "John", "Ferdinand", "Joseph", "Maria", "Pius", "Ramses",
+    "Darius", "Cyrus",
+)  # fmt: skip
+_NUMERAL = re.compile(r"[Ii]\.[A-Za-z]\.|I[–-][IVX]+\b")
 _FIRST = re.compile(
     r"\b(?:[Mm]e|[Mm]y|[Mm]yself|[Ww]e|[Ww]e're|[Ww]e'd|[Ww]e've|[Ww]e'll|[Uu]s|[Oo]ur|[Oo]urs|[Oo]urselves)\b(?!')|\b(?:of|is|was|be|were|are|than|and) mine\b"
 )
@@ -44,7 +45,7 @@ class PointOfView(Kwargs):
     PointOfView,
     "Tell it in the {person} person.",
     summary="Pronouns outside of dialogue: first has I or we, second has you more than twice as often as these, third has at most one of both to ten of its own.",
-    version=3,
+    version=4,
     unsure=True,
 )
 def point_of_view(text: Text, kw: PointOfView) -> Verdict:
@@ -65,7 +66,7 @@ def _pronouns(narration: str) -> tuple[int, int, int]:
     # "US" is a country, but in a text of capitals it is a pronoun.
     first = straight if straight != straight.upper() else lower
     counts = [
-        len(_FIRST.findall(first)) + len(_I.findall(_ROMAN.sub(" ", straight))),
+        len(_FIRST.findall(first)) + sum(not _is_numeral(straight, m) for m in _I.finditer(straight)),
         len(_SECOND.findall(lower)),
         len(_THIRD.findall(lower)),
     ]
@@ -73,6 +74,18 @@ def _pronouns(narration: str) -> tuple[int, int, int]:
         without = _NO_CHINESE_PRONOUN.sub(" ", narration)
         counts = [n + len(p.findall(without)) for n, p in zip(counts, _CHINESE.values(), strict=True)]
     return counts[0], counts[1], counts[2]
+
+
+def _is_numeral(text: str, match: re.Match[str]) -> bool:
+    """Also "I." and "I)" at the start of a line."""
+    start, end = match.span()
+    if end - start > 1:
+        return False
+    if text[end : end + 1] in (".", ")") and not text[max(text.rfind("\n", 0, start) + 1, start - 9) : start].strip():
+        return start < 9 or "\n" in text[start - 9 : start]
+    if _NUMERAL.match(text, start):
+        return True
+    return text[start - 1 : end] == " I" and text.endswith(_BEFORE_NUMERAL, max(0, start - 16), start - 1)
 
 
 class Tense(Kwargs):

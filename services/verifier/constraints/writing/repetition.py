@@ -69,7 +69,7 @@ class OpeningsInARow(Kwargs):
     version=3,
 )
 def sentence_openings(text: Text, kw: OpeningsInARow) -> Verdict:
-    first = [found[0].lower() for sentence in text.written_sentences if (found := words(sentence[:200]))]
+    first = [found[0].lower() for sentence in text.written_sentences if (found := words(sentence[:80]))]
     longest, word = max(((sum(1 for _ in run), word) for word, run in groupby(first)), default=(0, ""))
     return Verdict(longest <= kw.max, f"{longest} sentences in a row begin with {word[:40]!r}, at most {kw.max}")
 

@@ -41,6 +41,11 @@ def _is_of(script: str, character: str) -> bool:
     return _SCRIPTS[script].match(character) is not None
 
 
+@lru_cache(maxsize=10_000)
+def _script_of(character: str) -> str | None:
+    return next((name for name in _SCRIPTS if _is_of(name, character)), None)
+
+
 class Only(Kwargs):
     script: Script
 
@@ -85,8 +90,9 @@ class AllOf(Kwargs):
     summary="Each script has its share of the words (Chinese characters), as in a text of two languages.",
 )
 def all_of(text: Text, kw: AllOf) -> Verdict:
-    found = Counter(name for word in text.counted_words for name in kw.scripts if _is_of(name, word[0]))
-    total = sum(1 for word in text.counted_words if _is_letter(word[0]))
+    initials = Counter(word[0] for word in text.counted_words)
+    found = {name: sum(n for c, n in initials.items() if _is_of(name, c)) for name in kw.scripts}
+    total = sum(n for c, n in initials.items() if _is_letter(c))
     for name in kw.scripts:
         share = 100 * found[name] / total if total else 0.0
         if share < kw.min or not found[name]:
@@ -109,7 +115,7 @@ class Language(Kwargs):
     unsure=True,
 )
 def language(text: Text, kw: Language) -> Verdict:
-    found = _language(text)
+    found = _language(text, either_chinese="-" not in kw.language)
     passed = found is not None and (found == kw.language or found.split("-")[0] == kw.language)
     return Verdict(passed, f"language {found or 'cannot be told'}, {kw.language} wanted")
 
@@ -121,22 +127,21 @@ _SHORT = 120
 """Characters below which the detector guesses English poorly."""
 
 
-def _language(text: Text) -> str | None:
+def _language(text: Text, *, either_chinese: bool) -> str | None:
     """By script where that tells, since the detector takes one Chinese paragraph in seventeen for Korean; by langdetect else. A Latin
-    word weighs as much as a Chinese character."""
-    counts = Counter(text.plain)
-    weights = {
-        name: sum(n for c, n in counts.items() if not c.isascii() and _is_of(name, c))
-        for name in _SCRIPTS
-        if name != "latin"
-    }
+    word weighs as much as a Chinese character. `either_chinese`: simplified or traditional makes no difference."""
+    weights = dict.fromkeys(_SCRIPTS, 0)
+    if not text.plain.isascii():
+        for character, number in Counter(text.plain).items():
+            if not character.isascii() and (name := _script_of(character)):
+                weights[name] += number
     weights["latin"] = len(_LATIN_WORD.findall(text.plain))
     east_asian = weights["han"] + weights["kana"]
     # Japanese writes its grammar in kana.
     if east_asian and east_asian >= max(weights["latin"], weights["hangul"]):
         if 10 * weights["kana"] >= east_asian and not _quotes_japanese(text.plain, weights["kana"], weights["han"]):
             return "ja"
-        detected = text.language
+        detected = None if either_chinese else text.language
         return detected if detected in ("zh-cn", "zh-tw") else "zh"
     main = max(weights, key=lambda name: weights[name])
     if weights[main] and main in _LANGUAGE_OF:

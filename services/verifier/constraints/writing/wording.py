@@ -79,9 +79,10 @@ class ForbiddenOpenings(Kwargs):
     version=4,
 )
 def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
-    starts = [_start(text.plain)]
+    reach = _SIGNS_BEFORE + 4 * max(map(len, kw.openings))
+    starts = [_start(text.plain, reach)]
     # Behind a title the text begins anew.
-    starts += map(_start, paragraphs(text.plain[:2_000])[:1])
+    starts += (_start(paragraph, reach) for paragraph in paragraphs(text.plain[:1_000])[:1])
     found = next((o for o, seen in _openings_as_seen(kw.openings) for start in starts if _opens(start, seen)), None)
     return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
 
@@ -91,8 +92,13 @@ def _openings_as_seen(openings: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((opening, _as_seen(opening)) for opening in openings)
 
 
-def _start(text: str) -> str:
-    return _as_seen(without_markup(text[:12_000]).lstrip(" \n\t\"'“”‘’「『«#*_")).lstrip("\"'")
+_BEFORE_OPENING = " \n\t\"'“”‘’「『«#*_"
+_SIGNS_BEFORE = 200
+"""Characters of Markdown and white space that may stand within an opening."""
+
+
+def _start(text: str, reach: int) -> str:
+    return _as_seen(without_markup(text.lstrip(_BEFORE_OPENING)[:reach]).lstrip(_BEFORE_OPENING)).lstrip("\"'")
 
 
 def _opens(start: str, opening: str) -> bool:
