@@ -49,6 +49,7 @@ GROUPS = {
         "trainer",
         "From seeds to a report by a plan; what is up to date is passed over.",
     ),
+    "report": CommandGroup("trainer.commands.report:report", "trainer", "A run's page again, from its folder."),
     "compare": CommandGroup("trainer.commands.compare:compare", "trainer", "Finished runs side by side."),
     "replay": CommandGroup(
         "trainer.commands.replay:replay", "trainer", "A run's own groups under other strategies, without generating."

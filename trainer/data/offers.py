@@ -26,7 +26,9 @@ class Offer:
 
 
 VERSE, SPOKEN = frozenset({"poetry", "lyrics"}), frozenset({"script"})
-NOT_ESSAYS = VERSE | SPOKEN | {"story", "flash", "letter", "children", "humor", "speech", "copy", "worldbuilding"}
+_PROSE = frozenset({"story", "flash", "essay", "letter", "children", "humor", "speech", "copy", "worldbuilding"})
+_ALL = VERSE | SPOKEN | _PROSE
+NOT_ESSAYS, NOT_LETTERS, NOT_SPEECHES = _ALL - {"essay"}, _ALL - {"letter"}, _ALL - {"speech"}
 _FORBIDDEN = {
     "en": (
         "very",
@@ -104,6 +106,11 @@ def _ending(rng: random.Random, tight: float, language: str) -> Drawn:
 
 def _cited(rng: random.Random, tight: float, language: str) -> Drawn:
     return {"min": 1 + round(3 * tight * (0.5 + rng.random() / 2))}, {}
+
+
+def _minutes(rng: random.Random, tight: float, language: str) -> Drawn:
+    low = rng.choice((1, 2, 3))
+    return {"min": low, "max": low + (1 if tight > 0.5 else 2)}, {}
 
 
 def _tense(rng: random.Random, tight: float, language: str) -> Drawn:
@@ -201,4 +208,10 @@ OFFERS = (
         "en": ('End with a list of references, at least {min} of them, under the heading "References".',),
         "zh": ("文末以“参考文献”为题，列出至少{min}条文献。",),
     }, NOT_ESSAYS),
+    Offer("structure:letter", "frame", _nothing, {
+        "en": ("Frame it as a letter: a salutation, a closing formula and a signature.",), "zh": ("要有称呼、结尾敬语和署名。",),
+    }, NOT_LETTERS),
+    Offer("length:minutes_aloud", "length", _minutes, {
+        "en": ("It should take {min} to {max} minutes to read aloud.",), "zh": ("朗读时长控制在{min}到{max}分钟。",),
+    }, NOT_SPEECHES),
 )  # fmt: skip

@@ -6,6 +6,7 @@ RewardTrainer read: `prompt`, `chosen`, `rejected` as chat messages.
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from rlmr.wire import ChatMessage, Constraint
 
 Language = Literal["en", "zh"]
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class DataFileError(ValueError):
@@ -171,7 +173,7 @@ def _write_whole(path: Path, parts: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             for part in parts:
                 file.write(part)
             file.flush()
@@ -185,4 +187,6 @@ def _write_whole(path: Path, parts: Iterable[str]) -> None:
 
 def line_of(row: BaseModel | dict[str, Any]) -> str:
     value = row.model_dump(mode="json", exclude_none=False) if isinstance(row, BaseModel) else row
-    return json.dumps(value, ensure_ascii=False) + "\n"
+    line = json.dumps(value, ensure_ascii=False) + "\n"
+    # Half of a surrogate pair is no character, but a model can end in one: it is kept as its escape.
+    return line if line.isascii() or not _SURROGATE.search(line) else json.dumps(value) + "\n"

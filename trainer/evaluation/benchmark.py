@@ -140,6 +140,13 @@ def read_responses(path: Path, items: Sequence[Item], benchmark: Benchmark, some
     return found
 
 
+def whole(reply: str, finished: bool) -> str:
+    """A judge's reply that ended by itself. Raises Unparseable for one that was cut off: its verdict, or what it copied out, may be too."""
+    if not finished:
+        raise Unparseable("cut off at max_tokens")
+    return reply
+
+
 def after_thinking(response: str) -> str:
     """What follows a model's last `</think>`: its answer."""
     return response.rpartition("</think>")[2].lstrip("\n")

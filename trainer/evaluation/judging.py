@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from trainer.evaluation.asking import Model, each
-from trainer.evaluation.benchmark import Benchmark, Item, Judged, Question, Unparseable, Verdict
+from trainer.evaluation.benchmark import Benchmark, Item, Judged, Question, Unparseable, Verdict, whole
 from trainer.evaluation.run_folder import Run, RunFolder
 
 Asked = tuple[Item, str, Question]
@@ -52,9 +52,9 @@ async def judge(
             for attempt in range(tries):
                 reply = await model.ask(endpoint, question.messages)
                 tokens, text = tokens + reply.tokens, reply.text
-                spent = {"reply": text, "tokens": tokens, "tries": attempt + 1}
+                spent = {"reply": text, "finished": reply.finished, "tokens": tokens, "tries": attempt + 1}
                 try:
-                    verdict = benchmark.verdict(item, response, question, text)
+                    verdict = benchmark.verdict(item, response, question, whole(text, reply.finished))
                 except Unparseable as exc:
                     why = str(exc)
                 else:

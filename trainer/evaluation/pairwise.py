@@ -13,7 +13,7 @@ from typing import Any
 from rlmr import __version__
 from trainer.data.rows import DataFileError, objects
 from trainer.evaluation.asking import Model, each
-from trainer.evaluation.benchmark import Unparseable, after_thinking
+from trainer.evaluation.benchmark import Unparseable, after_thinking, whole
 from trainer.evaluation.evaluating import Progress
 from trainer.evaluation.ranking import (
     RESAMPLES,
@@ -102,9 +102,10 @@ async def _decide(
     for attempt in range(plan.tries):
         reply = await plan.judge.ask(endpoint, messages)
         tokens += reply.tokens
-        row = {"key": key, "question": question, "reply": reply.text, "tokens": tokens, "tries": attempt + 1}
+        said = {"reply": reply.text, "finished": reply.finished, "tokens": tokens, "tries": attempt + 1}
+        row = {"key": key, "question": question, **said}
         try:
-            got, reason = read_winner(reply.text)
+            got, reason = read_winner(whole(reply.text, reply.finished))
         except Unparseable as exc:
             why = str(exc)
         else:

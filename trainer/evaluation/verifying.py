@@ -10,7 +10,7 @@ from typing import Any
 from trainer.data.rows import DataFileError
 from trainer.evaluation import pairwise, pairwise_page
 from trainer.evaluation import results as tables
-from trainer.evaluation.benchmark import Benchmark, Item, Unparseable
+from trainer.evaluation.benchmark import Benchmark, Item, Unparseable, whole
 from trainer.evaluation.bundle import hash_in, unpack
 from trainer.evaluation.judging import questions
 from trainer.evaluation.registry import load, names
@@ -37,7 +37,7 @@ def verify(bundle: Path) -> list[str]:
         figures = json.loads(json.dumps({name: value for name, value in again[0].items() if name != "units"}))
         found += [f"run/results.json: {where}" for where in _unlike(stored, figures)]
         for name, text in again[1].items():
-            if (folder / "run" / name).read_text(encoding="utf-8") != text:
+            if (folder / "run" / name).read_bytes() != text.encode("utf-8", "backslashreplace"):
                 found.append(f"run/{name}: is not the page of these figures")
         return found
 
@@ -83,7 +83,8 @@ def _verdicts(run: Run, benchmark: Benchmark, items: list[Item]) -> Iterator[str
             continue
         where = f"run/verdicts.jsonl: key {item.key}, question {question.id}"
         try:
-            verdict = benchmark.verdict(item, response, question, None if question.messages is None else row["reply"])
+            reply = None if question.messages is None else whole(row["reply"], row["finished"])
+            verdict = benchmark.verdict(item, response, question, reply)
         except Unparseable as exc:
             if "value" in row:
                 yield f"{where}: {row['value']} was counted, and the reply is unparseable: {exc}"
@@ -110,7 +111,7 @@ def _pairwise(inputs: Mapping[str, Path], run: Run, found: list[str]) -> Again:
     for (key, question), row in run.verdicts.items():
         where = f"run/verdicts.jsonl: key {key}, {question}"
         try:
-            got, _ = pairwise.read_winner(row["reply"])
+            got, _ = pairwise.read_winner(whole(row["reply"], row["finished"]))
         except Unparseable:
             got = None
         if got != row.get("value"):

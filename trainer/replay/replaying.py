@@ -1,6 +1,6 @@
-"""One run under several strategies, group by group; nothing is kept but counts."""
+"""One run under several strategies at once, group by group; nothing is kept but counts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,27 +61,28 @@ def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule
     return reward_group(group.signals, group.texts, bound, rule.model_copy(update=followed))
 
 
-def replay_groups(run: StoredRun, bound: BoundStrategy, rule: GroupFilter) -> Iterator[ReplayedGroup]:
-    """Each stored group under one strategy. Raises NotReplayable where the strategy needs what the run never asked for."""
-    for stored in run.groups():
-        decided = reward_stored(run, stored, bound, rule)
+Asked = tuple[str, BoundStrategy]
+"""A strategy with its label."""
+
+
+def replay(
+    run: StoredRun,
+    asked: Sequence[Asked],
+    rule: GroupFilter,
+    renewed: Callable[[Iterator[StoredGroup]], Iterator[StoredGroup]] = iter,
+) -> list[Replay]:
+    """One Replay a strategy, from one pass over the ledger. `renewed`: what gives the groups other signals (renewing.py). Raises NotReplayable where a strategy needs what the run never asked for."""
+    results = [Replay(label) for label, _ in asked]
+    for stored in renewed(run.groups()):
         valid_then = [reward is not None for reward in stored.rewards]
-        yield ReplayedGroup(
-            stored,
-            decided,
-            None if decided.reason else advantages(decided.rewards, decided.valid, run.estimator),
-            None if stored.reason else advantages(stored.rewards, valid_then, run.estimator),
-        )
-
-
-def replay(run: StoredRun, label: str, bound: BoundStrategy, rule: GroupFilter) -> Replay:
-    """Raises NotReplayable."""
-    result = Replay(label)
-    for group in replay_groups(run, bound, rule):
-        _count(result, group)
-    if not result.groups:
+        then = None if stored.reason else advantages(stored.rewards, valid_then, run.estimator)
+        for result, (_, bound) in zip(results, asked, strict=True):
+            decided = reward_stored(run, stored, bound, rule)
+            now = None if decided.reason else advantages(decided.rewards, decided.valid, run.estimator)
+            _count(result, ReplayedGroup(stored, decided, now, then))
+    if not results or not results[0].groups:
         raise NotReplayable(f"{run.folder}: the ledger holds no training group")
-    return result
+    return results
 
 
 def _count(result: Replay, group: ReplayedGroup) -> None:

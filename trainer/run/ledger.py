@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 
 @dataclass
 class Tail:
@@ -65,7 +67,11 @@ class Ledger:
             known = len(rows)
             for row in self._tail.new(kind):
                 if kind == "groups":
+<<<<<<< HEAD
                     row.pop("samples", None)  # half of its memory, and only a replay wants it (whole_groups)
+=======
+                    row.pop("samples", None)  # half of a group's memory, and only a replay wants it (whole_groups)
+>>>>>>> main
                 rows.append(row)
             if len(rows) > known:
                 rows.sort(key=lambda row: row.get(order, 0))
@@ -126,7 +132,10 @@ def _merged(folder: Path, kind: str) -> Iterator[dict[str, Any]]:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        row = orjson.loads(line)
     except ValueError:
-        return None
+        try:
+            row = json.loads(line)  # a NaN, which is no JSON, is a torn line to orjson alone
+        except ValueError:
+            return None
     return row if isinstance(row, dict) else None

@@ -29,7 +29,6 @@ from trainer.run.pinning import revisions
 from trainer.run.preflight import check_prompts, check_room, check_services, check_strategy
 from trainer.run.presets import Preset, PresetError
 from trainer.run.resuming import open_run, pin
-from trainer.run.secrets import redacted
 from trainer.run.training import train
 
 
@@ -141,9 +140,8 @@ def run_preset(
         )
         write_json(run / "summary.json", summary)
         write_metrics(ledger, run / "metrics.jsonl")
-        plots = draw_all(ledger, means[0], means[1], run / "plots")
-        settings_shown = redacted({"preset": preset.model_dump(mode="json"), "openrlhf": flags})
-        write_report(run / "report.html", summary, plots, _examples(before, after), settings_shown)
+        draw_all(ledger, means[0], means[1], run / "plots")
+        write_report(run, ledger)
     takes = preset.train_on.takes if preset.train_on else lambda constraints: True
     unseen = frozenset(row["prompt_id"] for row in held_out if not takes(row["constraints"]))
     return FinishedRun(run, ledger, before, after, quality, stages.seconds, unseen)
@@ -217,18 +215,6 @@ def _evaluate(
         soft_wrap=True,  # whole lines in a log
     )
     return judged
-
-
-def _examples(before: Judged | None, after: Judged | None, count: int = 6) -> list[dict[str, Any]]:
-    if before is None or after is None:
-        return []
-    later = {r["prompt_id"]: r for r in reversed(after.rows)}
-    pairs = [
-        (b, later[b["prompt_id"]])
-        for b in {r["prompt_id"]: r for r in reversed(before.rows)}.values()
-        if b["prompt_id"] in later
-    ]
-    return [{"prompt": b["prompt"], "before": b, "after": a} for b, a in pairs[-count:]]
 
 
 class Stages:

@@ -214,16 +214,23 @@ async def evaluate_judge(
         failures=dict(asking.failures),
         rewordings=turned,
         attacks=passed,
-        cost={
-            "judge": Cost(given, seconds, spent),
-            "rules": Cost(sum(r is not None for r in rule_answers), rule_seconds, {}),
-        },
+        cost=_costs(rule_answers, answers, rule_seconds, Cost(given, seconds, spent)),
     )
 
 
 def _of(row: JudgeRow, annotator: str) -> Answer:
     label = row.labels.get(annotator)
     return None if label is None else label == "violated"
+
+
+def _costs(by_rule: Sequence[Answer], by_judge: Sequence[Answer], rule_seconds: float, judge: Cost) -> dict[str, Cost]:
+    """Of both together: the judge's mean for each row that has no rule."""
+    asked = sum(r is None for r in by_rule)
+    share = asked / len(by_rule)
+    given = sum(r is not None or a is not None for r, a in zip(by_rule, by_judge, strict=True))
+    rules = Cost(len(by_rule) - asked, rule_seconds, {})
+    both = Cost(given, rule_seconds + share * judge.seconds, {k: share * n for k, n in judge.tokens.items()})
+    return {"judge": judge, "rules": rules, "rules, else judge": both}
 
 
 def _by_rule(rows: Sequence[JudgeRow]) -> tuple[list[Answer], float]:

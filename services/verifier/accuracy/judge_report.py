@@ -67,12 +67,17 @@ def tables(found: Evaluation) -> list[Table]:
             "Cost of 1,000 verdicts",
             ["", "verdicts", "seconds", "tokens"],
             [
-                [name, str(cost.verdicts), f"{per.pop('seconds', 0):,.3g}", _tokens(per)]
+                [name, str(cost.verdicts), _seconds(per.pop("seconds", 0)), _tokens(per)]
                 for name, cost in found.cost.items()
                 for per in [cost.per_1000()]
             ],
         ),
     ]
+
+
+def _filled(found: Evaluation) -> list[Table]:
+    """Without those that were not asked for."""
+    return [table for table in tables(found) if table[2]]
 
 
 def as_json(found: Evaluation) -> dict[str, Any]:
@@ -101,7 +106,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
 
 def as_markdown(found: Evaluation) -> str:
     lines = [f"# Judge {found.judge}", "", *_summary(found), ""]
-    for title, head, rows in tables(found):
+    for title, head, rows in _filled(found):
         lines += [f"## {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
         lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows] + [""]
     return "\n".join(lines)
@@ -110,7 +115,7 @@ def as_markdown(found: Evaluation) -> str:
 def as_html(found: Evaluation) -> str:
     """One page, nothing loaded from elsewhere."""
     parts = []
-    for title, head, rows in tables(found):
+    for title, head, rows in _filled(found):
         cells = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
         heads = "".join(f"<th>{escape(h)}</th>" for h in head)
         parts.append(f"<h2>{escape(title)}</h2><table><tr>{heads}</tr>{cells}</table>")
@@ -150,6 +155,10 @@ def _row(name: str, s: Scores) -> list[str]:
 def _alpha(s: Scores) -> str:
     interval = s.alpha_interval
     return "-" if s.alpha is None or interval is None else f"{s.alpha:.3f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _number(value: float | None) -> str:

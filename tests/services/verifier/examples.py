@@ -76,6 +76,8 @@ _WITH_KWARGS: dict[str, dict[str, Any]] = {
     "similarity:to_text": {"reference": "The sea is grey.", "max": 30},
     "script:all_of": {"scripts": ["latin", "han"]},
     "structure:every_item_contains": {"phrase": "sea"},
+    "length:minutes_aloud": {"max": 3},
+    "structure:every_section_contains": {"phrase": "sea"},
     "structure:each_section_length": {"max": 40},
     "structure:item_length": {"max": 3},
     "structure:numbered_headings": {"min": 1},

@@ -119,7 +119,8 @@ def test_rules_answer_where_a_row_has_one_and_the_judge_elsewhere(tmp_path: Path
     assert recall == {"judge": (0, 6), "rules": (3, 3), "rules, else judge": (3, 6)}
     cost = report["per_1000_verdicts"]
     assert (cost["judge"]["prompt tokens"], cost["judge"]["completion tokens"]) == (500_000, 30_000)
-    assert 0 < cost["rules"]["seconds"] < cost["judge"]["seconds"]
+    assert 0 < cost["rules"]["seconds"] < cost["rules, else judge"]["seconds"] < cost["judge"]["seconds"]
+    assert cost["rules, else judge"]["prompt tokens"] == 250_000
 
 
 def test_the_report_is_one_page_that_loads_nothing(tmp_path: Path, judge: ScriptedJudge) -> None:

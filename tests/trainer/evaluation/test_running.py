@@ -12,6 +12,8 @@ import pytest
 
 from tests.trainer.data.scripted_endpoint import completion, endpoint
 from tests.trainer.evaluation import haiku
+from tests.trainer.evaluation.test_complexbench import entry as complex_entry
+from tests.trainer.evaluation.test_complexbench import question as complex_question
 
 CRITERIA = [{"name": "Voice", "criteria_description": "d"}, {"name": "Form", "criteria_description": "d"}]
 
@@ -56,6 +58,27 @@ def test_what_cannot_be_read_is_counted_and_no_score(data: Path, responses: Path
     with endpoint(lambda number, body: mark(1)) as (_, again):
         assert evaluate(data, responses, out, url, "--judge-tries", "3")[0] == 0
     assert again == []
+
+
+def test_a_judge_that_was_cut_off_has_given_no_verdict(tmp_path: Path) -> None:
+    """What it copied out may be half of it: a length would be judged that the response does not have."""
+    data, responses, out = tmp_path / "data.json", tmp_path / "responses.jsonl", tmp_path / "out"
+    data.write_text(json.dumps([complex_entry(1, [complex_question(), complex_question("model_length:[1,3]")])]))
+    responses.write_text(json.dumps({"main_id": 1, "generated": "长长长长长"}) + "\n")
+
+    def script(number: int, body: dict[str, Any]) -> str | bytes:
+        if "评测对象" in body["messages"][0]["content"]:
+            return completion("解释：全文\n评测对象：长长", finish="length")
+        return "分析：是诗。\n答案：是"
+
+    with endpoint(script) as (url, _):
+        judge = ("--judge-url", url, "--judge-model", "critic")
+        assert haiku.run("complexbench", "--data", data, "--responses", responses, "--out", out, *judge)[0] == 0
+    counts = json.loads((out / "results.json").read_text())["counts"]
+    assert (counts["judged"], counts["unparseable"]) == (1, 1)
+    assert [row.get("unparseable") for row in haiku.journal(out / "verdicts.jsonl")].count("cut off at max_tokens") == 1
+    assert haiku.run("bundle", out)[0] == 0
+    assert haiku.run("verify", tmp_path / "out.zip")[0] == 0
 
 
 def test_a_refused_call_is_missing_until_it_is_answered(data: Path, responses: Path, tmp_path: Path) -> None:
@@ -184,3 +207,20 @@ def test_two_commands_in_one_folder_do_not_mix(data: Path, responses: Path, tmp_
         code, printed = evaluate(data, responses, out, "http://127.0.0.1:1")
     assert code == 2
     assert "another command works in this folder" in printed
+
+
+def test_whatever_a_model_writes_is_kept_and_shown_as_text(tmp_path: Path) -> None:
+    """Half a surrogate pair (a stream cut in an emoji), mark-up, control characters: journals, pages and the bundle hold them."""
+    task = {"key": 1, "prompt": "p <b>", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    data, responses, out = tmp_path / "data.jsonl", tmp_path / "responses.jsonl", tmp_path / "out"
+    data.write_text(json.dumps(task) + "\n")
+    text = "half \ud83d, <script>alert(1)</script> \x00 \u2028 \u202e end"
+    responses.write_text(json.dumps({"key": 1, "response": text}) + "\n")
+    code, printed = haiku.run("ifeval", "--data", data, "--responses", responses, "--out", out)
+    assert code == 0, printed
+    assert [json.loads(line)["response"] for line in (out / "responses.jsonl").read_text().split("\n")[:-1]] == [text]
+    page = (out / "index.html").read_text()
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert haiku.run("bundle", out)[0] == 0
+    code, printed = haiku.run("verify", tmp_path / "out.zip")
+    assert code == 0, printed

@@ -1,7 +1,12 @@
 """WritingBench: how a mark is read, what the judge is asked, and every figure against one worked by hand."""
 
+import importlib.util
 import json
+import os
+import random
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -101,3 +106,45 @@ def test_figures_are_those_worked_by_hand(benchmark_and_items) -> None:  # type:
     assert found["domain1 Law"].value == pytest.approx((3 + 9) / 2)
     assert found["domain1 Arts"].value == pytest.approx(19 / 3)
     assert found["lang en"].value == pytest.approx((3 + 9 + 19 / 3) / 3)
+
+
+CHECKOUT = Path(os.environ.get("RLMR_WRITINGBENCH", "/nowhere"))
+
+
+@pytest.mark.skipif(not CHECKOUT.exists(), reason="set RLMR_WRITINGBENCH to a checkout of X-PLUG/WritingBench")
+def test_on_all_queries_and_random_marks_the_figures_are_the_repositorys_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", ModuleType("pandas"))  # for its Excel sheet only
+    spec = importlib.util.spec_from_file_location("calculate_scores", CHECKOUT / "calculate_scores.py")
+    assert spec and spec.loader
+    theirs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(theirs)
+    queries = CHECKOUT / "benchmark_query"
+    benchmark = WritingBench()
+    options = chosen_options(benchmark, {"subsets": str(queries / "requirement")})
+    items = benchmark.read(queries / "benchmark_all.jsonl", options)
+    assert len(items) == 1000
+    required = theirs.read_requirement_file(queries / "requirement")
+    domains = theirs.read_domain_file(queries / "benchmark_all.jsonl")
+    draw = random.Random(15)
+    for count in (1000, 300):  # all of them, and a part
+        some = draw.sample(items, count)
+        marks = {i.key: {c["name"]: draw.randint(1, 10) for c in i.data["checklist"]} for i in some}
+        scores = tmp_path / "scores.jsonl"
+        scores.write_text(
+            "".join(
+                json.dumps({"index": int(key), "scores": {name: [{"score": m}] for name, m in of.items()}}) + "\n"
+                for key, of in marks.items()
+            )
+        )
+        means, overall, _, details = theirs.read_scores_file(scores)
+        by_domain, by_subdomain = theirs.calculate_domain_scores(means, domains)
+        of_r, of_c = theirs.calculate_requirement_scores(means, details, *required)
+        expected = {"overall": overall}
+        expected |= {f"domain1 {name}": value for name, value in by_domain.items()}
+        expected |= {f"domain2 {name}": value for name, value in by_subdomain.items()}
+        expected |= {f"{name} R": value for name, value in of_r.items()} | {f"{n} C": v for n, v in of_c.items()}
+        judged = [Judged(i, {n: Verdict(float(m)) for n, m in marks[i.key].items()}) for i in some]
+        found = {m.name: m.value for m in benchmark.measures(judged, options) if m.units}
+        assert {n: v for n, v in found.items() if not n.startswith("lang")} == pytest.approx(expected)

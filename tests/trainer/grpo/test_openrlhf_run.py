@@ -232,7 +232,8 @@ def test_tensorboard_shows_the_groups_of_each_step(run: Run) -> None:
 
 
 def test_replayed_under_its_own_strategy_the_run_is_itself_to_the_last_bit(run: Run) -> None:
-    again = replay(StoredRun(run.folder, {}, "group_norm"), "own", strategy_asked("rlmr:gamma=0.5"), GroupFilter())
+    stored = StoredRun(run.folder, {}, "group_norm")
+    (again,) = replay(stored, [("own", strategy_asked("rlmr:gamma=0.5"))], GroupFilter())
     assert (again.other_reward, again.other_sign, again.newly_kept, again.newly_dropped) == (0, 0, 0, 0)
     assert again.violators == sum(a["violators"] for a in run.ledger.advantages)
     assert again.violators_above_zero == run.ledger.violators_with_positive_advantage()

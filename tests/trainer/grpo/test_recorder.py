@@ -46,9 +46,11 @@ def test_the_ledger_reads_what_was_recorded_and_only_once(tmp_path: Path, monkey
         ({}, {"decision": "train", "reason": None, "violated": [False, True]}, {"split": "eval"})
     ):
         record("groups", lambda i=i, change=change: {"time": i, **GROUP, **change})  # type: ignore[misc]
+    record("advantages", lambda: {"step": 1, **summarise_advantages([experience([-1.0, 0.5], [1, 0], [1, 1])])})
     ledger = Ledger(tmp_path).refresh().refresh()
     assert (len(ledger.groups), ledger.trained(), ledger.dropped()) == (3, 1, {"all_violate": 1})
     assert ledger.violation_rate(last=2) == 0.75
+    assert [(a["step"], a["samples"]) for a in ledger.advantages] == [(1, 2)]
 
 
 def write(run: Path, name: str, text: str) -> None:

@@ -12,11 +12,13 @@ from rlmr.wire import RewardGroup, RewardReply, Status
 from services.aggregator.deciding import decide
 from services.aggregator.mixing import GroupFilter, bind
 from services.aggregator.signals import Signals, Verdict, Writing
+from tests.three_services import KEY, Services
 from trainer.commands.explain import explain as explain_command
 from trainer.commands.replay import replay as command
 from trainer.grpo.group_reward import _group_reward
 from trainer.replay.asked import strategy_asked
 from trainer.replay.explaining import explain, find
+from trainer.replay.renewing import Renewal
 from trainer.replay.replaying import replay
 from trainer.replay.stored import NotReplayable, read_run
 
@@ -56,8 +58,9 @@ def run_of(folder: Path, strategy: dict[str, object], groups: int = 60, n: int =
             reply = RewardReply.model_validate({"strategy": strategy, "groups": [result.model_dump(mode="json")]})
             reward = _group_reward(reply, 0.1, 1)
             row = {"time": i, "split": "train", "prompt_id": f"p{i}", "step": i // 4}
+            told = {"n": n, "tokens": [7] * n, "seconds": 0.1, "attempts": 1}
             kept = ("decision", "reason", "rewards", "valid", "writing", "violated", "delta", "samples")
-            numbers.write(json.dumps({**row, "n": n, **{name: getattr(reward, name) for name in kept}}) + "\n")
+            numbers.write(json.dumps({**row, **told, **{name: getattr(reward, name) for name in kept}}) + "\n")
             texts.write(
                 json.dumps(
                     {
@@ -81,7 +84,7 @@ def run_of(folder: Path, strategy: dict[str, object], groups: int = 60, n: int =
 def test_a_run_under_its_own_strategy_is_the_run_to_the_last_bit(tmp_path: Path, strategy: dict[str, object]) -> None:
     run = run_of(tmp_path / "run", strategy)
     params = ",".join(f"{k}={v}" for k, v in strategy.items() if k != "name")
-    again = replay(read_run(run), "own", strategy_asked(f"{strategy['name']}:{params}"), GroupFilter())
+    again = replay(read_run(run), [("own", strategy_asked(f"{strategy['name']}:{params}"))], GroupFilter())[0]
     assert again.groups == 60
     assert (again.other_reward, again.other_sign, again.newly_kept, again.newly_dropped) == (0, 0, 0, 0)
     assert 0 < sum(again.dropped.values()) < 60
@@ -89,9 +92,9 @@ def test_a_run_under_its_own_strategy_is_the_run_to_the_last_bit(tmp_path: Path,
 
 def test_other_strategies_reward_violators_or_keep_more_groups(tmp_path: Path) -> None:
     run = read_run(run_of(tmp_path / "run", RLMR))
-    own = replay(run, "rlmr", strategy_asked("rlmr:gamma=1"), GroupFilter())
-    linear = replay(run, "linear", strategy_asked("linear:weight=0.1"), GroupFilter())
-    partial = replay(run, "partial", strategy_asked("rlmr_partial"), GroupFilter())
+    own = replay(run, [("rlmr", strategy_asked("rlmr:gamma=1"))], GroupFilter())[0]
+    linear = replay(run, [("linear", strategy_asked("linear:weight=0.1"))], GroupFilter())[0]
+    partial = replay(run, [("partial", strategy_asked("rlmr_partial"))], GroupFilter())[0]
     assert own.violators_above_zero == 0 < linear.violators_above_zero
     assert linear.other_sign > 0
     assert partial.newly_kept > 0 == partial.newly_dropped
@@ -110,7 +113,7 @@ def test_what_cannot_be_replayed_says_why(tmp_path: Path) -> None:
                 sample["verify_status"] = "not_asked"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(NotReplayable, match="needs verdicts"):
-        replay(read_run(unverified), "rlmr", strategy_asked("rlmr"), GroupFilter())
+        replay(read_run(unverified), [("rlmr", strategy_asked("rlmr"))], GroupFilter())[0]
     with pytest.raises(ValueError, match=r"gama.*parameters of rlmr: gamma"):
         strategy_asked("rlmr:gama=1")
     with pytest.raises(ValueError, match="there is no strategy rlrm; there are"):
@@ -161,3 +164,35 @@ def test_the_picture_of_a_group_shows_every_response_with_its_reasons(tmp_path: 
     assert "linear:weight=2" in shown.output and "rlmr (the run)" in shown.output
     absent = CliRunner().invoke(app, [str(run), "nowhere"])
     assert absent.exit_code == 1 and "no training group nowhere" in absent.output
+
+
+def test_stored_responses_are_judged_anew_by_the_services_that_are_given(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import typer
+
+    monkeypatch.setenv("RLMR_API_KEY", KEY)
+    run = run_of(tmp_path / "run", RLMR, groups=20)
+    for path in (run / "ledger").glob("texts*"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:  # `rain falls again` violates, whatever the run said; an empty text is the policy's own fault
+            row["constraints"] = [
+                {"type": "length_constraints:number_words", "kwargs": {"relation": "less than", "num_words": 3}}
+            ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stored = read_run(run)
+    renewal = Renewal(verifier=services.verifier.url)
+    for old, new in zip(stored.groups(), renewal(stored.groups()), strict=True):
+        assert old.question is not None and new.signals.verdicts is not None
+        obeys = [len(t.split()) in (1, 2) and done for t, done in zip(old.texts, old.question.finished, strict=True)]
+        assert [v.passed for v in new.signals.verdicts] == obeys
+        assert new.signals.writing == old.signals.writing  # not asked: as it was
+    assert 0 < renewal.other_verdict < renewal.verdicts
+    app = typer.Typer()
+    app.command()(command)
+    both = ["--verifier", services.verifier.url, "--writing-rm", services.writing_rm.url]
+    shown = CliRunner().invoke(app, [str(run), *both], env={"COLUMNS": "160"})
+    assert shown.exit_code == 0, shown.output
+    assert f"{renewal.other_verdict} of" in shown.output and "writing-rm" in shown.output
+    away = CliRunner().invoke(app, [str(run), "--verifier", services.aggregator.url])
+    assert away.exit_code == 1 and "--verifier http" in " ".join(away.output.split())

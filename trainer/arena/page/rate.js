@@ -25,6 +25,8 @@ function drawPrompt(messages) {
     el("div", { class: `message ${message.role}` }, el("h2", {}, words()[message.role] ?? message.role), ...lines(message.content)));
   $("prompt").replaceChildren(...parts);
   $("prompt").scrollTop = 0;
+  $("prompt").classList.remove("whole");
+  $("unfold").hidden = range($("prompt")) < 4;
 }
 
 function draw() {
@@ -193,11 +195,17 @@ $("sync").addEventListener("click", () => {
   $("sync").setAttribute("aria-pressed", String(together));
 });
 
+$("unfold").addEventListener("click", () => {
+  const whole = $("prompt").classList.toggle("whole");
+  $("unfold").setAttribute("aria-expanded", String(whole));
+});
+
 // Buttons and keys.
 
 for (const button of document.querySelectorAll(".choice")) button.addEventListener("click", () => choose(button.dataset.choice));
 $("save").addEventListener("click", save);
 $("back").addEventListener("click", back);
+$("guide").addEventListener("close", () => document.activeElement?.blur()); // which may still be the guide's own button
 $("help").addEventListener("click", () => $("guide").showModal());
 
 function back() {
@@ -213,13 +221,20 @@ const KEYS = {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || $("guide").open || $("work").hidden || busy) return;
-  // Where a button has the focus, Enter and space are its own.
-  if (event.target instanceof HTMLButtonElement && [" ", "Enter"].includes(event.key) && event.target.id !== "save" && event.target.closest("header")) return;
+  const at = event.target;
+  // What has the focus keeps the keys that work it: a button Enter and space, a text that scrolls the keys that scroll it.
+  if (at instanceof HTMLButtonElement && !at.closest("dialog") && (event.key === " " || event.key === "Enter")) return;
+  if (at.tabIndex === 0 && range(at) > 0 && (event.key.startsWith("Page") || ["ArrowUp", "ArrowDown", " "].includes(event.key))) return;
   const tag = told.tags[TAG_KEYS.indexOf(event.key.toLowerCase())];
   const act = KEYS[event.key] ?? (event.key.length === 1 && tag ? () => toggleTag(tag) : null);
   if (!act || (event.repeat && !event.key.startsWith("Arrow") && !event.key.startsWith("Page"))) return;
   event.preventDefault();
   act();
+});
+
+// A click leaves no focus behind, so that Enter then saves; who came to a button by Tab stays there.
+addEventListener("click", (event) => {
+  if (event.detail > 0) event.target.closest?.("button")?.blur();
 });
 
 addEventListener("beforeunload", (event) => {

@@ -1,7 +1,7 @@
 // Every word of the interface, by language.
 export const WORDS = {
   en: {
-    request: "Request", textA: "Text A", textB: "Text B", progress: "Progress", theme: "Light or dark", help: "Help",
+    request: "Request", textA: "Text A", textB: "Text B", progress: "Progress", theme: "Light or dark", unfold: "The whole request, or less of it", help: "Help",
     sync: "⇅ together", syncHint: "Scroll both texts together",
     question: "Which text answers the request better?",
     left: "A is better", right: "B is better", tie: "Equally good", bad: "Both bad",
@@ -32,7 +32,7 @@ export const WORDS = {
     adminWrong: "Not the admin key", adminWrongMore: "`rlmr arena serve` prints the link of this page.",
   },
   zh: {
-    request: "写作要求", textA: "文本 A", textB: "文本 B", progress: "进度", theme: "浅色或深色", help: "帮助",
+    request: "写作要求", textA: "文本 A", textB: "文本 B", progress: "进度", theme: "浅色或深色", unfold: "展开或收起写作要求", help: "帮助",
     sync: "⇅ 同步滚动", syncHint: "两篇文本一起滚动",
     question: "哪篇文本更好地完成了要求？",
     left: "A 更好", right: "B 更好", tie: "同样好", bad: "都不好",

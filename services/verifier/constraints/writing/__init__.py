@@ -3,6 +3,7 @@
 from services.verifier.constraints.writing import (
     dialogue,
     length,
+    letter,
     markup,
     narration,
     notation,
@@ -23,6 +24,7 @@ from services.verifier.constraints.writing import (
 __all__ = [
     "dialogue",
     "length",
+    "letter",
     "markup",
     "narration",
     "notation",

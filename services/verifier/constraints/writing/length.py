@@ -1,8 +1,15 @@
 """length: words, characters, sentences, paragraphs, lines, between limits."""
 
-from services.verifier.constraints.registry import Verdict, checker
-from services.verifier.constraints.writing.ranges import Range, allows, said, within
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from services.verifier.constraints.registry import Kwargs, Positive, Verdict, checker
+from services.verifier.constraints.writing.ranges import Range, a_number, allows, said, within
 from services.verifier.text import Text, units
+from services.verifier.text.units import HAN
+
+Minutes = Annotated[float, BeforeValidator(a_number), Field(gt=0, le=10_000, allow_inf_nan=False)]
 
 
 @checker(
@@ -10,7 +17,7 @@ from services.verifier.text import Text, units
     Range,
     lambda kw: f"Write {said(kw)} words (a Chinese character counts as one).",
     summary='Words as writers count them: "don\'t" is one, "well-known" is one, each Chinese character is one.',
-    version=2,
+    version=3,
 )
 def words(text: Text, kw: Range) -> Verdict:
     return within(len(text.counted_words), kw, "words")
@@ -33,12 +40,48 @@ def characters(text: Text, kw: Characters) -> Verdict:
     return within(found, kw, "characters")
 
 
+class Aloud(Kwargs):
+    """At least one limit; both are included."""
+
+    min: Minutes | None = None
+    max: Minutes | None = None
+    words_per_minute: Positive = 150
+    characters_per_minute: Positive = 240
+    """Of Chinese."""
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is greater than max")
+        return self
+
+
+_PACE = 0.2
+"""People read a fifth slower or faster than the usual pace."""
+
+
+@checker(
+    "length:minutes_aloud",
+    Aloud,
+    lambda kw: f"Let it take {said(kw)} minutes to read aloud.",
+    summary="Minutes to read it aloud at 150 English words or 240 Chinese characters a minute, a fifth slower or faster allowed.",
+)
+def minutes_aloud(text: Text, kw: Aloud) -> Verdict:
+    chinese = sum(HAN.match(word) is not None for word in text.counted_words)
+    usual = chinese / kw.characters_per_minute + (len(text.counted_words) - chinese) / kw.words_per_minute
+    passed = (kw.min is None or usual * (1 + _PACE) >= kw.min) and (kw.max is None or usual * (1 - _PACE) <= kw.max)
+    return Verdict(passed, f"some {usual:.1f} minutes aloud, {said(kw)}")
+
+
 @checker(
     "length:sentences",
     Range,
     lambda kw: f"Write {said(kw)} sentences.",
     summary="Sentences of English or Chinese.",
-    version=3,
+    version=4,
+    unsure=True,
 )
 def sentences(text: Text, kw: Range) -> Verdict:
     return within(len(text.written_sentences), kw, "sentences")
@@ -49,7 +92,7 @@ def sentences(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} paragraphs, separated by blank lines.",
     summary="Parts between blank lines.",
-    version=2,
+    version=3,
 )
 def paragraphs(text: Text, kw: Range) -> Verdict:
     return within(len(text.paragraphs), kw, "paragraphs")
@@ -65,7 +108,7 @@ def lines(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every sentence have {said(kw)} words.",
     summary="Every sentence is within the limits; the reason names the first that is not.",
-    version=3,
+    version=4,
 )
 def words_per_sentence(text: Text, kw: Range) -> Verdict:
     return _each(text.written_sentences, kw, "sentence")
@@ -76,7 +119,7 @@ def words_per_sentence(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every paragraph have {said(kw)} words.",
     summary="Every paragraph is within the limits; the reason names the first that is not.",
-    version=2,
+    version=3,
 )
 def words_per_paragraph(text: Text, kw: Range) -> Verdict:
     return _each(text.paragraphs, kw, "paragraph")

@@ -1,8 +1,10 @@
 """structure, of parts: how long a named section or an item is, how many items, what every item has, numbered headings."""
 
+import re
 from collections.abc import Callable
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.verifier.constraints.registry import Kwargs, Phrase, Verdict, checker
 from services.verifier.constraints.writing.ranges import Range, allows, said, within
@@ -29,14 +31,26 @@ def _in_section(text: Text, kw: OfSection, count: Callable[[list[str]], int], un
     return within(found, kw, f'{unit} in "{kw.title[:60]}"')
 
 
+class LengthOfSection(OfSection):
+    unit: Literal["words", "characters"] = "words"
+    """Characters: without white space, punctuation included."""
+
+
 @checker(
     "structure:section_length",
-    OfSection,
-    lambda kw: f'Write {said(kw)} words in the section "{kw.title}" (a Chinese character counts as one).',
+    LengthOfSection,
+    lambda kw: (
+        f'Write {said(kw)} {kw.unit} in the section "{kw.title}"'
+        + (" (a Chinese character counts as one)." if kw.unit == "words" else ".")
+    ),
     summary="Words between a section's title and the next heading, in each so titled; the title may be numbered, marked, or followed by a colon.",
-    version=2,
+    version=3,
 )
-def section_length(text: Text, kw: OfSection) -> Verdict:
+def section_length(text: Text, kw: LengthOfSection) -> Verdict:
+    if kw.unit == "characters":
+        return _in_section(
+            text, kw, lambda body: sum(len(part) for line in body for part in line.split()), "characters"
+        )
     return _in_section(text, kw, lambda body: len(words("\n".join(body))), "words")
 
 
@@ -65,6 +79,44 @@ def each_section_length(text: Text, kw: Range) -> Verdict:
         if not allows(kw, found):
             return within(found, kw, f"words under {section.heading[:60]!r}")
     return Verdict(bool(sections), f"every section has {said(kw)} words" if sections else "no section with a heading")
+
+
+class InEverySection(Kwargs):
+    what: Literal["phrase", "number", "quotation", "list"] = "phrase"
+    phrase: Phrase | None = None
+
+    @model_validator(mode="after")
+    def _a_phrase_where_one_is_looked_for(self) -> Self:
+        if (self.phrase is not None) != (self.what == "phrase"):
+            raise ValueError("give phrase where what is phrase, and nowhere else")
+        return self
+
+
+_HOLDS: dict[str, Callable[[str], bool]] = {
+    "number": lambda body: re.search(r"\d", body) is not None,
+    "quotation": lambda body: (
+        re.search(r"“[^”]+”|「[^」]+」|『[^』]+』|\"[^\"]+\"|^ {0,3}> ?\S", body, re.MULTILINE) is not None
+    ),
+    "list": lambda body: bool(items_of(body.split("\n"))),
+}
+
+
+@checker(
+    "structure:every_section_contains",
+    InEverySection,
+    lambda kw: (
+        f"Put {kw.phrase!r} into every section." if kw.what == "phrase" else f"Put a {kw.what} into every section."
+    ),
+    summary="Every section with text under its heading holds the phrase (case ignored), a number in digits, a quotation or a list.",
+)
+def every_section_contains(text: Text, kw: InEverySection) -> Verdict:
+    sections = [s for s in sections_of(_lines(text)) if any(line.strip() for line in s.body)]
+    wanted, holds = straight(kw.phrase or ""), _HOLDS.get(kw.what)
+    for section in sections:
+        body = "\n".join(section.body)
+        if not (holds(body) if holds else wanted in straight(body)):
+            return Verdict(False, f"no {kw.what} under {section.heading[:60]!r}")
+    return Verdict(bool(sections), f"a {kw.what} in every section" if sections else "no section with a heading")
 
 
 @checker(

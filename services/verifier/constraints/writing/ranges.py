@@ -1,6 +1,6 @@
 """A count or share between limits: the shape of most constraints on writing."""
 
-from typing import Annotated, Self
+from typing import Annotated, Protocol, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -46,7 +46,15 @@ class PercentRange(Kwargs):
         return self
 
 
-def said(kw: Range | PercentRange) -> str:
+class Limits(Protocol):
+    @property
+    def min(self) -> float | None: ...
+
+    @property
+    def max(self) -> float | None: ...
+
+
+def said(kw: Limits) -> str:
     """As in "at most 200", "between 3 and 5", "exactly 4"."""
     if kw.min is None:
         return f"at most {kw.max:g}"
