@@ -67,11 +67,7 @@ class Ledger:
             known = len(rows)
             for row in self._tail.new(kind):
                 if kind == "groups":
-<<<<<<< HEAD
-                    row.pop("samples", None)  # half of its memory, and only a replay wants it (whole_groups)
-=======
                     row.pop("samples", None)  # half of a group's memory, and only a replay wants it (whole_groups)
->>>>>>> main
                 rows.append(row)
             if len(rows) > known:
                 rows.sort(key=lambda row: row.get(order, 0))
