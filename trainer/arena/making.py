@@ -4,8 +4,10 @@ import json
 import random
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -59,16 +61,29 @@ def make_folder(folder: Path, arms: Mapping[str, Path], most: int | None = None,
         kept = set(random.Random(seed).sample(shared, most))
         shared = [key for key in shared if key in kept]
     ids = {key: f"p{number:0{len(str(len(shared)))}}" for number, key in enumerate(shared, 1)}
-    write((_prompt(ids[key], every[key]) for key in shared), folder / PROMPTS)
-    for name, own in answers.items():
-        write(({"id": ids[key], "response": own[key].response} for key in shared), folder / f"{name}.jsonl")
+    with _whole(folder) as draft:
+        write((_prompt(ids[key], every[key]) for key in shared), draft / PROMPTS)
+        for name, own in answers.items():
+            write(({"id": ids[key], "response": own[key].response} for key in shared), draft / f"{name}.jsonl")
     return Made(len(shared), sum(not all(key in own for own in answers.values()) for key in every))
 
 
 def copy_demo(folder: Path) -> None:
     """The sample contest; a folder that is there already is left as it is."""
     if not folder.exists():
-        shutil.copytree(DEMO, folder)
+        with _whole(folder) as draft:
+            shutil.copytree(DEMO, draft, dirs_exist_ok=True)
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A folder that appears under its name when everything is in it: a command that was killed can be given again."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as draft:
+        made = Path(draft) / "made"
+        made.mkdir()
+        yield made
+        made.replace(folder)
 
 
 def _prompt(id: str, row: AnswerLine) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trainer.arena.assignment import Comparison, chosen, comparisons, tasks
+from trainer.arena.database import TABLES, connect, writing
 from trainer.arena.folder import Contest, PromptLine
 from trainer.arena.statistics import Ballot, Choice
 
@@ -28,26 +29,10 @@ VERSION = 1
 TAGS = ("request", "content", "structure", "language", "originality", "emotion", "length")
 """Reasons that the page knows in every language of its interface."""
 
-_TABLES = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE prompt (id TEXT PRIMARY KEY, line TEXT NOT NULL);
-CREATE TABLE response (prompt TEXT NOT NULL REFERENCES prompt, arm TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (prompt, arm));
-CREATE TABLE rater (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, token TEXT NOT NULL UNIQUE);
-CREATE TABLE task (
-  rater INTEGER NOT NULL REFERENCES rater, position INTEGER NOT NULL, prompt TEXT NOT NULL REFERENCES prompt,
-  first TEXT NOT NULL, second TEXT NOT NULL, swapped INTEGER NOT NULL, repeat INTEGER NOT NULL, shown REAL,
-  PRIMARY KEY (rater, position)) WITHOUT ROWID;
-CREATE TABLE vote (
-  id INTEGER PRIMARY KEY, rater INTEGER NOT NULL, position INTEGER NOT NULL, choice TEXT NOT NULL
-  CHECK (choice IN ('left', 'right', 'tie', 'bad')), tags TEXT NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL,
-  FOREIGN KEY (rater, position) REFERENCES task);
-CREATE INDEX vote_of_task ON vote (rater, position);
--- A corrected vote is a new row: the last one counts, and none is overwritten.
-CREATE VIEW counted AS SELECT * FROM vote WHERE id IN (SELECT max(id) FROM vote GROUP BY rater, position);
-"""
 _RATERS = """SELECT id, name, token, (SELECT count(*) FROM task WHERE rater = r.id),
   (SELECT count(DISTINCT position) FROM vote WHERE rater = r.id) FROM rater r"""
 
+_LAST = "FROM vote WHERE rater = ? AND position = ? ORDER BY id DESC LIMIT 1"
 _SHOWN = "UPDATE task SET shown = ? WHERE rater = ? AND position = ? AND shown IS NULL"
 
 
@@ -102,7 +87,7 @@ class State:
             raise ArenaError(f"{path}: no such file: `rlmr arena serve FOLDER` makes it")
         self.path, self.clock, self._lock = path, clock, threading.Lock()
         try:
-            self._db = _connect(path)
+            self._db = connect(path)
             version = self._meta("version")
             if version != VERSION:
                 raise ArenaError(f"{path}: state of version {version}, this program reads version {VERSION}")
@@ -121,9 +106,9 @@ class State:
             raise ArenaError("all arms give the same responses: there is nothing to compare")
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            db = _connect(draft)
-            db.executescript(_TABLES)
-            with _writing(db):
+            db = connect(draft)
+            db.executescript(TABLES)
+            with writing(db):
                 meta = {"version": VERSION, "plan": plan.model_dump(mode="json"), "digest": contest.digest, "admin_key": secrets.token_urlsafe(24)}  # fmt: skip
                 db.executemany("INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()])
                 db.executemany("INSERT INTO prompt VALUES (?, ?)", [(p.id, p.model_dump_json()) for p in contest.prompts.values()])  # fmt: skip
@@ -163,7 +148,7 @@ class State:
         if not name or len(name) > 100 or not name.isprintable() or name == "standing":
             raise ArenaError("a rater's name has 1 to 100 printable characters and is not `standing`, the owner's link")
         pairs = self.comparisons()
-        with self._lock, _writing(self._db) as db:
+        with self._lock, writing(self._db) as db:
             if db.execute("SELECT 1 FROM rater WHERE name = ?", (name,)).fetchone():
                 raise ArenaError(f"there is a rater {name!r} already")
             token = secrets.token_urlsafe(24)
@@ -195,10 +180,10 @@ class State:
             return None
         row = self._task(rater, at)
         if (shown := row["shown"]) is None:
-            with self._lock, _writing(self._db) as db:
+            with self._lock, writing(self._db) as db:
                 db.execute(_SHOWN, (self.clock(), rater.id, at))
             shown = self._task(rater, at)["shown"]
-        vote = self._one("SELECT choice, tags FROM counted WHERE rater = ? AND position = ?", rater.id, at)
+        vote = self._one(f"SELECT choice, tags {_LAST}", rater.id, at)
         left = self.plan.least_seconds - (self.clock() - shown)
         line = json.loads(self._one("SELECT line FROM prompt WHERE id = ?", row["prompt"])[0])
         sides = (row["second"], row["first"]) if row["swapped"] else (row["first"], row["second"])
@@ -216,7 +201,7 @@ class State:
 
         Raises NoSuchTask, TooEarly, AlreadyVoted."""
         told = json.dumps(sorted(set(tags)))
-        with self._lock, _writing(self._db) as db:
+        with self._lock, writing(self._db) as db:
             done = db.execute("SELECT count(DISTINCT position) FROM vote WHERE rater = ?", (rater.id,)).fetchone()[0]
             task = db.execute(
                 "SELECT shown FROM task WHERE rater = ? AND position = ?", (rater.id, position)
@@ -224,7 +209,7 @@ class State:
             if task is None or task[0] is None or position > done:
                 raise NoSuchTask
             now = self.clock()
-            before = db.execute("SELECT choice, tags, seconds FROM counted WHERE rater = ? AND position = ?", (rater.id, position)).fetchone()  # fmt: skip
+            before = db.execute(f"SELECT choice, tags, seconds {_LAST}", (rater.id, position)).fetchone()
             if before is not None and before[:2] == (choice, told):
                 return
             if before is not None and not correct:
@@ -249,6 +234,11 @@ class State:
         for prompt, arm, text in self._all("SELECT prompt, arm, text FROM response ORDER BY arm, rowid"):
             arms.setdefault(arm, {})[prompt] = text
         return Contest(prompts, arms)
+
+    def edition(self) -> tuple[int, int]:
+        """Changes with every vote and every rater."""
+        votes, raters = self._one("SELECT (SELECT max(id) FROM vote), (SELECT count(*) FROM rater)")
+        return votes or 0, raters
 
     def ballots(self) -> list[Ballot]:
         query = """SELECT name, prompt, first, second, swapped, repeat, choice, tags, seconds, at
@@ -285,23 +275,3 @@ class State:
 
 def _key(pair: Comparison) -> tuple[str, str, str]:
     return pair.prompt, pair.first, pair.second
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")  # in WAL mode NORMAL may lose the last commits when the machine loses power
-    db.execute("PRAGMA foreign_keys = ON")
-    return db
-
-
-@contextmanager
-def _writing(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """One transaction, which holds the write lock from the start: what it reads is still true when it writes."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield db
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")

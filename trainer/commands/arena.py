@@ -122,7 +122,9 @@ def export(
         raise _failed(exc) from exc
     out.mkdir(parents=True, exist_ok=True)
     for name, (make, _) in FILES.items():
-        (out / name).write_text(make(opened), encoding="utf-8", newline="")
+        draft = out / f".{name}"
+        draft.write_text(make(opened), encoding="utf-8", newline="")
+        draft.replace(out / name)
         typer.echo(f"{out / name}")
 
 

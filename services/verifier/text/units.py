@@ -13,7 +13,7 @@ from services.verifier.text.speech import CHINESE_SPEECH_VERB, SPEECH_VERBS
 
 # What is one word although a mark stands in it: addresses of the web and of people, numbers and times, abbreviations.
 _ADDRESS = r"https?://[^\s<>()\"，。！？；、）]*[\w/]|www\.[\w.-]+\w(?:/[\w./?&=#%+-]*[\w/])?|(?<![\w.+@-])[\w.+-]{1,64}+@\w[\w.-]{0,250}\w"
-_NUMBER = r"(?<!\d)\d++(?:[.,:/]\d++)++(?![^\W\d_])"
+_NUMBER = r"(?<![^\W_])[vV]\d++(?:\.\d++)++|(?<!\d)\d++(?:[.,:/]\d++)++(?![^\W\d_])"
 _ABBREVIATION = r"(?<![\w.])(?:[A-Za-z]\.){2,}(?:[A-Za-z](?!\w))?"
 # Runs of letters and digits, joined by apostrophes and hyphens: "don't" and "well-known" are one word each.
 _ASCII_WORD = re.compile(rf"{_ADDRESS}|{_NUMBER}|{_ABBREVIATION}|[A-Za-z0-9]+(?:['-][A-Za-z0-9]+)*", re.ASCII)
@@ -32,9 +32,12 @@ _LONGEST_CHAIN = 6
 HAN = regex.compile(r"\p{Han}")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_ENDS_WITHIN = re.compile(r"(?<=[a-z])[.!?](?=[\"”’)]* [A-Z])|[。！？](?=.)")
 _INLINE_MARKS = re.compile(r"^[^\S\n]*(?:#{1,6}|[*+-]|\d{1,3}[.)]|>)[^\S\n]+", re.MULTILINE)
 _HEADING_OR_RULE = re.compile(r"[^\S\n]*(?:#{1,6}[^\S\n][^\n]*|(?:[-*_=~·•#][^\S\n]*){3,}|[^\w\n]{1,9})")
 _CLOSING = "\"'”’」』）)»›*_] "
+_FULL_STOPS = frozenset(".!?…。！？")
+_STOPS = _FULL_STOPS | {"；", ";"}
 _ENDS = ".!?…。！？:：;；~—"
 _WIDE_END = re.compile(r"(?:[。！？?!]|(?:…+|\.{3,})(?=[”」』]*\s*(?:$|\n|[“「『])))[。！？…?!]*[”’」』）)\"']*")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -44,6 +47,10 @@ _GOES_ON = re.compile(
 _LONGEST_END = 16
 """Characters at a sentence's end in which its last abbreviation stands, with the character before it."""
 _AFTER_NUMBER_SIGN = re.compile(r"[\dA-ZIVX]")
+_CLOSES_SPEECH = "”’」』"
+_AFTER_TIME = re.compile(
+    r"(?<=\d [apAP]\.m\.) (?=[A-Z])(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|[A-Z]{2,4}\b)"
+)
 _INITIAL = re.compile(r"(?:^|[\s.(\"“])[A-Z]\.$")
 
 
@@ -88,7 +95,7 @@ def _parts(block: str) -> list[str]:
 
 
 def _ends_sentence(line: str) -> bool:
-    return line.rstrip(_CLOSING)[-1:] in tuple(".!?…。！？")
+    return line.rstrip(_CLOSING)[-1:] in _FULL_STOPS
 
 
 def _is_label(part: str) -> bool:
@@ -98,11 +105,22 @@ def _is_label(part: str) -> bool:
         return False
     for line in lines:
         end = line.rstrip(_CLOSING)[-1:]
-        if end in tuple(".!?…。！？；;") and not _is_abbreviation(line):
+        if end in _STOPS and not _is_abbreviation(line):
             return False
-        if len(words(line)) > (16 if HAN.search(line) else 9):
+        most = 9 if line.isascii() or not HAN.search(line) else 16
+        # A longer line cannot have so few words that it is a label, and counting them takes time.
+        if len(line) > 30 * most or len(words(line)) > most or _holds_an_end(line):
             return False
     return True
+
+
+def _holds_an_end(line: str) -> bool:
+    """Whether a sentence ends within it, as in "Read this first. Then:"."""
+    return any(
+        not _is_abbreviation(line[: match.start() + 1])
+        and _INITIAL.search(line[max(0, match.start() - 2) : match.start() + 1]) is None
+        for match in _ENDS_WITHIN.finditer(line)
+    )
 
 
 def _is_abbreviation(line: str) -> bool:
@@ -115,13 +133,27 @@ def sentences(text: str) -> list[str]:
     for paragraph in paragraphs(text):
         parts: list[str] = []
         for sentence in split_sentences(without_markup(paragraph)):
-            for part in [sentence] if sentence.isascii() else _cut_wide(sentence):
+            for part in _cut_after_time(sentence) if sentence.isascii() else _cut_wide(sentence):
+                if parts and part[0] in _CLOSES_SPEECH:
+                    # A splitter of English cuts before the mark where no space follows it.
+                    rest = part.lstrip(_CLOSES_SPEECH)
+                    parts[-1] += part[: len(part) - len(rest)]
+                    part = rest.strip()
+                    if not part:
+                        continue
                 if parts and (_LETTER_OR_DIGIT.search(part) is None or _continues(parts[-1], part)):
                     parts[-1] += (" " if part.isascii() else "") + part
                 elif _LETTER_OR_DIGIT.search(part):
                     parts.append(part)
         found += parts
     return found
+
+
+def _cut_after_time(sentence: str) -> list[str]:
+    """A capital behind "5 p.m." begins a sentence, unless it is a day's or a month's."""
+    if ".m. " not in sentence:
+        return [sentence]
+    return [part for part in _AFTER_TIME.split(sentence) if part]
 
 
 def _cut_wide(sentence: str) -> list[str]:
@@ -137,6 +169,8 @@ def _continues(before: str, part: str) -> bool:
     """Whether a part that a splitter has cut off goes on with the sentence before."""
     if before[-1] in "\"”’'»」』":
         return _is_attribution(part)
+    if part[0] in "-–—" and part.lstrip("-–— ")[:1].islower():
+        return True
     if part[0].islower() or part.startswith(("I ", "I'", "I’")):
         return before[-1] == "…" or before.endswith("...") or (part[0].islower() and before[-1] == ".")
     if _GOES_ON.search(before[-_LONGEST_END:]):

@@ -148,6 +148,7 @@ def test_a_hostile_text_travels_as_it_is(tmp_path: Path) -> None:
 
 def test_the_owner_sees_the_standing_and_adds_raters(arena: Arena) -> None:
     arena.task("Ann")
+    assert arena.http.get("/api/admin/standing", headers=arena.admin).json()["done"] == 0
     arena.vote("Ann", 0, "tie")
     told = arena.http.get("/api/admin/standing", headers=arena.admin).json()
     assert (told["done"], told["tasks"], told["votes"], told["arms"]) == (1, 8, 1, ["base", "tuned"])

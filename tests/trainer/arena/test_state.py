@@ -140,6 +140,17 @@ def test_two_raters_vote_at_once_through_two_connections(tmp_path: Path) -> None
     assert Counter(b.rater for b in states[0].ballots()) == {"Ann": 30, "Ben": 30}
 
 
+def test_a_state_that_is_there_is_not_replaced_and_a_draft_of_one_is_no_obstacle(tmp_path: Path) -> None:
+    state = opened(tmp_path)
+    link = state.add_rater("Ann").token
+    State.create(tmp_path / FILE, read_contest(tmp_path), Plan())  # another process, a moment too late
+    assert State(tmp_path / FILE).raters()[0].token == link
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / f".{FILE}.0000").write_bytes(b"half of one")  # killed while it was made
+    assert opened(other).raters() == []
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="no such file"):
         State(tmp_path / FILE)

@@ -17,7 +17,7 @@ Minutes = Annotated[float, BeforeValidator(a_number), Field(gt=0, le=10_000, all
     Range,
     lambda kw: f"Write {said(kw)} words (a Chinese character counts as one).",
     summary='Words as writers count them: "don\'t" is one, "well-known" is one, each Chinese character is one.',
-    version=2,
+    version=3,
 )
 def words(text: Text, kw: Range) -> Verdict:
     return within(len(text.counted_words), kw, "words")
@@ -80,7 +80,8 @@ def minutes_aloud(text: Text, kw: Aloud) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} sentences.",
     summary="Sentences of English or Chinese.",
-    version=3,
+    version=4,
+    unsure=True,
 )
 def sentences(text: Text, kw: Range) -> Verdict:
     return within(len(text.written_sentences), kw, "sentences")
@@ -91,7 +92,7 @@ def sentences(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} paragraphs, separated by blank lines.",
     summary="Parts between blank lines.",
-    version=2,
+    version=3,
 )
 def paragraphs(text: Text, kw: Range) -> Verdict:
     return within(len(text.paragraphs), kw, "paragraphs")
@@ -107,7 +108,7 @@ def lines(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every sentence have {said(kw)} words.",
     summary="Every sentence is within the limits; the reason names the first that is not.",
-    version=3,
+    version=4,
 )
 def words_per_sentence(text: Text, kw: Range) -> Verdict:
     return _each(text.written_sentences, kw, "sentence")
@@ -118,7 +119,7 @@ def words_per_sentence(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every paragraph have {said(kw)} words.",
     summary="Every paragraph is within the limits; the reason names the first that is not.",
-    version=2,
+    version=3,
 )
 def words_per_paragraph(text: Text, kw: Range) -> Verdict:
     return _each(text.paragraphs, kw, "paragraph")

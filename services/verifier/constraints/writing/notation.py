@@ -3,6 +3,8 @@
 import re
 from typing import Literal
 
+import regex
+
 from services.verifier.constraints.registry import Kwargs, NoKwargs, Positive, Verdict, checker
 from services.verifier.text import Text
 
@@ -34,7 +36,7 @@ _SHOWN = {
     "iso": "2024-03-09", "us": "March 9, 2024", "british": "9 March 2024", "slashes": "3/9/2024", "chinese": "2024年3月9日",
     "chinese_numerals": "二〇二四年三月九日",
 }  # fmt: skip
-_DIGITS = re.compile(r"\d+")
+_DIGITS = regex.compile(r"[\p{Nd}\p{No}]+")
 _LARGE = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])|(?<![\d.,])\d{4,30}(?![\d,])")
 
 
@@ -63,8 +65,8 @@ def dates(text: Text, kw: Dates) -> Verdict:
     "notation:no_digits",
     NoKwargs,
     "Spell every number out: use no digits.",
-    summary="No digit of any script.",
-    version=2,
+    summary="No digit of any script, raised, in a circle or a fraction.",
+    version=3,
 )
 def no_digits(text: Text, kw: NoKwargs) -> Verdict:
     found = _DIGITS.search(text.plain)
@@ -83,12 +85,14 @@ class Thousands(Kwargs):
         + ("with commas, as in 12,500." if kw.style == "comma" else "without commas, as in 12500.")
     ),
     summary="Numbers of five digits and more; years are left alone.",
-    version=2,
+    version=3,
 )
 def thousands(text: Text, kw: Thousands) -> Verdict:
     for match in _LARGE.finditer(text.plain):
         number = match.group()
-        if number[0] == "0":  # of a telephone or an order
+        before = text.plain[max(0, match.start() - 2) : match.start()]
+        # Of a telephone or an order.
+        if number[0] == "0" or (before[:1].isdigit() and before[1:] in (" ", "-")):
             continue
         if len(number.replace(",", "")) >= 5 and ("," in number) != (kw.style == "comma"):
             return Verdict(False, f"{number[:40]} is written otherwise")

@@ -1,6 +1,7 @@
 """readability: reading level."""
 
 from collections import Counter
+from functools import lru_cache
 from typing import Self
 
 from pydantic import model_validator
@@ -28,12 +29,17 @@ def _limits_of(kw: Grade) -> str:
     return " and ".join(f"{word} grade {limit:g}" for word, limit in limits if limit is not None)
 
 
+@lru_cache(maxsize=20_000)
+def _spoken(word: str) -> int:
+    return max(1, syllables(word.lower()))
+
+
 @checker(
     "readability:grade",
     Grade,
     lambda kw: f"Write for a reading level of {_limits_of(kw)} (Flesch-Kincaid).",
     summary="Flesch-Kincaid grade of English text: 0.39 words per sentence + 11.8 syllables per word - 15.59.",
-    version=3,
+    version=4,
 )
 def grade(text: Text, kw: Grade) -> Verdict:
     counts = Counter(text.counted_words)
@@ -41,7 +47,7 @@ def grade(text: Text, kw: Grade) -> Verdict:
     total = sum(found.values())
     if not total:
         return Verdict(False, "no English words to measure")
-    per_word = sum(n * max(1, syllables(word.lower())) for word, n in found.items()) / total
+    per_word = sum(n * _spoken(word) for word, n in found.items()) / total
     level = 0.39 * total / max(1, len(text.written_sentences)) + 11.8 * per_word - 15.59
     passed = (kw.min is None or level >= kw.min) and (kw.max is None or level <= kw.max)
     return Verdict(passed, f"reading level {level:.1f}, {_limits_of(kw)}")
@@ -52,7 +58,7 @@ def grade(text: Text, kw: Grade) -> Verdict:
     Range,
     lambda kw: f"Let sentences have {said(kw)} words on average.",
     summary="Words (Chinese characters) per sentence, on average, rounded.",
-    version=3,
+    version=4,
 )
 def average_sentence(text: Text, kw: Range) -> Verdict:
     sentences = text.written_sentences

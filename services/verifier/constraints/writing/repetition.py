@@ -66,10 +66,14 @@ class OpeningsInARow(Kwargs):
     OpeningsInARow,
     "Let at most {max} sentences in a row begin with the same word.",
     summary="First words of neighbouring sentences, case ignored.",
-    version=3,
+    version=4,
 )
 def sentence_openings(text: Text, kw: OpeningsInARow) -> Verdict:
-    first = [found[0].lower() for sentence in text.written_sentences if (found := words(sentence[:80]))]
+    first = [
+        found[0].lower()
+        for sentence in text.written_sentences
+        if (found := words(sentence[:30]) or words(sentence[:200]))
+    ]
     longest, word = max(((sum(1 for _ in run), word) for word, run in groupby(first)), default=(0, ""))
     return Verdict(longest <= kw.max, f"{longest} sentences in a row begin with {word[:40]!r}, at most {kw.max}")
 

@@ -71,6 +71,7 @@ _NO_BRACKET = regex.compile(r"(?m)^[^\S\n]*(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[)ï
     NoKwargs,
     "Close every bracket and every quotation mark that you open.",
     summary="Brackets and double quotation marks open and close in order; a speech may open anew in each of its paragraphs.",
+    version=2,
 )
 def balanced(text: Text, kw: NoKwargs) -> Verdict:
     shown = _NO_BRACKET.sub("", text.plain)
@@ -86,7 +87,11 @@ def balanced(text: Text, kw: NoKwargs) -> Verdict:
     if opened:
         return Verdict(False, f"{opened[-1]} is never closed")
     straight = shown.count('"')
+    if straight % 2:
+        straight -= len(_INCHES.findall(shown)) % 2
     return Verdict(straight % 2 == 0, "every mark is closed" if straight % 2 == 0 else 'an odd number of "')
 
 
+# A mark of inches, where the quotation marks do not come out even.
+_INCHES = regex.compile(r'(?<=\d)"(?=[\s,.;)xÃ—])')
 _MARKS = regex.compile("[" + "".join(map(regex.escape, [*_CLOSED_BY, *_CLOSING])) + "]")

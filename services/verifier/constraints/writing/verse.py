@@ -1,6 +1,7 @@
 """verse: stanzas, syllables, rhyme, acrostics."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field
@@ -11,16 +12,33 @@ from services.verifier.text import Text
 from services.verifier.text.rhyme import Ending, last_sounds
 from services.verifier.text.syllables import syllables_of_line
 
+_POET = re.compile(r"(?:[—–-]{1,2}|by\b|文/|作者[:：]) ?[^.!?,;。！？，；]{2,60}")
+_COUNTER = re.compile(r"[\[(*]{0,2}(?:[IVX]{1,5}|\d{1,2}|[一二三四五六七八九十]{1,3})[.)\]*、]{0,2}|(?:[*~#•-] ?){1,5}")
+_TITLE = re.compile(r"[^.!?,;:。！？，；：]{1,50}")
 _BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__|《[^》\n]+》")
 
 
-def _stanzas(text: Text) -> list[list[str]]:
-    """Without headings and a title in bold: they are no lines of the poem."""
+def _readings(text: Text) -> list[list[list[str]]]:
+    """Lines by stanza, in the ways in which the text can be read. Headings, a title in bold and the poet's name are no lines of the poem; a
+    first line that stands alone may be its title, and may be a stanza."""
     parts = [[line.strip() for line in part.split("\n") if line.strip()] for part in text.blocks]
     poem = [[line for line in part if not line.startswith("#")] for part in parts]
+    poem = [part for part in poem if not (len(part) == 1 and _COUNTER.fullmatch(part[0]))] or poem
     if len(poem) > 1 and len(poem[0]) == 1 and _BOLD.fullmatch(poem[0][0]):
         poem = poem[1:]
-    return [part for part in poem if part] or parts
+    if len(poem) > 1 and len(poem[-1]) == 1 and _POET.fullmatch(poem[-1][0]):
+        poem = poem[:-1]
+    poem = [part for part in poem if part] or parts
+    titled = (
+        len(poem) > 1 and len(poem[0]) == 1 and _TITLE.fullmatch(poem[0][0]) and all(len(part) > 1 for part in poem[1:])
+    )
+    return [poem, poem[1:]] if titled else [poem]
+
+
+def _in_any_reading(text: Text, test: Callable[[list[list[str]]], Verdict]) -> Verdict:
+    """A violation only where every reading is one."""
+    verdicts = [test(poem) for poem in _readings(text)]
+    return next((verdict for verdict in verdicts if verdict.passed), verdicts[0])
 
 
 @checker(
@@ -28,10 +46,10 @@ def _stanzas(text: Text) -> list[list[str]]:
     Range,
     lambda kw: f"Write {said(kw)} stanzas, separated by blank lines.",
     summary="Groups of lines between blank lines.",
-    version=4,
+    version=5,
 )
 def stanzas(text: Text, kw: Range) -> Verdict:
-    return within(len(_stanzas(text)), kw, "stanzas")
+    return _in_any_reading(text, lambda poem: within(len(poem), kw, "stanzas"))
 
 
 @checker(
@@ -39,10 +57,14 @@ def stanzas(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every stanza have {said(kw)} lines.",
     summary="Every stanza is within the limits; the reason names the first that is not.",
-    version=4,
+    version=5,
 )
 def lines_per_stanza(text: Text, kw: Range) -> Verdict:
-    for i, stanza in enumerate(_stanzas(text), start=1):
+    return _in_any_reading(text, lambda poem: _lines_within(poem, kw))
+
+
+def _lines_within(poem: list[list[str]], kw: Range) -> Verdict:
+    for i, stanza in enumerate(poem, start=1):
         if not allows(kw, len(stanza)):
             return within(len(stanza), kw, f"lines in stanza {i}")
     return Verdict(True, f"every stanza has {said(kw)} lines")
@@ -62,11 +84,14 @@ class Syllables(Kwargs):
         + ("." if len(kw.pattern) == 1 else ", over and over if there are more lines.")
     ),
     summary="Syllables per line, as in 5-7-5 for a haiku; the pattern starts over until the lines end, and must end with them.",
-    version=3,
+    version=4,
 )
 def syllables(text: Text, kw: Syllables) -> Verdict:
     """English by dictionaries and rule, in any way in which a line can be spoken; Chinese by character."""
-    lines = [line for stanza in _stanzas(text) for line in stanza]
+    return _in_any_reading(text, lambda poem: _has_syllables([line for stanza in poem for line in stanza], kw))
+
+
+def _has_syllables(lines: list[str], kw: Syllables) -> Verdict:
     if not lines or len(lines) % len(kw.pattern):
         return Verdict(False, f"{len(lines)} lines do not fill a pattern of {len(kw.pattern)} lines")
     for i, line in enumerate(lines):
@@ -86,12 +111,16 @@ class RhymeScheme(Kwargs):
     RhymeScheme,
     "Let every stanza rhyme as {scheme} (X: no rhyme asked).",
     summary="In every stanza lines with the same letter rhyme; different letters are not asked to differ.",
-    version=4,
+    version=5,
     unsure=True,
 )
 def rhyme_scheme(text: Text, kw: RhymeScheme) -> Verdict:
     """English by a pronouncing dictionary (American), words that it does not hold by their spelling; Chinese by Pinyin."""
-    for number, stanza in enumerate(_stanzas(text), start=1):
+    return _in_any_reading(text, lambda poem: _rhymes(poem, kw))
+
+
+def _rhymes(poem: list[list[str]], kw: RhymeScheme) -> Verdict:
+    for number, stanza in enumerate(poem, start=1):
         if len(stanza) != len(kw.scheme):
             return Verdict(False, f"stanza {number} has {len(stanza)} lines, the scheme {len(kw.scheme)}")
         endings: dict[str, tuple[int, Ending]] = {}

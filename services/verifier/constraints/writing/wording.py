@@ -82,7 +82,7 @@ def forbidden_openings(text: Text, kw: ForbiddenOpenings) -> Verdict:
     reach = _SIGNS_BEFORE + 4 * max(map(len, kw.openings))
     starts = [_start(text.plain, reach)]
     # Behind a title the text begins anew.
-    starts += (_start(paragraph, reach) for paragraph in paragraphs(text.plain[:1_000])[:1])
+    starts += (_start(paragraph, reach) for paragraph in paragraphs(text.plain[: _SIGNS_BEFORE + reach // 4])[:1])
     found = next((o for o, seen in _openings_as_seen(kw.openings) for start in starts if _opens(start, seen)), None)
     return Verdict(found is None, f"begins with {found!r}" if found else "no forbidden opening")
 
