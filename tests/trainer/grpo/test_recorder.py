@@ -105,6 +105,14 @@ def test_nothing_that_goes_wrong_in_recording_is_raised(
     assert told.count("training goes on") == 2  # once a kind
 
 
+def test_a_group_is_held_without_what_only_a_replay_wants_and_steps_as_they_are(tmp_path: Path) -> None:
+    for kind in ("groups", "advantages", "steps"):
+        write(tmp_path, f"{kind}.a-1.jsonl", '{"step": 1, "time": 1, "samples": 16}\n')
+    ledger = Ledger(tmp_path).refresh()
+    assert "samples" not in ledger.groups[0]
+    assert ledger.advantages[0]["samples"] == ledger.steps[0]["samples"] == 16
+
+
 def test_a_step_without_an_update_is_no_update(tmp_path: Path) -> None:
     write(tmp_path, "steps.a-1.jsonl", '{"step": 1, "policy_loss": 0.1}\n{"step": 2}\n')
     ledger = Ledger(tmp_path).refresh()
