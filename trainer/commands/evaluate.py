@@ -130,6 +130,15 @@ def _print(found: dict[str, Any], out: Path) -> None:
         typer.echo(f"warning: {counts['unparseable']} verdicts could not be read and are not counted", err=True)
 
 
+try:
+    for _name, _line in names().items():
+        app.command(_name, help=_line)(_command(_name))
+except PluginError as _error:
+    typer.echo(f"error: {_error}", err=True)
+    raise SystemExit(2) from None
+app.command()(pairwise)
+
+
 @app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of two or more runs; the first is compared with each.")],
@@ -183,11 +192,3 @@ def verify(bundle: Annotated[Path, typer.Argument(help="A file of `rlmr eval bun
 
 
 app.command()(texts)
-app.command()(pairwise)
-
-try:
-    for _name, _line in names().items():
-        app.command(_name, help=_line)(_command(_name))
-except PluginError as _error:
-    typer.echo(f"error: {_error}", err=True)
-    raise SystemExit(2) from None

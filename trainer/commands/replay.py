@@ -15,9 +15,12 @@ def replay(
     rule: list[str] = typer.Option(
         [], "--filter", help="What to change of the run's filter, e.g. all_high=2.0. Repeatable."
     ),
+    verifier: str | None = typer.Option(None, help="URL of a verifier that judges the stored responses anew."),
+    writing_rm: str | None = typer.Option(None, help="URL of a writing reward model that scores them anew."),
     as_json: bool = typer.Option(False, "--json", help="Print every count as JSON."),
 ) -> None:
-    """Recompute rewards, drops and OpenRLHF's advantages of a stored run under other strategies; nothing is generated or asked.
+    """Recompute rewards, drops and OpenRLHF's advantages of a stored run under other strategies; nothing is generated, and
+    nobody asked but the services that are given.
 
     rlmr replay runs/embedded-rlmr-seed0 --strategy linear:weight=2 --strategy rlmr_partial"""
     from rich.console import Console
@@ -25,6 +28,7 @@ def replay(
 
     from services.aggregator.mixing import GroupFilter
     from trainer.replay.asked import parameters, spelled, strategy_asked
+    from trainer.replay.renewing import Renewal
     from trainer.replay.replaying import replay as replay_run
     from trainer.replay.stored import NotReplayable, read_run
 
@@ -32,8 +36,11 @@ def replay(
     try:
         stored = read_run(run)
         asked = [spelled(stored.strategy), *strategies]
+        renewal = Renewal(writing_rm, verifier) if writing_rm or verifier else None
         kept = GroupFilter(**{**stored.filter, **parameters(rule)})
-        results = replay_run(stored, [(text.rstrip(":"), strategy_asked(text)) for text in asked], kept)
+        results = replay_run(
+            stored, [(text.rstrip(":"), strategy_asked(text)) for text in asked], kept, renewal or iter
+        )
     except (NotReplayable, ValueError) as exc:
         console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from exc
@@ -64,6 +71,8 @@ def replay(
             f"{r.other_reward}",
         )
     console.print(table)
+    if renewal is not None:
+        console.print(renewal.told(), highlight=False, soft_wrap=True)
 
 
 def _share(part: int, whole: int) -> str:

@@ -32,7 +32,7 @@ def compare_runs(runs: Sequence[Path]) -> dict[str, Any]:
         raise DataFileError(f"{', '.join(map(str, runs))}: they have no figure in common")
     return {
         "benchmark": settings[0]["benchmark"],
-        "runs": [{"name": str(run), "identity": identity(of)} for run, of in zip(runs, settings, strict=True)],
+        "runs": [{"name": n, "identity": identity(of)} for n, of in zip(_short_names(runs), settings, strict=True)],
         "rows": [
             {
                 "name": name,
@@ -43,6 +43,12 @@ def compare_runs(runs: Sequence[Path]) -> dict[str, Any]:
             for name in shared
         ],
     }
+
+
+def _short_names(runs: Sequence[Path]) -> list[str]:
+    """The folders' own names where these tell them apart."""
+    short = [run.resolve().name for run in runs]
+    return short if len(set(short)) == len(short) else [str(run) for run in runs]
 
 
 def _difference(a: Measure, b: Measure) -> dict[str, Any] | None:

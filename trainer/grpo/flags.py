@@ -57,7 +57,7 @@ def openrlhf_flags(
         "ckpt.save_steps": 10,
         "ckpt.max_num": 2,
         "logger.tensorboard_dir": str(output.parent / "tensorboard"),
-        "logger.wandb.run_name": output.parent.name,  # TensorBoard's folder too: a resumed run goes on in it
+        "logger.wandb.run_name": output.parent.name or "RUN",  # TensorBoard's folder too: a resumed run goes on in it
     }
     if eval_prompts is not None and float(preset.openrlhf.get("eval.steps", -1)) > 0:
         flags["eval.dataset"] = str(eval_prompts)

@@ -1,6 +1,6 @@
 """One run under several strategies at once, group by group; nothing is kept but counts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,10 +65,15 @@ Asked = tuple[str, BoundStrategy]
 """A strategy with its label."""
 
 
-def replay(run: StoredRun, asked: Sequence[Asked], rule: GroupFilter) -> list[Replay]:
-    """One Replay a strategy, from one pass over the ledger. Raises NotReplayable where a strategy needs what the run never asked for."""
+def replay(
+    run: StoredRun,
+    asked: Sequence[Asked],
+    rule: GroupFilter,
+    renewed: Callable[[Iterator[StoredGroup]], Iterator[StoredGroup]] = iter,
+) -> list[Replay]:
+    """One Replay a strategy, from one pass over the ledger. `renewed`: what gives the groups other signals (renewing.py). Raises NotReplayable where a strategy needs what the run never asked for."""
     results = [Replay(label) for label, _ in asked]
-    for stored in run.groups():
+    for stored in renewed(run.groups()):
         valid_then = [reward is not None for reward in stored.rewards]
         then = None if stored.reason else advantages(stored.rewards, valid_then, run.estimator)
         for result, (_, bound) in zip(results, asked, strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rlmr.wire import Status
+from rlmr.wire import PolicyFault, Status
 from services.aggregator.deciding import NOT_ASKED
 from services.aggregator.signals import Signals, Verdict, Writing
 from trainer.run.ledger import Ledger
@@ -36,6 +36,16 @@ class StoredGroup:
     delta: float | None
     thresholds: dict[str, float] = field(default_factory=dict)
     """Of the filter, where they followed the run (trainer/grpo/thresholds.py)."""
+    question: "Question | None" = None
+    """What services must be told to be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    messages: Any
+    constraints: list[dict[str, Any]] | None
+    finished: list[bool]
+    """Per response: false where the run counted it as cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,11 @@ class StoredRun:
                 row["reason"],
                 row["delta"],
                 row.get("filter") or {},
+                Question(
+                    row["prompt"],
+                    row["constraints"],
+                    [sample.get("fault") != PolicyFault.CUT_OFF for sample in row["samples"]],
+                ),
             )
 
 

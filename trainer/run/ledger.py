@@ -66,7 +66,8 @@ class Ledger:
         ):
             known = len(rows)
             for row in self._tail.new(kind):
-                row.pop("samples", None)  # half of a group's memory, and only a replay wants it (whole_groups)
+                if kind == "groups":
+                    row.pop("samples", None)  # half of a group's memory, and only a replay wants it (whole_groups)
                 rows.append(row)
             if len(rows) > known:
                 rows.sort(key=lambda row: row.get(order, 0))

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from rlmr.cli import app
 from rlmr.wire import ConstraintResult, SampleVerdict
 from tests.three_services import KEY, Services
+from tests.trainer.arena.chromium import PROGRAM, Chromium
 from tests.trainer.data.scripted_endpoint import completion, endpoint
 from trainer.calibrate.advice import advise
 from trainer.calibrate.asking import Asked, Group
@@ -71,6 +72,13 @@ def test_a_calibration_counts_what_the_services_said(
     kept = [json.loads(line) for line in (out / "prompts.jsonl").read_text().splitlines()]
     assert [(row["label"]["prompt_id"], row["label"]["constraints"]) for row in kept] == [("p0", [NO_COMMA])]
     assert "dropped groups: 67%" in done.output and "punctuation:no_comma" in (out / "calibration.html").read_text()
+    if PROGRAM is not None:
+        with Chromium() as browser:
+            page = browser.page(width=390, height=844, phone=True, dark=True)
+            page.goto((out / "calibration.html").as_uri())
+            page.wait("document.querySelectorAll('svg rect').length === 5")  # 0 to 4 compliant samples
+            assert page.js("document.documentElement.scrollWidth") <= 390 and page.complaints() == []
+            assert [a for a in page.requests() if not a.startswith(("file:", "about:"))] == []
 
 
 def test_mistakes_are_told_without_a_traceback(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
 def test_differences_are_paired(runs: tuple[Path, Path], tmp_path: Path) -> None:
     code, printed = haiku.run("compare", *runs, "--out", tmp_path / "both")
     assert code == 0, printed
-    row = json.loads((tmp_path / "both" / "comparison.json").read_text())["rows"][0]
+    found = json.loads((tmp_path / "both" / "comparison.json").read_text())
+    assert [run["name"] for run in found["runs"]] == ["a", "b"]
+    row = found["rows"][0]
     assert row["name"] == "prompt strict"
     assert [of["value"] for of in row["of"]] == pytest.approx([8 / 20, 12 / 19])
     (less,) = row["less"]

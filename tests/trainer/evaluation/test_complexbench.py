@@ -182,7 +182,7 @@ def ours(items: list[Any], verdicts: list[list[bool]]) -> dict[str, float]:
 def test_ten_thousand_random_verdict_sets_agree_with_the_second_aggregation(tmp_path: Path) -> None:
     draw = random.Random(15)
     for _ in range(100):
-        entries = random_entries(draw, 8)
+        entries = random_entries(draw, 5)
         _, items = read(tmp_path / "d.json", entries)
         for _ in range(100):
             share = draw.random()

@@ -46,9 +46,11 @@ def test_the_ledger_reads_what_was_recorded_and_only_once(tmp_path: Path, monkey
         ({}, {"decision": "train", "reason": None, "violated": [False, True]}, {"split": "eval"})
     ):
         record("groups", lambda i=i, change=change: {"time": i, **GROUP, **change})  # type: ignore[misc]
+    record("advantages", lambda: {"step": 1, **summarise_advantages([experience([-1.0, 0.5], [1, 0], [1, 1])])})
     ledger = Ledger(tmp_path).refresh().refresh()
     assert (len(ledger.groups), ledger.trained(), ledger.dropped()) == (3, 1, {"all_violate": 1})
     assert ledger.violation_rate(last=2) == 0.75
+    assert [(a["step"], a["samples"]) for a in ledger.advantages] == [(1, 2)]
 
 
 def write(run: Path, name: str, text: str) -> None:
@@ -101,6 +103,14 @@ def test_nothing_that_goes_wrong_in_recording_is_raised(
     record("steps", lambda: {"step": 1})
     told = capsys.readouterr().err
     assert told.count("training goes on") == 2  # once a kind
+
+
+def test_a_group_is_held_without_what_only_a_replay_wants_and_steps_as_they_are(tmp_path: Path) -> None:
+    for kind in ("groups", "advantages", "steps"):
+        write(tmp_path, f"{kind}.a-1.jsonl", '{"step": 1, "time": 1, "samples": 16}\n')
+    ledger = Ledger(tmp_path).refresh()
+    assert "samples" not in ledger.groups[0]
+    assert ledger.advantages[0]["samples"] == ledger.steps[0]["samples"] == 16
 
 
 def test_a_step_without_an_update_is_no_update(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from rlmr.wire import RewardGroup, RewardReply, Status
 from services.aggregator.deciding import decide
 from services.aggregator.mixing import GroupFilter, bind
 from services.aggregator.signals import Signals, Verdict, Writing
+from tests.three_services import KEY, Services
 from trainer.commands.explain import explain as explain_command
 from trainer.commands.replay import replay as command
 from trainer.grpo.group_reward import _group_reward
 from trainer.replay.asked import strategy_asked
 from trainer.replay.explaining import explain, find
+from trainer.replay.renewing import Renewal
 from trainer.replay.replaying import replay
 from trainer.replay.stored import NotReplayable, read_run
 
@@ -162,3 +164,35 @@ def test_the_picture_of_a_group_shows_every_response_with_its_reasons(tmp_path: 
     assert "linear:weight=2" in shown.output and "rlmr (the run)" in shown.output
     absent = CliRunner().invoke(app, [str(run), "nowhere"])
     assert absent.exit_code == 1 and "no training group nowhere" in absent.output
+
+
+def test_stored_responses_are_judged_anew_by_the_services_that_are_given(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import typer
+
+    monkeypatch.setenv("RLMR_API_KEY", KEY)
+    run = run_of(tmp_path / "run", RLMR, groups=20)
+    for path in (run / "ledger").glob("texts*"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:  # `rain falls again` violates, whatever the run said; an empty text is the policy's own fault
+            row["constraints"] = [
+                {"type": "length_constraints:number_words", "kwargs": {"relation": "less than", "num_words": 3}}
+            ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stored = read_run(run)
+    renewal = Renewal(verifier=services.verifier.url)
+    for old, new in zip(stored.groups(), renewal(stored.groups()), strict=True):
+        assert old.question is not None and new.signals.verdicts is not None
+        obeys = [len(t.split()) in (1, 2) and done for t, done in zip(old.texts, old.question.finished, strict=True)]
+        assert [v.passed for v in new.signals.verdicts] == obeys
+        assert new.signals.writing == old.signals.writing  # not asked: as it was
+    assert 0 < renewal.other_verdict < renewal.verdicts
+    app = typer.Typer()
+    app.command()(command)
+    both = ["--verifier", services.verifier.url, "--writing-rm", services.writing_rm.url]
+    shown = CliRunner().invoke(app, [str(run), *both], env={"COLUMNS": "160"})
+    assert shown.exit_code == 0, shown.output
+    assert f"{renewal.other_verdict} of" in shown.output and "writing-rm" in shown.output
+    away = CliRunner().invoke(app, [str(run), "--verifier", services.aggregator.url])
+    assert away.exit_code == 1 and "--verifier http" in " ".join(away.output.split())
