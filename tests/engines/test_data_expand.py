@@ -47,7 +47,7 @@ def test_prompts_come_from_a_real_model_and_a_kill_loses_and_doubles_none(
 ) -> None:
     out, journal = tmp_path / "new.jsonl", tmp_path / "new.jsonl.journal"
     command = [sys.executable, "-m", "rlmr", "data", "expand", str(out), "--url", writer.url, "--model", "smollm2"]
-    command += ["--count", "24", "--language", "en", "--at-once", "8"]
+    command += ["--count", "24", "--language", "en", "--at-once", "8", "--temperature", "0.7"]
     process = subprocess.Popen(command, cwd=ROOT)
     deadline = time.monotonic() + 300
     while not journal.exists() or journal.read_bytes().count(b"\n") < 2:

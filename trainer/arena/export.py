@@ -43,7 +43,7 @@ def as_csv(state: State) -> str:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for row in vote_rows(state):
-        cells = row | {"tags": " ".join(row["tags"]), "winner": row["winner"] or "", "repeat": int(row["repeat"])}
+        cells = row | {"tags": "; ".join(row["tags"]), "winner": row["winner"] or "", "repeat": int(row["repeat"])}
         writer.writerow([_cell(cells[name]) for name in COLUMNS])
     return out.getvalue()
 

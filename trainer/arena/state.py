@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from trainer.arena.assignment import Comparison, chosen, comparisons, tasks
 from trainer.arena.database import TABLES, connect, writing
@@ -51,8 +51,17 @@ class Plan(BaseModel):
     )
     repeats: float = Field(default=0.1, ge=0, le=1, description="Share of a rater's pairs that come again, hidden.")
     least_seconds: float = Field(default=5, ge=0, le=600, description="Least reading time of a pair, in seconds.")
-    tags: tuple[str, ...] = Field(default=TAGS, max_length=12, description="Reasons to choose from.")
+    tags: tuple[Annotated[str, Field(pattern=r"^[^\s;][^\n;]{0,39}$")], ...] = Field(
+        default=TAGS, max_length=12, description="Reasons to choose from: up to 40 characters each, no semicolon."
+    )
     seed: int = 0
+
+    @field_validator("tags")
+    @classmethod
+    def _no_tag_twice(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(tags)) != len(tags):
+            raise ValueError("a tag stands there twice")
+        return tags
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,7 @@ class State:
             raise ArenaError("all arms give the same responses: there is nothing to compare")
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             db = connect(draft)
             db.executescript(TABLES)
             with writing(db):
@@ -119,8 +129,11 @@ class State:
             draft.chmod(0o600)  # it holds every rater's link
             with suppress(FileExistsError):
                 path.hardlink_to(draft)
+        except (sqlite3.Error, OSError) as exc:
+            raise ArenaError(f"{path}: cannot be written: {exc}: give --state another file") from exc
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
     def close(self) -> None:
         with self._lock:

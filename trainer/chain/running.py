@@ -106,9 +106,10 @@ def _make(
     taken_up = before is not None and before.key == key and not before.done
     entry = before if before is not None and taken_up else Entry(key)
     if before is not None and not taken_up:
-        # Made from other inputs, or changed since: what is left of it must not pass for the new.
+        # Made from other inputs, or changed since: what is left of it must not pass for the new. What lies elsewhere (a cache) is not ours.
         for path in before.made:
-            _remove(work / path)
+            if (work / path).resolve().is_relative_to(work):
+                _remove(work / path)
     entry.attempts += 1
     record.entries[stage.name] = entry
     record.save()

@@ -1,5 +1,6 @@
 """`rlmr arena`: people compare texts blindly on a web page of this machine."""
 
+import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,13 +45,15 @@ def serve(
     given = {"pairs": pairs, "votes": votes, "repeats": repeats, "least_seconds": least_seconds, "tags": tuple(tag) or None, "seed": seed}  # fmt: skip
     try:
         opened = open_state(state or folder / FILE, folder, {k: v for k, v in given.items() if v is not None}, rater)
-        for number in range(len(opened.raters()) + 1, raters + 1):
-            opened.add_rater(f"rater {number}")
+        taken = {rater.name for rater in opened.raters()}
+        free = (name for number in itertools.count(1) if (name := f"rater {number}") not in taken)
+        for _ in range(raters - len(taken)):
+            opened.add_rater(next(free))
     except (ArenaError, DataFileError) as exc:
         raise _failed(exc) from exc
     except ValidationError as exc:
         first = exc.errors()[0]
-        raise _failed(f"--{first['loc'][0]}: {first['msg']}") from exc
+        raise _failed(f"--{'tag' if first['loc'][0] == 'tags' else first['loc'][0]}: {first['msg']}") from exc
     _serve(opened, host, port, public_url)
 
 

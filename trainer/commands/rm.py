@@ -192,7 +192,7 @@ def evaluate(
         raise _failed(exc) from exc
     for name, label in (("accuracy", "pair accuracy"), ("length_controlled", "length-controlled")):
         typer.echo(f"{label:<22}{_share(found[name])}")
-    for group in ("by_domain", "by_language"):
+    for group in ("by_domain", "by_language", "by_source"):
         for name, share in found[group].items():
             typer.echo(f"  {name:<20}{_share(share)}")
     typer.echo(f"{'calibration error':<22}{found['calibration']['expected_error']:.3f}")

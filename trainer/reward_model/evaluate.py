@@ -75,6 +75,7 @@ def evaluate(model: Model, pairs: Sequence[Held], seed: int = 0) -> dict[str, An
         "length_controlled": controlled.as_dict() if controlled else None,
         "by_domain": _by(judged, margins, lambda p: p.domain),
         "by_language": _by(judged, margins, lambda p: p.language),
+        "by_source": _by(judged, margins, lambda p: p.source),
         "by_gap": by_gap(margins, lengths),
         "best_of_group": _best_of_group(judged),
         "calibration": calibration(margins),

@@ -36,6 +36,8 @@ class Held:
     language: str
     group: str
     """The row it is from."""
+    source: str = "none given"
+    """How our own pair files say the pair was made, with the kind of a corruption."""
 
 
 def read_held(path: Path) -> list[Held]:
@@ -47,10 +49,16 @@ def read_held(path: Path) -> list[Held]:
         rejected = _texts(_field(row, REJECTED, where), where, "rejected")
         language = str(next((row[n] for n in LANGUAGE if row.get(n)), language_of(chosen[0]))).lower()[:2]
         domain = str(next((row[n] for n in DOMAIN if row.get(n)), "none given"))
-        found += [Held(prompt, good, bad, domain, language, where) for good in chosen for bad in rejected]
+        source = _source(row.get("provenance"))
+        found += [Held(prompt, good, bad, domain, language, where, source) for good in chosen for bad in rejected]
     if not found:
         raise DataFileError(f"{path}: no rows in the file")
     return found
+
+
+def _source(provenance: Any) -> str:
+    given = provenance if isinstance(provenance, dict) else {}
+    return " ".join(str(given[name]) for name in ("source", "kind") if given.get(name)) or "none given"
 
 
 def _field(row: dict[str, Any], names: tuple[str, ...], where: str) -> Any:

@@ -179,7 +179,7 @@ def test_exports_hold_every_vote_and_pairs_that_the_reward_model_reads(arena: Ar
     rows = list(csv.DictReader(io.StringIO(arena.http.get("/api/admin/export/votes.csv", headers=arena.admin).text)))
     assert len(rows) == 8
     assert {(r["rater"], r["winner"]) for r in rows if r["prompt"] == "p0"} == {("Ann", "tuned"), ("Ben", "tuned")}
-    assert {r["winner"] for r in rows if r["prompt"] in ("p2", "p3")} == {""} and rows[0]["tags"] == "content length"
+    assert {r["winner"] for r in rows if r["prompt"] in ("p2", "p3")} == {""} and rows[0]["tags"] == "content; length"
     path = tmp_path / "pairs.jsonl"
     path.write_text(arena.http.get("/api/admin/export/pairs.jsonl", headers=arena.admin).text, encoding="utf-8")
     pairs = read(path, PairRow)

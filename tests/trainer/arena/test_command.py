@@ -24,7 +24,7 @@ def test_links_stay_the_same_and_raters_can_be_added_later(tmp_path: Path) -> No
     assert list(first) == ["standing", "Ann", "Ben Ö"]
     again = ArenaProcess(folder, "--raters", "3", "--public-url", "https://arena.example.org/")
     with again:
-        assert list(again.links) == ["standing", "Ann", "Ben Ö", "rater 3"]
+        assert list(again.links) == ["standing", "Ann", "Ben Ö", "rater 1"]
     assert again.links["Ann"] == "https://arena.example.org/rate#" + first["Ann"].partition("#")[2]
     assert len(set(again.links.values())) == 4
 
@@ -58,6 +58,19 @@ def test_mistakes_end_with_one_line_that_names_them(tmp_path: Path) -> None:
     assert told.exit_code == 1 and "no such file" in told.output and not (tmp_path / "out").exists()
     for result in (told, arena("serve", folder / FILE)):
         assert result.output.startswith("error: ") and "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("tags", [["a", "a"], ["a;b"], ["x" * 41], [""], [f"t{i}" for i in range(13)]])
+def test_reasons_that_cannot_be_are_refused(tmp_path: Path, tags: list[str]) -> None:
+    told = arena("serve", make_folder(tmp_path), *(part for tag in tags for part in ("--tag", tag)))
+    assert told.exit_code == 1 and told.output.startswith("error: --tag: "), told.output
+    assert not (tmp_path / FILE).exists()
+
+
+def test_a_state_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = arena("serve", make_folder(tmp_path / "in"), "--state", tmp_path / "file" / "x.sqlite")
+    assert told.exit_code == 1 and told.output.startswith("error: ") and "--state another file" in told.output
 
 
 @pytest.mark.parametrize("name", ["", " ", "standing", "x" * 101, "a\nb"])

@@ -158,6 +158,15 @@ def test_a_stage_that_fails_names_its_log_and_what_it_said(tmp_path: Path) -> No
     assert done.returncode == 1 and "a.log" in done.stderr and "none.jsonl: No such file" in done.stderr, done.stderr
 
 
+def test_what_lies_outside_the_folder_is_never_removed(tmp_path: Path) -> None:
+    path, shared = tmp_path / "plan.yaml", tmp_path / "cache.jsonl"
+    for command in ("data seeds", "data  seeds"):  # another command: made again
+        path.write_text(f"name: x\nstages: [{{name: a, run: '{command} {shared}', makes: ['{shared}']}}]")
+        assert "begins" in chain(path, tmp_path / "w")[0]
+    path.write_text(f"name: x\nstages: [{{name: a, run: data check {shared}, makes: ['{shared}']}}]")
+    assert "begins" in chain(path, tmp_path / "w")[0] and shared.exists()
+
+
 def test_our_own_plans_can_be_read() -> None:
     plans = sorted((ROOT / "docs" / "chains").glob("*.yaml"))
     assert len(plans) == 2 and all(read_plan(path).stages for path in plans)

@@ -153,6 +153,23 @@ def test_responses_that_were_cut_off_are_counted(data: Path, tmp_path: Path) -> 
     assert [row["judge"] for row in haiku.journal(tmp_path / "out" / "commands.jsonl") if "judge" in row] == [None]
 
 
+def killed_ten_times(command: list[str], site: Path, asked: list[dict[str, Any]]) -> None:
+    """SIGKILL after one to 23 calls, ten times; then it may end."""
+    draw = random.Random(15)
+    for _ in range(10):
+        until = len(asked) + draw.randrange(1, 24)
+        process = subprocess.Popen(
+            command, env=haiku.environment(site), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while len(asked) < until and process.poll() is None:
+            time.sleep(0.002)
+        assert process.poll() is None, "it ended before it was killed"
+        process.kill()
+        process.wait()
+    done = subprocess.run(command, env=haiku.environment(site), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
 def test_killed_ten_times_nothing_is_lost_or_double(site: Path, tmp_path: Path) -> None:
     count = 150
     data, out = haiku.write_data(tmp_path / "haiku.jsonl", count), tmp_path / "out"
@@ -161,24 +178,9 @@ def test_killed_ten_times_nothing_is_lost_or_double(site: Path, tmp_path: Path) 
         time.sleep(0.02)
         return haiku.answers(body)
 
-    draw, kills = random.Random(15), 0
     with endpoint(slow) as (url, asked):
         model = ("--model", url, "--model-name", "poet", "--judge-url", url, "--judge-model", "critic")
-        command = haiku.command("haiku", "--data", data, "--out", out, *model, "--at-once", "4")
-        while kills < 10:
-            before = len(asked)
-            process = subprocess.Popen(
-                command, env=haiku.environment(site), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            until = before + draw.randrange(1, 24)
-            while len(asked) < until and process.poll() is None:
-                time.sleep(0.002)
-            assert process.poll() is None, "it ended before it was killed"
-            process.kill()
-            process.wait()
-            kills += 1
-        done = subprocess.run(command, env=haiku.environment(site), capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
+        killed_ten_times(haiku.command("haiku", "--data", data, "--out", out, *model, "--at-once", "4"), site, asked)
         total = len(asked)
     answered = Counter(row["key"] for row in haiku.journal(out / "responses.jsonl"))
     verdicts = Counter((row["key"], row["question"]) for row in haiku.journal(out / "verdicts.jsonl"))
@@ -187,6 +189,30 @@ def test_killed_ten_times_nothing_is_lost_or_double(site: Path, tmp_path: Path) 
     # A kill loses at most what was under way.
     assert 2 * count <= total <= 2 * count + 10 * 4
     assert haiku.figures(out) == {"season": 0.5, "lines": 0.8}
+
+
+def test_pairwise_killed_ten_times_loses_and_doubles_nothing(site: Path, tmp_path: Path) -> None:
+    count = 130
+    data, out = haiku.write_data(tmp_path / "prompts.jsonl", count), tmp_path / "out"
+    files: list[object] = []
+    for name in ("a", "b"):
+        rows = [json.dumps({"key": n, "response": f"{name} {n}"}) for n in range(count)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(rows))
+        files += ["--responses", f"{name}={tmp_path / name}.jsonl"]
+
+    def slow(number: int, body: dict[str, Any]) -> str:
+        time.sleep(0.02)
+        return json.dumps({"reason": "so", "winner": "A"})
+
+    with endpoint(slow) as (url, asked):
+        judge = ("--judge-url", url, "--judge-model", "critic", "--at-once", "4")
+        killed_ten_times(haiku.command("pairwise", "--data", data, *files, *judge, "--out", out), site, asked)
+        total = len(asked)
+    verdicts = Counter((row["key"], row["question"]) for row in haiku.journal(out / "verdicts.jsonl"))
+    assert verdicts == Counter({(str(n), order): 1 for n in range(count) for order in ("a b", "b a")})
+    assert len(haiku.journal(out / "responses.jsonl")) == 2 * count
+    assert 2 * count <= total <= 2 * count + 10 * 4
+    assert json.loads((out / "results.json").read_text())["pairs"][0]["first_place"]["value"] == 1.0
 
 
 def test_a_limit_takes_the_first_prompts_of_data_and_responses(data: Path, responses: Path, tmp_path: Path) -> None:

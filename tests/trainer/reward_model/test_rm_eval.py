@@ -111,8 +111,9 @@ def test_the_command_reports_what_the_scores_say(model_dir: Path, tmp_path: Path
             "chosen": h.chosen,
             "rejected": h.rejected,
             "domain": h.domain,
+            "provenance": {"source": "corruption", "kind": "order"} if i % 2 else {"source": "judge"},
         }
-        for h in held
+        for i, h in enumerate(held)
     ]
     path = write(tmp_path / "held.jsonl", *rows, long)
     found = CliRunner().invoke(app, ["eval", str(model_dir), str(path), "--out", str(tmp_path / "report")])
@@ -127,6 +128,10 @@ def test_the_command_reports_what_the_scores_say(model_dir: Path, tmp_path: Path
         by_one.append((c, r))
     assert report["accuracy"]["value"] == pytest.approx(sum(c > r for c, r in by_one) / 40)
     assert set(report["by_domain"]) == {"story", "poem"}
+    assert {name: share["count"] for name, share in report["by_source"].items()} == {
+        "corruption order": 20,
+        "judge": 20,
+    }
     assert report["drift"]["dtype"] == "bfloat16" and 0 < report["drift"]["largest"] < report["drift"]["tolerance"]
     page = (tmp_path / "report" / "evaluation.html").read_text()
     assert "<svg" in page and "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace("http://creativecommons", "").replace("https://matplotlib", "")  # fmt: skip
