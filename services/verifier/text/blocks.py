@@ -7,17 +7,18 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
-_TYPED_ITEM = re.compile(
-    r"^[^\S\n]*(?:[•●◦‣▪■◆◇★☆·○▶►※➤✓✔][^\S\n]*|[（(](?:\d{1,3}|[a-z]|[ivx]{1,4}|[一二三四五六七八九十]{1,3})[)）][^\S\n]*|[a-z][)）][^\S\n]+"
-    r"|\d{1,3}[、．][^\S\n]*|\d{1,3}[.)）](?=[\u4e00-\u9fff])|[一二三四五六七八九十]{1,3}、|[①-⑳⑴-⒇㈠-㈩][^\S\n]*)[^\s]",
-    re.MULTILINE,
-)
-_SIGNS = re.compile(r"[#>`~|=\-*+_\d•●◦‣▪■◆◇★☆·○▶►※➤✓✔①-⑳⑴-⒇㈠-㈩（(、]")
+from services.verifier.text.bullets import MAY_BE_IN_RUN, TYPED, items_in_runs
+
+_TYPED_ITEM = re.compile(rf"^[^\S\n]*(?:{TYPED})[^\s]", re.MULTILINE)
+_SIGNS = re.compile(rf"[#>`~|=\-*+_\d•●◦‣▪■◆◇★☆·○▶►※➤✓✔①-⑳⑴-⒇㈠-㈩（(、]|{MAY_BE_IN_RUN}")
 
 
+_PROSE = "x"
+"""What stands for a run of blocks of prose."""
 # What may be more than prose: a line that begins with a sign, a space or a number, or holds a table's stroke.
 _MAY_BE_MARKED = re.compile(
-    r"^(?:[\s#>`~=\-*+_<\d•●◦‣▪■◆◇★☆·○▶►※➤✓✔①-⑳⑴-⒇㈠-㈩（(]|[a-z][)）]|[一二三四五六七八九十])|\|", re.MULTILINE
+    rf"^(?:[\s#>`~=\-*+_<\d•●◦‣▪■◆◇★☆·○▶►※➤✓✔①-⑳⑴-⒇㈠-㈩（(]|[a-z][)）]|[一二三四五六七八九十]|{MAY_BE_IN_RUN})|\|",
+    re.MULTILINE,
 )
 
 
@@ -46,8 +47,10 @@ def blocks_of(text: str) -> Blocks:
     typed = 0
     for token in _parser().parse(_without_prose(text)):
         found[token.type] += 1
-        if token.type == "inline":
+        if token.type == "inline" and token.content != _PROSE:
+            lines = token.content.split("\n")
             typed += len(_TYPED_ITEM.findall(token.content))
+            typed += sum(_TYPED_ITEM.match(lines[i]) is None for i in items_in_runs(lines))
     return Blocks(
         found["heading_open"],
         found["list_item_open"],
@@ -65,6 +68,6 @@ def _without_prose(text: str) -> str:
     for part in text.split("\n\n"):
         if _MAY_BE_MARKED.search(part) or not part:
             kept.append(part)
-        elif not kept or kept[-1] != "x":
-            kept.append("x")
+        elif not kept or kept[-1] != _PROSE:
+            kept.append(_PROSE)
     return "\n\n".join(kept)

@@ -3,6 +3,8 @@
 import re
 from typing import NamedTuple
 
+from services.verifier.text.bullets import TYPED, items_in_runs
+
 _COUNTED = "一二三四五六七八九十百零〇"
 _UNIT = "section|chapter|part|act|scene|step|stage|phase|day|lesson|book|volume|stanza|verse|paragraph|appendix|article"
 _NUMBER_WORD = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
@@ -14,10 +16,7 @@ NUMBERED = re.compile(
     rf"|(?:\d{{1,3}}(?:\.\d{{1,3}})*|[{_COUNTED}]{{1,4}}|[ivxlc]{{1,7}}|[a-z])(?:[)）.、．:：]|(?<=\d)(?=\s))|[①-⑳⑴-⒇㈠-㈩]"
 )
 _STRAIGHT = str.maketrans("“”‘’", "\"\"''")
-_ITEM = re.compile(
-    r"[^\S\n]*(?:[*+-][^\S\n]+|\d{1,3}[.)）][^\S\n]+|[•●◦‣▪■◆◇★☆·○▶►※➤✓✔][^\S\n]*|[（(](?:\d{1,3}|[a-z]|[ivx]{1,4}|[一二三四五六七八九十]{1,3})[)）][^\S\n]*"
-    r"|[a-z][)）][^\S\n]+|\d{1,3}[、．][^\S\n]*|\d{1,3}[.)）](?=[\u4e00-\u9fff])|[一二三四五六七八九十]{1,3}、|[①-⑳⑴-⒇㈠-㈩][^\S\n]*)(?=\S)"
-)
+_ITEM = re.compile(rf"[^\S\n]*(?:[*+-][^\S\n]+|\d{{1,3}}[.)）][^\S\n]+|{TYPED})(?=\S)")
 _MARKED_HEADING = re.compile(r"[^\S\n]{0,3}#{1,6}[^\S\n]+\S|\*\*[^*\n]+\*\*[:：]?$|[【「《][^】」》\n]{1,30}[】」》]$")
 _MAX_HEADING = 80
 _RULE = re.compile(r"(?:[-*_=] ?){3,}$")
@@ -120,10 +119,11 @@ def items_of(lines: list[str]) -> list[str]:
     """Text of each list item, lines that go on with it included."""
     found: list[str] = []
     going_on = False
-    for line in lines:
+    in_runs = items_in_runs(lines)
+    for i, line in enumerate(lines):
         marker = _ITEM.match(line)
-        if marker is not None and not _RULE.match(line.strip()):
-            found.append(line[marker.end() :])
+        if i in in_runs or (marker is not None and not _RULE.match(line.strip())):
+            found.append(line[in_runs[i] if marker is None else marker.end() :])
             going_on = True
         elif not line.strip() or _MARKED_HEADING.match(line):
             going_on = False

@@ -59,7 +59,7 @@ def section_length(text: Text, kw: LengthOfSection) -> Verdict:
     OfSection,
     lambda kw: f'List {said(kw)} items in the section "{kw.title}".',
     summary="List items, bulleted or numbered, between a section's title and the next heading, in each so titled.",
-    version=2,
+    version=3,
 )
 def section_items(text: Text, kw: OfSection) -> Verdict:
     return _in_section(text, kw, lambda body: len(items_of(body)), "items")
@@ -124,6 +124,7 @@ def every_section_contains(text: Text, kw: InEverySection) -> Verdict:
     Range,
     lambda kw: f"Let every list item have {said(kw)} words.",
     summary="Every list item is within the limits; the reason names the first that is not; a text without items fails.",
+    version=2,
 )
 def item_length(text: Text, kw: Range) -> Verdict:
     items = items_of(_lines(text))
@@ -143,6 +144,7 @@ class InEveryItem(Kwargs):
     InEveryItem,
     'Use "{phrase}" in every list item.',
     summary="The phrase occurs in every list item, case ignored; a text without items fails.",
+    version=2,
 )
 def every_item_contains(text: Text, kw: InEveryItem) -> Verdict:
     items = items_of(_lines(text))
