@@ -119,7 +119,8 @@ def _watch(
         TextColumn("{task.fields[state]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    # Where nobody watches a bar is a line cut at an edge that is not there: logs and CI get whole lines.
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("starting Ray and vLLM", total=steps, state="")
         told, watching, first = 0, True, (0, 0.0)  # steps there were, and when: a resumed run begins with some
         while True:
@@ -132,7 +133,7 @@ def _watch(
                     done - first[0], steps - done, time.monotonic() - first[1]
                 )
                 progress.update(task, description="training", completed=done, state=state)
-                if not console.is_terminal and done >= told + 10:  # logs and CI: a line every ten steps
+                if not console.is_terminal and done > told and (ended or done >= told + 10):
                     told = done
                     console.print(state, soft_wrap=True)
             watching = watching and not _told_onset(guard, console)
