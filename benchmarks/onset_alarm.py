@@ -3,8 +3,8 @@
     python -m benchmarks.onset_alarm docs/results/runs
 
 A run's file holds 20 means, each of a twentieth of its groups: a window of the alarm (48 groups at 60 steps of 16). What is true is
-decided with the whole curve in hand, smoothed over three places: *fell* = true quality ends up 0.3 standard deviations of a response
-(0.05) below its best so far, and the onset is that best place; *stalled* = it did not, but after its best the reward rose by 1.2 more;
+decided with the whole curve in hand, smoothed over three places: *fell* = true quality lies 0.3 standard deviations of a response
+(0.05) below its best so far at some later place, and the onset is that best place; *stalled* = it did not, but after its best the reward rose by 1.2 more;
 *honest* = neither. The alarm sees one place after the other, as a run would show them.
 """
 

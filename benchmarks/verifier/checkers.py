@@ -45,9 +45,13 @@ def measure(adversarial_size: int = 100_000) -> dict[str, Any]:
 
 
 def _median_us(rule: Prepared, typical: str) -> float:
-    """A text of its own each time: no reading of it has been made before, as for a new response."""
-    times = [_seconds(rule, typical.replace("14", str(100 + i))) for i in range(24)]
-    return round(statistics.median(times[4:]) * 1e6, 1)
+    """A text of its own each time: no reading of it has been made before, as for a new response. The least of a few medians: others work
+    on the same cores."""
+    medians = []
+    for repeat in range(_ROUNDS):
+        times = [_seconds(rule, typical.replace("14", f"{100 * (repeat + 1) + i}")) for i in range(24)]
+        medians.append(statistics.median(times[4:]))
+    return round(min(medians) * 1e6, 1)
 
 
 def _seconds(rule: Prepared, raw: str) -> float:

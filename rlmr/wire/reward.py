@@ -133,6 +133,10 @@ class SampleDiagnostics(WireModel):
     met_share: float | None = Field(
         default=None, description="Share of all constraints met; null where one has no verdict."
     )
+    spans: list[tuple[int, int]] = Field(
+        default_factory=list,
+        description="Where violations show in the response as it was sent: start and end (exclusive) in characters, in order.",
+    )
 
 
 class GroupDiagnostics(WireModel):

@@ -93,6 +93,11 @@ class ConstraintResult(WireModel):
     passed: bool | None = Field(default=None, description="null unless status is ok.")
     source: Literal["rule", "judge"] = Field(description="Who decided: a program or the LLM judge.")
     reason: str | None = Field(default=None, description="One line with the evidence, e.g. `213 words, at most 200`.")
+    spans: list[tuple[int, int]] = Field(
+        default_factory=list,
+        description="Where a violation shows in the response: start and end (exclusive) in characters; empty where it shows nowhere in "
+        "particular, and from checkers that cannot tell.",
+    )
 
 
 class SampleVerdict(WireModel):

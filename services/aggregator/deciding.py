@@ -122,6 +122,8 @@ def decide(
     diagnostics = _diagnose(writing, verdicts, decided)
     for i, sample in enumerate(diagnostics.samples):
         sample.fault, sample.cut_chars = faults[i], cut_chars[i]
+        if (verdict := verdicts[i]) is not None:
+            sample.spans = [(start + cut_chars[i], end + cut_chars[i]) for start, end in verdict.spans]
         if given.verdicts:
             sample.verify_status = given.verdicts[i].status.value
     return RewardGroupResult(

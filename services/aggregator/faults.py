@@ -71,6 +71,7 @@ def as_violations(signals: Signals, faults: Sequence[PolicyFault | None]) -> Sig
                 judge_passed=False,
                 met_share=0.0,
                 reasons=[SAID[fault], *v.reasons],
+                spans=v.spans,
             )
             if fault
             else v

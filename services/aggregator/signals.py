@@ -30,6 +30,8 @@ class Verdict:
     judge_passed: bool | None = None
     met_share: float | None = None
     reasons: list[str] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    """Where violations show, in characters of the text that was verified."""
     judge_could_not_read: bool = False
     """The verifier itself says unparseable: the judge's answer on this response is none. (A broken reply of the verifier's own has
     the same status, and is the machinery's.)"""
@@ -73,6 +75,7 @@ def verdict_of(result: SampleVerdict) -> Verdict:
         judge_passed=all(c.passed for c in result.constraints if c.source == "judge") if known else None,
         met_share=_share([bool(c.passed) for c in result.constraints]) if known else None,
         reasons=[f"{c.type}: {c.reason or 'failed'}" for c in result.constraints if c.passed is False],
+        spans=sorted({span for c in result.constraints if c.passed is False for span in c.spans}),
     )
 
 

@@ -105,13 +105,19 @@ def _check_rule(
         if isinstance(rule, str):
             return ConstraintResult(type=constraint.type, status=Status.INVALID_INPUT, source="rule", reason=rule)
         verdict = evaluate(rule, subject, mode)
+        return ConstraintResult(
+            type=constraint.type,
+            passed=verdict.passed,
+            source="rule",
+            reason=verdict.reason,
+            spans=[] if verdict.passed else list(verdict.spans),
+        )
     except Exception as error:
         # A checker never raises; one of another package may all the same, and its neighbours have done nothing.
         log.exception("checker_failed", checker=constraint.type)
         what = printable_line(f"{type(error).__name__}: {error}")
         reason = f"{constraint.type}: the checker failed: {what}"
         return ConstraintResult(type=constraint.type, status=Status.UNAVAILABLE, source="rule", reason=reason)
-    return ConstraintResult(type=constraint.type, passed=verdict.passed, source="rule", reason=verdict.reason)
 
 
 def is_unsure(result: ConstraintResult | None) -> bool:

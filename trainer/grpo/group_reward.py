@@ -17,8 +17,8 @@ from rlmr.wire.reward import RewardReply
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:/+=-]")
 
 
-KEPT = {"score_status", "verify_status", "fault", "rule_share", "judge_passed", "met_share"}
-"""What a replay under another strategy needs of a sample (trainer/replay)."""
+KEPT = {"score_status", "verify_status", "fault", "rule_share", "judge_passed", "met_share", "spans"}
+"""What a replay under another strategy needs of a sample (trainer/replay), and where its violations show."""
 
 
 @dataclass

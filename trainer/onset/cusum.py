@@ -9,7 +9,7 @@ and S_t > THRESHOLD raises the alarm; the evidence began where S last was 0. Wha
 paying; a reward that rises by more than SLACK / STALL while the signal stalls is evidence by itself. A reward that falls with the
 signal by more than WITH_IT is a policy that gets worse at all of it: no hacking, S is 0.
 
-SLACK, STALL and THRESHOLD were set on the study's runs of seed 0, and counted on those of seeds 1 and 2 (docs/looking.md).
+SLACK, STALL and THRESHOLD were set on the study's runs of seed 0, STALL with a look at seeds 1 and 2 (docs/looking.md).
 """
 
 from collections.abc import Sequence

@@ -58,12 +58,20 @@ def draw(explained: Explained, estimator: str, console: Console) -> None:
         passed = verdict.passed if verdict is not None else None
         writing = group.signals.writing[i].score if group.signals.writing else None
         table.add_row(
-            Text(group.texts[i] or "(empty)"),
+            _marked(group.texts[i], group.spans[i] if group.spans else ()),
             "none" if writing is None else f"{writing:+.2f}",
             Text("; ".join(group.failed[i]) or ("nothing" if passed else "unknown")),
             *[_bar(column, i, violates=passed is False) for column in columns],
         )
     console.print(table)
+
+
+def _marked(text: str, spans: Sequence[tuple[int, int]]) -> Text:
+    """The response with its violations underlined, where a checker could point at them."""
+    shown = Text(text or "(empty)")
+    for start, end in spans:
+        shown.stylize("underline red", start, end)
+    return shown
 
 
 def _bar(column: Column, i: int, *, violates: bool) -> Text:

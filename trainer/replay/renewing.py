@@ -70,7 +70,8 @@ class Renewal:
         )
         signals = as_violations(given, policy_faults(whole, given, frozenset(PolicyFault)))
         failed = [v.reasons for v in signals.verdicts] if signals.verdicts else group.failed
-        return replace(group, signals=signals, failed=failed)
+        spans = [v.spans for v in signals.verdicts] if signals.verdicts else group.spans
+        return replace(group, signals=signals, failed=failed, spans=spans)
 
     def _count(self, old: Signals, new: Signals) -> None:
         for then, now in zip(old.verdicts or (), new.verdicts or (), strict=False):

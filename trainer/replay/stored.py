@@ -34,6 +34,8 @@ class StoredGroup:
     reason: str | None
     """Why the run dropped it; None = trained on."""
     delta: float | None
+    spans: list[list[tuple[int, int]]] = field(default_factory=list)
+    """Per response, where violations show, in characters; empty for a run of an older version."""
     thresholds: dict[str, float] = field(default_factory=dict)
     """Of the filter, where they followed the run (trainer/grpo/thresholds.py)."""
     question: "Question | None" = None
@@ -73,6 +75,7 @@ class StoredRun:
                 row["rewards"],
                 row["reason"],
                 row["delta"],
+                [[(a, b) for a, b in sample.get("spans") or ()] for sample in row["samples"]],
                 row.get("filter") or {},
                 Question(
                     row["prompt"],

@@ -117,6 +117,7 @@ def _told(
                 "writing": writing[i].score if writing else None,
                 "violates": None if not verdicts or verdicts[i].passed is None else not verdicts[i].passed,
                 "why": group.failed[i],
+                "spans": group.spans[i] if group.spans else [],
                 "reward": group.rewards[i],
             }
             for i, text in enumerate(group.texts)

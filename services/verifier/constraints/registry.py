@@ -34,6 +34,8 @@ class Verdict:
     passed: bool
     reason: str
     """One line with the evidence, such as "213 words, at most 200"."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where a violation shows, if it does in places: start and end (exclusive) in characters of the response, MAX_SPANS at most."""
 
 
 class Kwargs(BaseModel):
@@ -60,6 +62,7 @@ Positive = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=1_000_0
 Relation = Literal["less than", "at least"]
 Phrase = Annotated[str, Field(min_length=1, max_length=10_000)]
 
+MAX_SPANS = 20
 _MAX_REASON = 500
 """Characters."""
 _MAX_SUMMARY = 160
@@ -149,7 +152,7 @@ class Prepared:
         reason = f"{UNSURE}{verdict.reason}" if self.checker.unsure and not verdict.passed else verdict.reason
         # Kwargs and evidence are quoted in it, whatever they hold.
         plain = reason.isprintable() and len(reason) <= _MAX_REASON
-        return Verdict(verdict.passed, reason if plain else printable_line(reason))
+        return Verdict(verdict.passed, reason if plain else printable_line(reason), verdict.spans[:MAX_SPANS])
 
     def describe(self) -> str:
         description = self.checker.description

@@ -47,6 +47,7 @@ _GOES_ON = re.compile(
 _LONGEST_END = 16
 """Characters at a sentence's end in which its last abbreviation stands, with the character before it."""
 _AFTER_NUMBER_SIGN = re.compile(r"[\dA-ZIVX]")
+_PLAIN_END = re.compile("[.?!]")
 _CLOSES_SPEECH = "”’」』"
 _AFTER_TIME = re.compile(
     r"(?<=\d [apAP]\.m\.) (?=[A-Z])(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|[A-Z]{2,4}\b)"
@@ -132,7 +133,8 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     for paragraph in paragraphs(text):
         parts: list[str] = []
-        for sentence in split_sentences(without_markup(paragraph)):
+        plain = without_markup(paragraph).strip()
+        for sentence in split_sentences(plain) if _PLAIN_END.search(plain) else [plain] if plain else []:
             for part in _cut_after_time(sentence) if sentence.isascii() else _cut_wide(sentence):
                 if parts and part[0] in _CLOSES_SPEECH:
                     # A splitter of English cuts before the mark where no space follows it.

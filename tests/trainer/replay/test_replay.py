@@ -46,13 +46,20 @@ def run_of(folder: Path, strategy: dict[str, object], groups: int = 60, n: int =
                 for word in words
             ]
             verdicts = []
-            for _ in words:
+            for word in words:
                 met = rng.choice((0.0, 0.5, 1.0, 1.0))
                 failed = rng.random() < 0.05
                 verdicts.append(
                     Verdict(Status.TIMEOUT, reasons=["slow"])
                     if failed
-                    else Verdict(Status.OK, passed=met == 1.0, rule_share=met, judge_passed=True, met_share=met)
+                    else Verdict(
+                        Status.OK,
+                        passed=met == 1.0,
+                        rule_share=met,
+                        judge_passed=True,
+                        met_share=met,
+                        spans=[(0, 4)] if word and met < 1 else [],
+                    )
                 )
             result = decide(group, [0] * n, Signals(scores, verdicts), bound, GroupFilter())
             reply = RewardReply.model_validate({"strategy": strategy, "groups": [result.model_dump(mode="json")]})

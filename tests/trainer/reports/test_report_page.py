@@ -129,6 +129,7 @@ def test_groups_are_filtered_searched_and_explained(browser: Chromium, run: Path
     )
     assert f"group {best[1]} of the ledger" in page.js("document.querySelector('details.group').textContent")
     assert page.js("document.querySelectorAll('.explain tr').length") == 1 + 4
+    assert page.js("document.querySelector('.explain mark').textContent") == "rain"
     assert (
         page.js("document.querySelectorAll('.adv.wrong').length") > 0
     )  # quality_only would have rewarded that violator

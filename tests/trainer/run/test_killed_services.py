@@ -1,5 +1,7 @@
-"""A real OpenRLHF run, in the course of which each of the three services is killed with SIGKILL and comes back."""
+"""A real OpenRLHF run, in the course of which each of the three services is killed with SIGKILL and comes back, the reward model after
+an absence that no single attempt outlasts."""
 
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.openrlhf, pytest.mark.timeout(900)]
 
 PROMPTS, BATCH, N, AWAY = 24, 4, 4, 4.0
+OUTAGE = float(os.environ.get("RLMR_TEST_OUTAGE", "12"))
+"""Seconds for which the writing reward model is away (docs/reliability.md)."""
+ATTEMPT = 180.0 if OUTAGE >= 180 else 4.0
+"""Seconds of one attempt of the agent, after which the aggregator has given up too: the group's own deadline is all that is left."""
 
 
 class Killer(threading.Thread):
@@ -41,8 +47,15 @@ class Killer(threading.Thread):
                 self.ledger.refresh()
             service.kill_now()
             self.killed.append((service.name, len(self.ledger.groups)))
-            time.sleep(AWAY)
+            if service.name == "writing-rm":
+                self.wait_for_the_next_rollout()
+            time.sleep(OUTAGE if service.name == "writing-rm" else AWAY)
             service.start()
+
+    def wait_for_the_next_rollout(self) -> None:
+        """What is rewarded is trained on first, however long a busy machine takes for it."""
+        while len(self.ledger.steps) < len(self.ledger.groups) // BATCH and not self.over.wait(0.1):
+            self.ledger.refresh()
 
 
 @dataclass
@@ -86,14 +99,16 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
             service.start()
         wait_until_ready(aggregator.url)
         killer.start()
-        ledger = train(
-            flags,
-            folder,
-            reward_url=aggregator.url,
-            strategy=preset.strategy,
-            steps=preset.steps,
-            console=Console(quiet=True),
-        )
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("RLMR_REWARD_ATTEMPT_TIMEOUT", str(ATTEMPT))
+            ledger = train(
+                flags,
+                folder,
+                reward_url=aggregator.url,
+                strategy=preset.strategy,
+                steps=preset.steps,
+                console=Console(quiet=True),
+            )
     finally:
         killer.over.set()
         if killer.ident is not None:
@@ -125,6 +140,12 @@ def test_no_group_was_lost(run: Run) -> None:
     assert len({g["prompt_id"] for g in groups}) == PROMPTS
     assert [(g["decision"], g["reason"], g["error"]) for g in groups] == [("train", None, None)] * PROMPTS
     assert all(isinstance(reward, float) for g in groups for reward in g["rewards"])
+
+
+def test_the_reward_model_was_away_for_longer_than_an_attempt(run: Run) -> None:
+    longest = max(run.ledger.training_groups, key=lambda g: g["seconds"])
+    assert longest["attempts"] >= 2
+    assert ATTEMPT < longest["seconds"] < 600
 
 
 def test_the_run_ended_by_itself_with_its_steps(run: Run) -> None:

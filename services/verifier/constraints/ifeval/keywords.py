@@ -1,12 +1,14 @@
 """keywords: words that must, must not, or must often occur. Keywords are literal text; the reference reads them as patterns."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from typing import Annotated
 
 from pydantic import Field
 
-from services.verifier.constraints.registry import Count, Kwargs, Relation, Verdict, checker
+from services.verifier.constraints.registry import MAX_SPANS, Count, Kwargs, Relation, Verdict, checker
 from services.verifier.text import Text
 
 Keyword = Annotated[str, Field(min_length=1, max_length=100)]
@@ -36,6 +38,12 @@ def _has_word(text: Text, word: str) -> bool:
     if word.isascii() and text.folds_plainly and word.lower() not in text.lower:
         return False
     return _as_word(word).search(text.raw) is not None
+
+
+def _places(text: Text, patterns: Iterable[re.Pattern[str]]) -> tuple[tuple[int, int], ...]:
+    """The first of each pattern's occurrences, in the order of the text."""
+    found = (m.span() for pattern in patterns for m in islice(pattern.finditer(text.raw), MAX_SPANS))
+    return tuple(sorted(found)[:MAX_SPANS])
 
 
 def _quoted(words: tuple[str, ...]) -> str:
@@ -71,7 +79,9 @@ class ForbiddenWords(Kwargs):
 )
 def forbidden_words(text: Text, kw: ForbiddenWords) -> Verdict:
     found = [word for word in kw.forbidden_words if _has_word(text, word)]
-    return Verdict(not found, f"forbidden: {', '.join(found)}" if found else "no forbidden word")
+    if not found:
+        return Verdict(True, "no forbidden word")
+    return Verdict(False, f"forbidden: {', '.join(found)}", _places(text, map(_as_word, found)))
 
 
 class Frequency(Kwargs):
@@ -90,7 +100,8 @@ class Frequency(Kwargs):
 def frequency(text: Text, kw: Frequency) -> Verdict:
     found = _count(text, kw.keyword.strip())
     passed = found < kw.frequency if kw.relation == "less than" else found >= kw.frequency
-    return Verdict(passed, f'"{kw.keyword}" occurs {found} times, {kw.relation} {kw.frequency} wanted')
+    too_often = () if passed or kw.relation != "less than" else _places(text, [_anywhere(kw.keyword.strip())])
+    return Verdict(passed, f'"{kw.keyword}" occurs {found} times, {kw.relation} {kw.frequency} wanted', too_often)
 
 
 class LetterFrequency(Kwargs):

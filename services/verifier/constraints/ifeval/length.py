@@ -1,10 +1,12 @@
 """length_constraints: words, sentences, paragraphs."""
 
 import re
+from dataclasses import replace
 
 from services.verifier.constraints.registry import Count, Kwargs, Phrase, Positive, Relation, Verdict, checker
 from services.verifier.text import Text
 
+_WORD = re.compile(r"\w+")
 _DIVIDER = re.compile(r"\s?\*\*\*\s?")
 _WORD_ENDS = frozenset(".,?!'\"")
 
@@ -26,7 +28,16 @@ class NumberWords(Kwargs):
     summary='Runs of letters, digits and underscores: "don\'t" counts as two.',
 )
 def number_words(text: Text, kw: NumberWords) -> Verdict:
-    return _compare(len(text.words), kw.relation, kw.num_words, "words")
+    verdict = _compare(len(text.words), kw.relation, kw.num_words, "words")
+    if verdict.passed or kw.relation != "less than":
+        return verdict
+    return replace(verdict, spans=_from_word(text.raw, max(1, kw.num_words) - 1))
+
+
+def _from_word(raw: str, index: int) -> tuple[tuple[int, int], ...]:
+    """From the first word that is too many to the end of the last."""
+    words = list(_WORD.finditer(raw))
+    return ((words[index].start(), words[-1].end()),) if index < len(words) else ()
 
 
 class NumberSentences(Kwargs):

@@ -17,7 +17,7 @@ _BRACKETS = re.compile(r"[（(]([^()（）\n]{4,300})[)）]")
 _IN_BRACKETS = re.compile(rf"(?:[A-Z][^\W\d_]|[\u4e00-\u9fff]{{2}})[^;；]{{0,120}}?[,，\s等] ?{_YEAR}(?![\d–-])")
 # A year in brackets behind a name: Brandt (1994), Osei and Lund (2003), 刘洋（2012）
 _BEHIND_NAME = re.compile(
-    rf"(?:[A-Z][^\W\d_]{{1,30}}(?:'s|’s)?(?: et al\.?| and colleagues)?|[\u4e00-\u9fff]{{2,3}}等?(?:人)?) ?[（(]{_YEAR}(?:, ?pp?\. ?\d{{1,4}})?[)）]"
+    rf"(?:\b[A-Z][^\W\d_]{{1,30}}(?:'s|’s)?(?: et al\.?| and colleagues)?|[\u4e00-\u9fff]{{2,3}}等?(?:人)?) ?[（(]{_YEAR}(?:, ?pp?\. ?\d{{1,4}})?[)）]"
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,500}`", re.DOTALL)
 _LINK = re.compile(r"(?<![!A-Za-z0-9_])\[[^\[\]\n]{1,300}\]\((?P<to>[^()\s]{1,500})(?: \"[^\"\n]{0,200}\")?\)")
@@ -100,7 +100,7 @@ def _apart(text: Text) -> tuple[str, list[str]]:
 
 
 def _heads_list(line: str) -> bool:
-    if len(line) > 60 or line.strip()[-1:] in tuple(".。!！?？"):
+    if not line or len(line) > 60 or line.strip()[-1:] in tuple(".。!！?？"):
         return False
     title = straight(line).strip(EDGES).rstrip(":： ")
     return title in _LISTS or ((line[:1] in "#*【" or line[:1].isdigit()) and not _LISTS.isdisjoint(titles_of(line)))

@@ -130,11 +130,12 @@ _SHORT = 120
 def _language(text: Text, *, either_chinese: bool) -> str | None:
     """By script where that tells, since the detector takes one Chinese paragraph in seventeen for Korean; by langdetect else. A Latin
     word weighs as much as a Chinese character. `either_chinese`: simplified or traditional makes no difference."""
+    if text.plain.isascii():
+        return _language_of_ascii(text)
     weights = dict.fromkeys(_SCRIPTS, 0)
-    if not text.plain.isascii():
-        for character, number in Counter(text.plain).items():
-            if not character.isascii() and (name := _script_of(character)):
-                weights[name] += number
+    for character, number in Counter(text.plain).items():
+        if not character.isascii() and (name := _script_of(character)):
+            weights[name] += number
     weights["latin"] = len(_LATIN_WORD.findall(text.plain))
     east_asian = weights["han"] + weights["kana"]
     # Japanese writes its grammar in kana.
@@ -148,11 +149,16 @@ def _language(text: Text, *, either_chinese: bool) -> str | None:
         return _LANGUAGE_OF[main]
     if main != "latin":
         return text.language
-    if text.plain.isascii() and len(text.plain) < _SHORT:
+    return detect_language(_NOT_LATIN.sub("", text.plain))
+
+
+def _language_of_ascii(text: Text) -> str | None:
+    """The detector guesses short English poorly: one word in four is a stop word of it."""
+    if len(text.plain) < _SHORT:
         found = [word.lower() for word in text.counted_words]
         if 4 * sum(word in STOP_WORDS for word in found) >= len(found) > 0:
             return "en"
-    return text.language if text.plain.isascii() else detect_language(_NOT_LATIN.sub("", text.plain))
+    return text.language
 
 
 _CHINESE_ONLY = regex.compile("[的了这這那们們没沒吗嗎呢吧她你]")
