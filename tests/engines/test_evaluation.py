@@ -1,6 +1,6 @@
 """`rlmr eval` end to end on a real vLLM server that answers and judges: a tiny model of random weights, so only the machinery counts.
 
-docs/evaluation.md has the same with SmolLM2. About a minute, most of it vLLM's start.
+Two minutes on two busy cores, most of it vLLM's start.
 """
 
 import json
