@@ -66,7 +66,7 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
             "strategy.gamma=0.5",
             "openrlhf.rollout.micro_batch_size=8",
             "openrlhf.train.micro_batch_size=8",
-            f"filter.all_low={{percentile: 80, after: {AFTER}, of_last: {AFTER}}}",
+            f"filter.all_low={{percentile: 75, after: {AFTER}, of_last: {AFTER}}}",
             "filter.all_high=null",
             "openrlhf.eval.steps=3",
             f"openrlhf.eval.n_samples_per_prompt={N_EVAL}",
@@ -190,18 +190,18 @@ def test_a_threshold_follows_the_run_and_each_group_keeps_its_own(run: Run) -> N
     def writing(groups: list[dict[str, Any]]) -> list[float]:
         return [w for g in groups for w, ok in zip(g["writing"], g["valid"], strict=True) if ok and w is not None]
 
-    dropped = 0
+    judged = 0
     for step in range(1, STEPS + 1):
         earlier = [g for g in run.ledger.training_groups if g["step"] < step and writing([g])]
         for group in (g for g in run.ledger.training_groups if g["step"] == step):
             if len(earlier) < AFTER:
                 assert group["filter"] is None
                 continue
-            assert group["filter"] == {"all_low": pytest.approx(np.percentile(writing(earlier[-AFTER:]), 80))}
+            assert group["filter"] == {"all_low": pytest.approx(np.percentile(writing(earlier[-AFTER:]), 75))}
             if (low := writing([group])) and group["reason"] != "all_violate":
                 assert (group["reason"] == "all_low") == (max(low) < group["filter"]["all_low"])
-            dropped += group["reason"] == "all_low"
-    assert dropped > 0
+                judged += 1
+    assert judged >= BATCH * (STEPS - 4)
 
 
 def test_tensorboard_shows_the_groups_of_each_step(run: Run) -> None:
