@@ -1,4 +1,4 @@
-"""`rlmr study report`: results.json and index.html beside a plan's runs. The page needs no network and no script."""
+"""`rlmr study report`: results.json, index.html and tables.md beside a plan's runs. The page needs no network and no script."""
 
 import json
 from collections.abc import Sequence
@@ -10,25 +10,11 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from trainer.run.distortion import QUALITY_MEAN, QUALITY_STD
 from trainer.study import figures
 from trainer.study.equivalence import at_one_scale
-from trainer.study.intervals import Interval, over_prompts
+from trainer.study.intervals import over_prompts
 from trainer.study.plan import Plan, planned_runs
 from trainer.study.results import HEADS, METRICS, Record, by_condition, by_point, read_records, results
+from trainer.study.tables import shown, tables
 
-FORMS = {
-    "compliance": "{:.1%}",
-    "compliance_unseen": "{:.1%}",
-    "writing_score": "{:+.2f}",
-    "true_quality": "{:.3f}",
-    "late_compliance": "{:.1%}",
-    "late_true_quality": "{:.3f}",
-    "difference": "{:+.3f}",
-    "response_tokens": "{:.0f}",
-    "sibling_overlap": "{:.3f}",
-    "distinct_2": "{:.3f}",
-    "commonest_phrase_share": "{:.1%}",
-    "rewarded_violators": "{:.1%}",
-    "dropped": "{:.1%}",
-}
 CURVES = (
     ("compliance", "Compliance in training"),
     ("writing_score", "Writing score"),
@@ -45,7 +31,7 @@ class NothingFinished(ValueError):
 
 
 def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Writes `folder`/results.json and `folder`/index.html. Raises NothingFinished."""
+    """Writes results.json, index.html and tables.md to `folder`. Raises NothingFinished."""
     runs = planned_runs(plan)
     records = [_with_overoptimisation(record) for record in read_records(runs, folder)]
     if not records:
@@ -57,7 +43,7 @@ def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
     environment = Environment(
         loader=PackageLoader("trainer.study"), autoescape=select_autoescape(["html", "jinja"]), trim_blocks=True
     )
-    environment.filters["interval"] = _shown
+    environment.filters["interval"] = shown
     page = environment.get_template("study.html.jinja").render(
         found=found,
         metrics=METRICS,
@@ -71,6 +57,7 @@ def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
     )
     path = folder / "index.html"
     path.write_text(page, encoding="utf-8")
+    (folder / "tables.md").write_text(tables(found), encoding="utf-8")
     return path, found
 
 
@@ -83,12 +70,6 @@ def _with_overoptimisation(record: Record) -> Record:
             None if w is None or q is None else w - (q - QUALITY_MEAN) / QUALITY_STD for w, q in pairs
         ]
     return record
-
-
-def _shown(value: dict[str, Any] | None, name: str) -> str:
-    if value is None:
-        return "-"
-    return Interval(**value).shown(FORMS[name])
 
 
 def _part(name: str, records: Sequence[Record], found: dict[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,17 @@ def test_results_hold_intervals_differences_and_what_is_missing(folder: Path) ->
     assert base["fronts"]["compliance and writing score"]["linear"]["less"] is None
 
 
+def test_tables_say_the_same_in_markdown(folder: Path) -> None:
+    _, found = write_page(PLAN, folder)
+    text = (folder / "tables.md").read_text()
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == list(found["conditions"])
+    row = next(line for line in text.splitlines() if line.startswith("| linear 1 | 0, 1, 2 |"))
+    assert "| 7.0% [7.0%, 7.0%] | 10.0% [10.0%, 10.0%] |" in row
+    assert "Less linear 1, paired by seed:" in text
+    widths = {line.count("|") for line in text.split("## base")[1].split("\n\n")[1].splitlines()}
+    assert len(widths) == 1
+
+
 def test_late_metrics_are_means_of_the_last_quarter_of_the_curve() -> None:
     record = {"curves": {"compliance": [0.0] * 15 + [0.2, None, 0.4, 0.6, 0.8]}, "after": {"compliance": 0.9}}
     assert metric(record, "late_compliance") == pytest.approx(0.5)
