@@ -64,7 +64,9 @@ def calibrate(preset: Preset, asks: Asks, folder: Path, console: Console) -> Cal
     with console.status(f"sampling {len(chosen) * preset.n} responses"):
         drawn = _sample(preset, asks, str(material.model), [row["prompt"] for row in chosen])
     with ExitStack() as stack:
-        url = preset.reward_url or stack.enter_context(local_services(writing_rm_of(preset, material), folder / "logs"))
+        url = preset.reward_url or stack.enter_context(
+            local_services(writing_rm_of(preset, material), folder / "logs", environment=preset.service_settings)
+        )
         settings = Settings.from_environment({"url": url, "strategy": preset.strategy})
         settings = replace(settings, filter=preset.filter_sent())
         with console.status(f"asking the services about {len(chosen)} groups"):

@@ -105,7 +105,12 @@ def run_preset(
     with ExitStack() as stack:
         with stages("services"):
             url = preset.reward_url or stack.enter_context(
-                local_services(writing_rm_of(preset, material), run / "logs", between=distorting)
+                local_services(
+                    writing_rm_of(preset, material),
+                    run / "logs",
+                    environment=preset.service_settings,
+                    between=distorting,
+                )
             )
         # Evaluation needs both signals whatever strategy trains; rlmr is one that asks for both.
         settings = Settings.from_environment({"url": url, "strategy": {"name": "rlmr"}})

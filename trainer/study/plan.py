@@ -111,7 +111,15 @@ def planned_runs(plan: Plan) -> list[PlannedRun]:
     return list(runs.values())
 
 
-ADDED_LATER = ("world_pairs", "train_on", "filter", "columns", "distortion.per_word", "distortion.drift")
+ADDED_LATER = (
+    "world_pairs",
+    "train_on",
+    "filter",
+    "columns",
+    "service_settings",
+    "distortion.per_word",
+    "distortion.drift",
+)
 """Settings that presets did not have when the first runs were made: unset, they leave a run's id as it was."""
 
 

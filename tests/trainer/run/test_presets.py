@@ -40,6 +40,18 @@ def test_prompts_to_train_on_are_chosen_by_their_constraints() -> None:
     assert not hard.takes(None)
 
 
+def test_settings_of_local_services() -> None:
+    preset = load_preset("embedded", ["service_settings.RLMR_AGGREGATOR_THINKING=cut"])
+    assert preset.service_settings == {"RLMR_AGGREGATOR_THINKING": "cut"}
+    with pytest.raises(PresetError, match="PATH is no setting of a service"):
+        load_preset("embedded", ["service_settings.PATH=/"])
+    with pytest.raises(PresetError, match="service_settings are for local services"):
+        load_preset(
+            "embedded",
+            ["services=external", "reward_url=http://r:1", "service_settings.RLMR_AGGREGATOR_THINKING=cut"],
+        )
+
+
 def test_another_strategy_starts_from_its_own_defaults() -> None:
     assert load_preset("embedded", ["strategy=linear", "strategy.weight=2"]).strategy == {"name": "linear", "weight": 2}
 

@@ -93,6 +93,10 @@ class Preset(BaseModel):
     writing_rm_dir: str | None = Field(
         default=None, description="Reward model folder for local services; null = the world's."
     )
+    service_settings: dict[str, str] | None = Field(
+        default=None,
+        description="Local services only: their environment variables (RLMR_AGGREGATOR_..., RLMR_VERIFIER_..., RLMR_WRITING_RM_...).",
+    )
     distortion: Distortion | None = Field(
         default=None, description="Local services only: a reward model with a wrong scale, for studies."
     )
@@ -131,6 +135,15 @@ class Preset(BaseModel):
 
     def percentiles(self) -> dict[str, Percentile]:
         return self.filter.percentiles() if self.filter is not None else {}
+
+    @model_validator(mode="after")
+    def _settings_are_for_services_of_our_own(self) -> "Preset":
+        if self.service_settings and self.services == "external":
+            raise ValueError("service_settings are for local services: set them where the external ones are started")
+        for name in self.service_settings or {}:
+            if not name.startswith("RLMR_"):
+                raise ValueError(f"service_settings: {name} is no setting of a service; their names begin with RLMR_")
+        return self
 
     @model_validator(mode="after")
     def _updates_share_the_samples_of_a_step(self) -> "Preset":
@@ -181,7 +194,7 @@ def _set(data: dict[str, Any], change: str) -> None:
         # OpenRLHF's own names contain dots: everything after the first is one key.
         data.setdefault("openrlhf", {})[rest] = value
     elif rest:
-        if head in ("columns", "distortion", "train_on", "filter") and data.get(head) is None:
+        if head in ("columns", "distortion", "service_settings", "train_on", "filter") and data.get(head) is None:
             data[head] = {}
         if not isinstance(data.get(head), dict):
             raise PresetError(f"--set {change!r}: {head} has no parts")
