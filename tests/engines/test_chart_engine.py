@@ -21,7 +21,7 @@ import pytest
 from services.writing_rm.model.manifest import read_manifest
 from tests.engines.engine_process import EngineProcess, free_port
 from tests.service_process import ServiceProcess
-from tests.services.verifier.test_judge_engine import write_model
+from tests.services.verifier.test_judge_engine import write_model, write_short_form
 from tests.services.writing_rm.test_service import wait_ready
 
 pytest.importorskip("helm_python", reason="the tools of requirements/chart.txt are not installed (make test-chart)")
@@ -101,15 +101,17 @@ class Running:
 @pytest.fixture(scope="module")
 def running(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("chart")
-    judge = folder / "judge"
+    judge, prompts = folder / "judge", folder / "prompts"
+    prompts.mkdir()
     write_model(judge)
     given = merge(
         merge(values("writing-rm", model_dir, read_manifest(model_dir).max_tokens), values("verifier", judge, 8192)),
-        # The judge's model is random and slow to end: neither its time nor its judgement is what is tested.
+        # The judge's model is random and does not know when to end: neither its time nor its judgement is what is tested.
         {
             "verifier": {
                 "judge": {"type": "engine"},
                 "settings": {
+                    "JUDGE_PROMPTS": str(write_short_form(prompts)),
                     "JUDGE_SECONDS": 300,
                     "JUDGE_MAX_TOKENS": 2000,
                     "TIMEOUT_SECONDS": 600,

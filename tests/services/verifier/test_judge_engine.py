@@ -100,9 +100,8 @@ def verify(engine: EngineProcess, samples: list[dict[str, Any]], **settings: Any
     return list(reply.json()["results"])
 
 
-@pytest.fixture
-def short(tmp_path: Path) -> Path:
-    """A folder whose form has a reason of at most 60 characters."""
+def write_short_form(directory: Path) -> Path:
+    """A prompts folder whose form has a reason of at most 60 characters."""
     form = {
         "schema": {
             "type": "object",
@@ -118,8 +117,13 @@ def short(tmp_path: Path) -> Path:
         "met": ["met"],
         "violated": ["violated"],
     }
-    (tmp_path / "form.json").write_text(json.dumps(form), encoding="utf-8")
-    return tmp_path
+    (directory / "form.json").write_text(json.dumps(form), encoding="utf-8")
+    return directory
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    return write_short_form(tmp_path)
 
 
 @pytest.mark.timeout(600)
