@@ -82,5 +82,7 @@ def test_rlmr_compresses_what_decoupled_keeps() -> None:
 
 def test_equal_rewards_still_have_a_margin() -> None:
     for name, params in FREE_OF_SCALE:
-        rewards = bind(name, params)(Samples(writing=[1.0] * 4, violated=[True, False, False, False])).rewards
+        rewards = bind(name, params)(
+            Samples(writing=[1.0] * 4, violated=(v := [True, False, False, False]), met_share=met(v))
+        ).rewards
         assert sum(rewards) / 4 - rewards[0] == pytest.approx(0.5 * 0.01, rel=0.01)
