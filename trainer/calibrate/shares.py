@@ -1,14 +1,12 @@
 """Shares with intervals, of samples that come in groups of the same prompt, and what the groups of a prompt will do next."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import betaln
 
-Z = 1.959964
-"""Two-sided 95 %."""
+from trainer.data.matching import wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +28,8 @@ def share(by_group: Sequence[float]) -> Share | None:
     p = float(np.mean(by_group))
     variance = float(np.var(by_group, ddof=1)) / m if m > 1 else 0.0
     worth = max(float(m), p * (1 - p) / variance) if variance > 0 else float(m)
-    centre, z2 = p + Z * Z / (2 * worth), Z * Z / worth
-    half = Z * math.sqrt(p * (1 - p) / worth + z2 / (4 * worth))
-    return Share(p, max(0.0, (centre - half) / (1 + z2)), min(1.0, (centre + half) / (1 + z2)), m)
+    low, high = wilson(p * worth, worth)
+    return Share(p, max(0.0, low), min(1.0, high), m)
 
 
 @dataclass(frozen=True, slots=True)

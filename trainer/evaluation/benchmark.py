@@ -4,6 +4,8 @@ It reads its own data, says what is to be judged about a response, reads each an
 asking, repeating, resuming, intervals and pages are the same for all.
 """
 
+import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -150,3 +152,13 @@ def whole(reply: str, finished: bool) -> str:
 def after_thinking(response: str) -> str:
     """What follows a model's last `</think>`: its answer."""
     return response.rpartition("</think>")[2].lstrip("\n")
+
+
+def json_answer(reply: str) -> Any:
+    """The JSON that a reply is, bare or in a fence, after any thinking. Raises Unparseable."""
+    text = after_thinking(reply).strip()
+    fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", text, re.DOTALL)
+    try:
+        return json.loads(fenced[1] if fenced else text, strict=False)
+    except (ValueError, RecursionError) as exc:
+        raise Unparseable(f"not JSON: {exc}") from exc

@@ -1,9 +1,7 @@
 """`rlmr eval pairwise`: a judge compares the responses of two or more models to the same prompts, each pair in both orders."""
 
 import asyncio
-import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -13,7 +11,7 @@ from typing import Any
 from rlmr import __version__
 from trainer.data.rows import DataFileError, objects
 from trainer.evaluation.asking import Model, each
-from trainer.evaluation.benchmark import Unparseable, after_thinking, whole
+from trainer.evaluation.benchmark import Unparseable, after_thinking, json_answer, whole
 from trainer.evaluation.evaluating import Progress
 from trainer.evaluation.ranking import (
     RESAMPLES,
@@ -154,12 +152,7 @@ def all_questions(prompts: Mapping[str, str], texts: Mapping[str, Mapping[str, s
 
 def read_winner(reply: str) -> tuple[float, str]:
     """(what A got, reason). Raises Unparseable."""
-    text = after_thinking(reply).strip()
-    fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", text, re.DOTALL)
-    try:
-        found = json.loads(fenced[1] if fenced else text, strict=False)
-    except (ValueError, RecursionError) as exc:
-        raise Unparseable(f"not JSON: {exc}") from exc
+    found = json_answer(reply)
     if not isinstance(found, dict) or not isinstance(found.get("reason"), str):
         raise Unparseable("not an object with reason and winner")
     if found.get("winner") not in ("A", "B", "tie"):

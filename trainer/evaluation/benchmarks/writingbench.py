@@ -5,7 +5,6 @@ is ours unless --set prompt=FILE gives another. A mark is believed only if it is
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from trainer.evaluation.benchmark import (
     Unparseable,
     Verdict,
     after_thinking,
+    json_answer,
 )
 from trainer.evaluation.templating import filled, own_hash, read_template
 
@@ -121,12 +121,7 @@ class WritingBench(Benchmark):
 
 def read_mark(reply: str) -> Verdict:
     """{"score": 1..10, "reason": text}, bare or in a fence, after any thinking. Raises Unparseable."""
-    text = after_thinking(reply).strip()
-    fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", text, re.DOTALL)
-    try:
-        found = json.loads(fenced[1] if fenced else text, strict=False)
-    except (ValueError, RecursionError) as exc:
-        raise Unparseable(f"not JSON: {exc}") from exc
+    found = json_answer(reply)
     if not isinstance(found, dict) or not {"score", "reason"} <= found.keys():
         raise Unparseable("not an object with score and reason")
     mark, reason = found["score"], found["reason"]
