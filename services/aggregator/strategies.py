@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from services import PluginError
+from services import PluginError, distribution_of
 from services.aggregator.mixing import BUILT_IN, Registry, Strategy
 
 GROUP = "rlmr.strategies"
@@ -17,11 +17,11 @@ def installed() -> Registry:
     for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
         strategy = _load(entry)
         if strategy.name in found:
-            raise _unusable(
+            raise PluginError.of(
                 entry, f"a strategy named {strategy.name} exists already, from {owner[strategy.name]}", "rename it"
             )
         found[strategy.name] = strategy
-        owner[strategy.name] = _distribution(entry)
+        owner[strategy.name] = distribution_of(entry)
     return Registry(found.values())
 
 
@@ -29,21 +29,10 @@ def _load(entry: EntryPoint) -> Strategy:
     try:
         loaded = entry.load()
     except Exception as exc:  # another package's import may raise anything
-        raise _unusable(entry, f"it cannot be imported: {type(exc).__name__}: {exc}", "repair it") from exc
+        raise PluginError.of(entry, f"it cannot be imported: {type(exc).__name__}: {exc}", "repair it") from exc
     if not isinstance(loaded, Strategy):
         remedy = "point it at a function decorated with @strategy of services.aggregator.mixing"
-        raise _unusable(entry, f"it is a {type(loaded).__name__}, not a strategy", remedy)
+        raise PluginError.of(entry, f"it is a {type(loaded).__name__}, not a strategy", remedy)
     if loaded.name != entry.name:
-        raise _unusable(entry, f"it holds a strategy named {loaded.name}", "give both the same name")
+        raise PluginError.of(entry, f"it holds a strategy named {loaded.name}", "give both the same name")
     return loaded
-
-
-def _unusable(entry: EntryPoint, why: str, remedy: str) -> PluginError:
-    owner = _distribution(entry)
-    return PluginError(
-        f"{owner}: entry point {entry.name} = {entry.value} of group {GROUP}: {why}; {remedy}, or uninstall {owner}"
-    )
-
-
-def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else "an unnamed distribution"

@@ -3,7 +3,7 @@
 import importlib
 from importlib.metadata import EntryPoint, entry_points
 
-from services import PluginError
+from services import PluginError, distribution_of
 from trainer.evaluation.benchmark import Benchmark
 
 GROUP = "rlmr.benchmarks"
@@ -23,8 +23,8 @@ def names() -> dict[str, str]:
     found = {name: line for name, (_, line) in BUILT_IN.items()}
     for entry in _outside():
         if entry.name in found:
-            raise _unusable(entry, f"a benchmark named {entry.name} exists already", "rename it")
-        found[entry.name] = f"From {_distribution(entry)}."
+            raise PluginError.of(entry, f"a benchmark named {entry.name} exists already", "rename it")
+        found[entry.name] = f"From {distribution_of(entry)}."
     return found
 
 
@@ -38,26 +38,15 @@ def load(name: str) -> Benchmark:
     try:
         loaded = entry.load()
     except Exception as exc:  # another package's import may raise anything
-        raise _unusable(entry, f"it cannot be imported: {type(exc).__name__}: {exc}", "repair it") from exc
+        raise PluginError.of(entry, f"it cannot be imported: {type(exc).__name__}: {exc}", "repair it") from exc
     if not (isinstance(loaded, type) and issubclass(loaded, Benchmark)):
-        raise _unusable(
+        raise PluginError.of(
             entry, "it is not a benchmark", "point it at a subclass of trainer.evaluation.benchmark.Benchmark"
         )
     if getattr(loaded, "name", None) != name:
-        raise _unusable(entry, f"its name is {getattr(loaded, 'name', None)}", "give both the same name")
+        raise PluginError.of(entry, f"its name is {getattr(loaded, 'name', None)}", "give both the same name")
     return loaded()
 
 
 def _outside() -> list[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value))
-
-
-def _unusable(entry: EntryPoint, why: str, remedy: str) -> PluginError:
-    owner = _distribution(entry)
-    return PluginError(
-        f"{owner}: entry point {entry.name} = {entry.value} of group {GROUP}: {why}; {remedy}, or uninstall {owner}"
-    )
-
-
-def _distribution(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else "an unnamed distribution"
