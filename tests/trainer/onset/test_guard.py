@@ -164,5 +164,5 @@ def test_words_of_strong_and_weak_answers_are_a_signal(tmp_path: Path) -> None:
     assert good is not None and bad is not None and good > 0 > bad
     with pytest.raises(SourceError, match="want words:STRONG"):
         source_of("words:only-one.jsonl")
-    with pytest.raises(SourceError, match="nothing.jsonl"):
+    with pytest.raises(SourceError, match=r"nothing\.jsonl"):
         source_of(f"words:{tmp_path / 'nothing.jsonl'},{tmp_path / 'weak.jsonl'}")
