@@ -3,8 +3,12 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from trainer.replay.replaying import Replay
 
 
 def replay(
@@ -56,6 +60,10 @@ def replay(
         "compliant < 0",
         "other sign than in the run",
         "groups that differ",
+        "pull on writing",
+        "on compliance",
+        "reach",
+        "like linear",
     )
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i in (0, 2) else "right", overflow="fold")
@@ -69,10 +77,27 @@ def replay(
             _share(r.compliant_below_zero, r.compliant),
             _share(r.other_sign, r.compared),
             f"{r.other_reward}",
+            *(_number(x, form) for x, form in zip(_pulls(r), ("+.3f", "+.3f", ".1%", ".2g"), strict=True)),
         )
     console.print(table)
+    if results[0].reach is not None:
+        console.print(REACH, highlight=False, soft_wrap=True)
     if renewal is not None:
         console.print(renewal.told(), highlight=False, soft_wrap=True)
+
+
+REACH = (
+    "pull: what a step adds to the mean writing reward and to compliance, to first order; reach: share of what the best fixed weight adds, "
+    "at the weight in the last column (docs/looking.md)"
+)
+
+
+def _pulls(r: "Replay") -> tuple[float | None, ...]:
+    return r.pull_on_writing, r.pull_on_compliance, r.reach, r.like_weight
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
 def _share(part: int, whole: int) -> str:

@@ -22,11 +22,12 @@ EXAMPLES, BATCH = 260, 50
 def params_of(name: str, seed: int) -> dict[str, object]:
     rng = random.Random(seed)
     magnitude = rng.choice((0.0, 1e-12, 1e-3, 0.5, 1.0, 1.0, 7.0, 1e6))
+    least = rng.choice((0.0, 0.0, 0.5, 4.0, 1e6))
     known: dict[str, dict[str, object]] = {
         "linear": {"weight": magnitude},
-        "rlmr": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
+        "rlmr": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group")), "delta_min": least},
         "rlmr_decoupled": {"gamma": magnitude},
-        "rlmr_partial": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
+        "rlmr_partial": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group")), "delta_min": least},
         "rlmr_graded": {"gamma": magnitude, "grade": rng.choice((0.1, 1.0, 30.0, 1e6))},
         "rlmr_diverse": {"gamma": magnitude, "diversity": rng.choice((0.0, 0.5, 3.0))},
         "threshold_gate": {"alpha": magnitude - 0.5},
@@ -97,8 +98,9 @@ def check_corpo(samples: Samples, mixed: Mixed, params: dict) -> None:
 def check_rlmr(samples: Samples, mixed: Mixed, params: dict) -> None:
     n, k = samples.n, samples.k
     in_group = params.get("gamma_unit") == "group"
-    gamma = params["gamma"] * (max(std(samples.writing), 0.01) if in_group else 1.0)
-    assert mixed.delta is not None and mixed.delta >= 0
+    unit = max(std(samples.writing), 0.01) if in_group else 1.0
+    gamma = params["gamma"] * unit
+    assert mixed.delta is not None and mixed.delta >= (params.get("delta_min", 0.0) * unit if k else 0.0)
     for reward, r, violates in zip(mixed.rewards, samples.writing, samples.violated, strict=True):
         assert reward == (r - mixed.delta if violates else r)  # one penalty, for violators only
     if k == 0:
