@@ -1,7 +1,7 @@
 """One run under several strategies at once, group by group; nothing is kept but counts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.aggregator.deciding import Decided, reward_group
@@ -55,7 +55,8 @@ class ReplayedGroup:
 
 
 def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule: GroupFilter) -> Decided:
-    """One stored group under one strategy; a threshold that followed the run is the group's own, unless `rule` has a number for it.
+    """One stored group under one strategy. A threshold that followed the run is the group's own, unless `rule` has a number for it;
+    so is the run's own strategy's price.
     Raises NotReplayable where the strategy needs what the run never asked for."""
     for needed, given, what in (
         (bound.strategy.needs_writing, group.signals.writing, "writing rewards"),
@@ -65,8 +66,15 @@ def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule
             raise NotReplayable(
                 f"strategy {bound.name} needs {what}, and this run ({run.strategy['name']}) asked for none"
             )
+    if group.price and _is_the_runs(run, bound):
+        bound = replace(bound, params=bound.params.model_copy(update=group.price))
     followed = {name: value for name, value in group.thresholds.items() if getattr(rule, name) is None}
     return reward_group(group.signals, group.texts, bound, rule.model_copy(update=followed))
+
+
+def _is_the_runs(run: StoredRun, bound: BoundStrategy) -> bool:
+    given = bound.params.model_dump()
+    return all(given.get(name) == value for name, value in run.strategy.items())
 
 
 Asked = tuple[str, BoundStrategy]
