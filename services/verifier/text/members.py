@@ -52,7 +52,7 @@ def members_of(text: str, names: tuple[str, ...]) -> list[int]:
     below = _below(lines, re.compile(called))
     if below:
         return [*below, sum(below)]
-    return [max(numbered, named)]
+    return [max(numbered, named, _enumerated(lower))]
 
 
 def _stem(name: str) -> str:
@@ -112,7 +112,7 @@ def _numbered(lines: list[_Line], lower: str, called: str) -> int:
         r"(?=[)）:：.、．\s—–《-]|\*|$|】)"
     )
     ordinal = re.compile(
-        rf"\b(?P<english>{_ORDINAL})(?: [a-z'-]+){{0,2}} (?:{called})|第(?P<chinese>[{_CHINESE}\d]{{1,2}}){_MEASURE}[^,，。；;:：\n]{{0,6}}?(?:{called})"
+        rf"\b(?P<english>{_ORDINAL})(?: [a-z'-]+){{0,2}} (?:{called})|第(?P<chinese>[{_CHINESE}\d]{{1,2}})(?:{_MEASURE}[^,，。；;:：\n]{{0,6}}?)?(?:{called})"
     )
     found: set[str] = set()
     for line in lines:
@@ -126,6 +126,40 @@ def _numbered(lines: list[_Line], lower: str, called: str) -> int:
 
 def _value(number: str) -> str:
     return str(_VALUES.get(number, number))
+
+
+_ENUMERATORS = tuple(
+    [re.compile(pattern, re.MULTILINE) for pattern in patterns]
+    for patterns in (
+        [rf"(?:^|[，,。；;：:、\s]){n}(?:是|要|则)" for n in _CHINESE],
+        [rf"(?:^|[，,。；;：:\s])第{n}[，,、：:]" for n in _CHINESE],
+        [
+            r"(?:^|[.!?:;] )first(?:ly)?,? ",
+            r"(?:^|[.!?:;] )second(?:ly)?,? ",
+            r"(?:^|[.!?:;] )third(?:ly)?,? ",
+            r"(?:^|[.!?:;] )fourth(?:ly)?,? ",
+            r"(?:^|[.!?:;] )fifth(?:ly)?,? ",
+        ],
+        [r"首先[，,]?", r"其次[，,]?|然后[，,]?", r"再次[，,]|再者[，,]|此外[，,]"],
+    )
+)
+_FINALLY = re.compile(r"(?:^|[.!?:;] )(?:finally|lastly|last),? |最后[，,]|最后一是", re.MULTILINE)
+
+
+def _enumerated(lower: str) -> int:
+    """In running text: 一是 ... 二是 ..., First, ... Second, ... Finally."""
+    best = 0
+    for patterns in _ENUMERATORS:
+        at = count = 0
+        for pattern in patterns:
+            match = pattern.search(lower, at)
+            if match is None:
+                break
+            at, count = match.end(), count + 1
+        if count > 1 and _FINALLY.search(lower, at):
+            count += 1
+        best = max(best, count)
+    return best if best > 1 else 0
 
 
 def _named(lines: list[_Line], called: str) -> int:
