@@ -29,6 +29,7 @@ _MARKS = re.compile(
 _BOLD = re.compile(r"\*\*[^*\n]{1,80}\*\*[:：.。]?|[【「《][^】」》\n]{1,40}[】」》]$")
 _LABEL = re.compile(r"[^\s:：,，。.!?！？;；][^:：,，。.!?！？;；\n]{0,40}[:：]\s*$")
 _RANK = {"part": 7, "chinese": 8, "bracketed": 9, "number": 10, "bold": 11, "label": 12, "other": 13, "bullet": 14}
+_DASHES = re.compile(r"\|?[\s:|-]{3,}$")
 _BETWEEN = 3
 """Lines of prose that may stand between a heading and the first item below it."""
 _LONGEST_LEAD = 60
@@ -52,7 +53,7 @@ def members_of(text: str, names: tuple[str, ...]) -> list[int]:
     below = _below(lines, re.compile(called))
     if below:
         return [*below, sum(below)]
-    return [max(numbered, named, _enumerated(lower))]
+    return [max(numbered, named, _rows(lines, re.compile(called)), _enumerated(lower))]
 
 
 def _stem(name: str) -> str:
@@ -126,6 +127,19 @@ def _numbered(lines: list[_Line], lower: str, called: str) -> int:
 
 def _value(number: str) -> str:
     return str(_VALUES.get(number, number))
+
+
+def _rows(lines: list[_Line], name: re.Pattern[str]) -> int:
+    """Of a table that has the name in its head."""
+    for i, line in enumerate(lines[:-1]):
+        if "|" in line.text and _DASHES.match(lines[i + 1].text) and name.search(line.text[:200]):
+            rows = 0
+            for row in lines[i + 2 :]:
+                if "|" not in row.text:
+                    break
+                rows += 1
+            return rows
+    return 0
 
 
 _ENUMERATORS = tuple(

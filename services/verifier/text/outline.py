@@ -17,7 +17,9 @@ NUMBERED = re.compile(
 )
 _STRAIGHT = str.maketrans("“”‘’", "\"\"''")
 _ITEM = re.compile(rf"[^\S\n]*(?:[*+-][^\S\n]+|\d{{1,3}}[.)）][^\S\n]+|{TYPED})(?=\S)")
-_MARKED_HEADING = re.compile(r"[^\S\n]{0,3}#{1,6}[^\S\n]+\S|\*\*[^*\n]+\*\*[:：]?$|[【「《][^】」》\n]{1,30}[】」》]$")
+_MARKED_HEADING = re.compile(
+    r"[^\S\n]{0,3}#{1,6}[^\S\n]+\S|(?:\*\*[^*\n]+\*\*[:：]?|[【「《][^】」》\n]{1,30}[】」》])(?:\s?[(（][^()（）\n]{1,20}[)）])?$"
+)
 _MAX_HEADING = 80
 _RULE = re.compile(r"(?:[-*_=] ?){3,}$")
 
@@ -59,9 +61,12 @@ def titles_of(line: str) -> set[str]:
         if without:
             found.add(without)
     for colon in (":", "：", " — ", " – "):
-        before, sign, _ = rest.partition(colon)
+        before, sign, behind = rest.partition(colon)
         if sign and len(before) <= 60:
             found.add(before.strip(EDGES))
+            # "Option 2: The Old One"
+            if line.lstrip().startswith(("#", "**")) and len(behind) <= 60:
+                found.add(behind.strip(EDGES))
     found.discard("")
     return found
 
