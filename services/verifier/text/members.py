@@ -154,6 +154,9 @@ _ENUMERATORS = tuple(
             r"(?:^|[.!?:;] )fourth(?:ly)?,? ",
             r"(?:^|[.!?:;] )fifth(?:ly)?,? ",
         ],
+        [rf"[(（]{letter}[)）]" for letter in "abcdefgh"],
+        [rf"[(（]{number}[)）]" for number in range(1, 10)],
+        [rf"[(（]{number}[)）]" for number in _CHINESE],
         [r"首先[，,]?", r"其次[，,]?|然后[，,]?", r"再次[，,]|再者[，,]|此外[，,]"],
     )
 )

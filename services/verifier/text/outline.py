@@ -21,6 +21,7 @@ _MARKED_HEADING = re.compile(
     r"[^\S\n]{0,3}#{1,6}[^\S\n]+\S|(?:\*\*[^*\n]+\*\*[:：]?|[【「《][^】」》\n]{1,30}[】」》])(?:\s?[(（][^()（）\n]{1,20}[)）])?$"
 )
 _MAX_HEADING = 80
+_ANNOUNCES = re.compile(r"以下|下列|如下|下面|\b(?:follow\w*|these|below)\b[^:：]*[:：]\s*$", re.IGNORECASE)
 _RULE = re.compile(r"(?:[-*_=] ?){3,}$")
 
 
@@ -102,6 +103,8 @@ def sections_of(lines: list[str]) -> list[Section]:
         kind = None if fenced else _heading_kind(line.strip(), below.strip())
         if kind == "numbered" and i and _marker(line) == _marker(lines[i - 1]) != "":
             kind = None  # the last item of a list
+        if kind == "label" and found and _ANNOUNCES.search(line) and _ITEM.match(below):
+            kind = None  # "Please bring the following:" within a section
         if kind is None:
             if found and line.strip() and not _RULE.match(line.strip()):
                 found[-1].body.append(line)
