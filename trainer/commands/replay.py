@@ -26,24 +26,17 @@ def replay(
     from rich.console import Console
     from rich.table import Table
 
-    from services.aggregator.mixing import GroupFilter
-    from trainer.replay.asked import parameters, spelled, strategy_asked
+    from trainer.replay.asked import filter_asked, spelled, strategy_asked
     from trainer.replay.renewing import Renewal
     from trainer.replay.replaying import replay as replay_run
-    from trainer.replay.stored import NotReplayable, read_run
+    from trainer.replay.stored import read_run
 
     console = Console()
-    try:
-        stored = read_run(run)
-        asked = [spelled(stored.strategy), *strategies]
-        renewal = Renewal(writing_rm, verifier) if writing_rm or verifier else None
-        kept = GroupFilter(**{**stored.filter, **parameters(rule)})
-        results = replay_run(
-            stored, [(text.rstrip(":"), strategy_asked(text)) for text in asked], kept, renewal or iter
-        )
-    except (NotReplayable, ValueError) as exc:
-        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc
+    stored = read_run(run)
+    asked = [spelled(stored.strategy), *strategies]
+    renewal = Renewal(writing_rm, verifier) if writing_rm or verifier else None
+    kept = filter_asked(stored.filter, rule)
+    results = replay_run(stored, [(text.rstrip(":"), strategy_asked(text)) for text in asked], kept, renewal or iter)
     if as_json:
         typer.echo(json.dumps([asdict(r) for r in results], indent=1))
         return

@@ -24,19 +24,16 @@ def watch(
     from rich.console import Console
     from rich.live import Live
 
+    from rlmr.mistake import Mistake
     from trainer.onset.guarding import Guard, read_onset
     from trainer.onset.metrics import RunMetrics
-    from trainer.onset.sources import SourceError, source_of
+    from trainer.onset.sources import source_of
     from trainer.run.ledger import Ledger
     from trainer.run.watching import view
 
     console = Console()
     if not (run / "ledger").is_dir():
-        console.print(
-            f"[red]error:[/red] {run} has no ledger: give the folder of a run that trains (runs/<name>)",
-            highlight=False,
-        )
-        raise typer.Exit(1)
+        raise Mistake(f"{run} has no ledger: give the folder of a run that trains (runs/<name>)")
     ledger = Ledger(run).refresh()
     try:
         guard = Guard(ledger, source_of(held_back), share=share) if held_back is not None else None
@@ -62,6 +59,3 @@ def watch(
                 live.update(view(ledger, console.width), refresh=True)
     except KeyboardInterrupt:
         return
-    except SourceError as exc:
-        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc

@@ -90,7 +90,9 @@ def test_a_hostile_body_costs_bounded_memory_and_holds_up_no_probe(
     process = at_default_limits[name]
     body = {**HOSTILE, **FOR_CONSTRAINTS}[kind](name)
     assert len(body) <= MAX_BODY
-    held = memory_mib(process, "VmRSS")  # with what the allocator kept of bodies before, which this one does not answer for
+    held = memory_mib(
+        process, "VmRSS"
+    )  # with what the allocator kept of bodies before, which this one does not answer for
     Path(f"/proc/{process.process.pid}/clear_refs").write_text("5")  # VmHWM starts again
     for _ in range(3):  # a slow answer counts where it is slow each time: others may want the cores too
         with Probe(process) as probe:
