@@ -9,6 +9,7 @@ import typer
 from services import PluginError
 from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of, typed
 from trainer.commands.evaluate_pairwise import pairwise
+from trainer.commands.evaluate_runs import runs
 from trainer.commands.evaluate_texts import texts
 from trainer.evaluation.registry import load, names
 
@@ -192,3 +193,4 @@ def verify(bundle: Annotated[Path, typer.Argument(help="A file of `rlmr eval bun
 
 
 app.command()(texts)
+app.command("runs")(runs)

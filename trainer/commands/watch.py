@@ -12,7 +12,8 @@ def watch(
     held_back: str | None = typer.Option(
         None,
         help="A signal that training never sees, for the alarm at the onset of reward hacking: `world` (the story world's true "
-        "quality), the URL of a second writing reward model, or a JSONL file of {prompt_id, values} (votes). Kept in the ledger.",
+        "quality), the URL of a second writing reward model, words:STRONG.jsonl,WEAK.jsonl (answers that a word classifier learns to tell "
+        "apart), or a JSONL file of {prompt_id, values} (votes). Kept in the ledger.",
     ),
     share: float = typer.Option(1.0, min=0.0, max=1.0, help="Of the groups that --held-back is asked about."),
     metrics_port: int | None = typer.Option(None, help="Serve rlmr_run_* for Prometheus on this port."),

@@ -6,6 +6,7 @@ A grade is the share of sentences that are harmed. Nothing is cut off or added: 
 import random
 import re
 from collections.abc import Callable, Sequence
+from itertools import cycle, islice
 
 from trainer.data.similarity import language_of
 
@@ -18,7 +19,7 @@ def corrupt(text: str, kind: str, grade: str, rng: random.Random, others: Sequen
     """The harmed text; None where this text gives no room for it (one sentence has no order). others: sentences of other texts."""
     parts = pieces(text)
     sentences = [part for part in parts if part.strip()]
-    if len(sentences) < 2 and kind in ("order", "repetition"):
+    if len(sentences) < 2 and kind in ("order", "repetition", "padding"):
         return None
     count = max(2 if kind == "order" else 1, round(GRADES[grade] * len(sentences)))
     where = sorted(rng.sample(range(len(sentences)), min(count, len(sentences))))
@@ -54,6 +55,34 @@ def _repetition(rng: random.Random, sentences: list[str], where: list[int], othe
         sentences[i] = min(original[:i] + original[i + 1 :], key=lambda s: abs(len(s) - len(original[i])))
 
 
+def _padding(rng: random.Random, sentences: list[str], where: list[int], others: Sequence[str]) -> None:
+    """The text ends early and fills up with sentences that it has said, in their order: those nearest in length to what they replace."""
+    kept = sentences[: max(1, len(sentences) - len(where))]
+    wanted = len("".join(sentences[len(kept) :]))
+
+    def again(start: int) -> list[str]:
+        return [kept[(start + i) % len(kept)] for i in range(len(sentences) - len(kept))]
+
+    sentences[len(kept) :] = min(map(again, range(len(kept))), key=lambda said: abs(len("".join(said)) - wanted))
+
+
+_ENDS = '.,;:!?"”’)。！？」』'
+
+
+def _loop(rng: random.Random, sentences: list[str], where: list[int], others: Sequence[str]) -> None:
+    """A sentence says its first half (a third of a long one) again and again until it is as long as it was."""
+    for i in where:
+        chinese = language_of(sentences[i]) == "zh"
+        body = sentences[i].rstrip(_ENDS)
+        words = list(body) if chinese else body.split(" ")
+        first = words[: len(words) // (3 if len(words) > 12 else 2)]
+        if not first:
+            continue
+        again = cycle([first[0][:1].lower() + first[0][1:], *first[1:]])
+        said = [*first, *islice(again, len(words) - len(first))]
+        sentences[i] = ("" if chinese else " ").join(said) + sentences[i][len(body) :]
+
+
 def _foreign(rng: random.Random, sentences: list[str], where: list[int], others: Sequence[str]) -> None:
     """A sentence gives way to one of another text, of about its length."""
     for i in where:
@@ -86,6 +115,8 @@ def _exchange(rng: random.Random, sentences: list[str], where: list[int], others
 KINDS: dict[str, Harm] = {
     "order": _order,
     "repetition": _repetition,
+    "padding": _padding,
+    "loop": _loop,
     "foreign": _foreign,
     "words": _words,
     "exchange": _exchange,

@@ -1,4 +1,4 @@
-"""Where a held-back signal comes from: the story world's true quality, a second reward model, or what people said."""
+"""Where a held-back signal comes from: the story world's true quality, a second reward model, words, or what people said."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,10 +17,13 @@ class SourceError(Mistake):
 
 
 def source_of(text: str) -> Source:
-    """`world`; the base URL of a second writing reward model; or a JSONL file of {prompt_id, values: [one per response]} with an
-    optional step: votes of people, or any scores made elsewhere. Raises SourceError."""
+    """`world`; the base URL of a second writing reward model; `words:STRONG.jsonl,WEAK.jsonl`, answers that a naive Bayes classifier
+    learns to tell apart; or a JSONL file of {prompt_id, values: [one per response]} with an optional step: votes of people, or any
+    scores made elsewhere. Raises SourceError."""
     if text == "world":
         return _world()
+    if text.startswith("words:"):
+        return _words(text.removeprefix("words:"))
     if text.startswith(("http://", "https://")):
         return _reward_model(text)
     return _votes(Path(text))
@@ -43,6 +46,22 @@ def _reward_model(url: str) -> Source:
             raise SourceError(f"held-back reward model at {url}: {exc}") from exc
 
     return score
+
+
+def _words(files: str) -> Source:
+    from trainer.data.pairs import read_answers
+    from trainer.data.rows import DataFileError
+    from trainer.evaluation.texts import WordClassifier
+
+    strong, comma, weak = files.partition(",")
+    if not comma:
+        raise SourceError(f"words:{files}: want words:STRONG.jsonl,WEAK.jsonl, rows of {{prompt, response}}")
+    try:
+        texts = [[answer.text for answer in read_answers(Path(path))] for path in (strong, weak)]
+    except DataFileError as exc:
+        raise SourceError(str(exc)) from exc
+    classifier = WordClassifier(*texts)
+    return lambda row: [classifier.log_odds(response) for response in row["responses"]]
 
 
 def _votes(path: Path) -> Source:

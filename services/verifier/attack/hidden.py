@@ -25,6 +25,11 @@ _LEAST: tuple[tuple[str, dict[str, Any]], ...] = (
     ("count:unique_word_count", {"N": 50}),
     ("count:word_count_range", {"min_words": 100, "max_words": 900}),
     ("script:share", {"script": "hangul", "min": 50}),
+    ("length:of_parts", {"parts": [{"min": 50}, {"min": 50}]}),
+    ("structure:form", {"parts": [["Date"], ["Place"]]}),
+    ("structure:frame", {"elements": ["title", "addressee", "signature"]}),
+    ("structure:number_of", {"names": ["gull"], "min": 3}),
+    ("structure:questions_answered", {"min": 2}),
 )
 _PROMPT = "Write about the quiet harbour at dawn and the ferry that never came back from the island in the storm."
 # (constraint, the words to hide, the text round them)

@@ -52,6 +52,26 @@ def test_a_corruption_keeps_the_length_and_grows_with_its_grade(text: str, kind:
         assert differing[0] <= differing[1] <= differing[2] and differing[0] < differing[2], differing
 
 
+@pytest.mark.parametrize("text", [ENGLISH, CHINESE])
+def test_padding_says_again_what_the_text_has_said(text: str) -> None:
+    """As a text that is padded by repetition does: its beginning, and then no new sentence, or no new words in a sentence."""
+    before = [p for p in pieces(text) if p.strip()]
+    for grade, kept in (("slight", 4), ("clear", 3), ("heavy", 1)):
+        harmed = corrupt(text, "padding", grade, random.Random(0))
+        assert harmed is not None
+        after = [p for p in pieces(harmed) if p.strip()]
+        assert len(after) == len(before) and after[:kept] == before[:kept] and set(after[kept:]) <= set(before[:kept])
+    looped = corrupt(text, "loop", "heavy", random.Random(0))
+    assert looped is not None and len(tokens(looped)) == len(tokens(text))
+    assert len(set(tokens(looped))) <= 0.7 * len(set(tokens(text)))
+
+
+def test_one_sentence_can_loop() -> None:
+    assert corrupt("She kept it in her glove.", "loop", "slight", random.Random(0)) == "She kept it she kept it."
+    assert corrupt("Gone.", "loop", "heavy", random.Random(0)) is None
+    assert corrupt("Only this.", "padding", "heavy", random.Random(0)) is None
+
+
 def test_one_sentence_has_no_order() -> None:
     assert corrupt("Only this.", "order", "heavy", random.Random(0)) is None
     assert corrupt("Only this.", "repetition", "heavy", random.Random(0)) is None

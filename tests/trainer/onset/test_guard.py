@@ -154,3 +154,15 @@ def test_a_source_that_is_none_is_told(tmp_path: Path) -> None:
     bad.write_text('{"prompt_id": "p"}\n')
     with pytest.raises(SourceError, match=r"bad\.jsonl:1: want"):
         source_of(str(bad))
+
+
+def test_words_of_strong_and_weak_answers_are_a_signal(tmp_path: Path) -> None:
+    for name, text in (("strong", "A copper ladder leaned on the comet."), ("weak", "It was a very nice day.")):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"prompt": "Write.", "response": text}) + "\n")
+    files = f"words:{tmp_path / 'strong.jsonl'},{tmp_path / 'weak.jsonl'}"
+    good, bad = source_of(files)({"responses": ["The copper comet.", "A very nice day."]}) or []
+    assert good is not None and bad is not None and good > 0 > bad
+    with pytest.raises(SourceError, match="want words:STRONG"):
+        source_of("words:only-one.jsonl")
+    with pytest.raises(SourceError, match=r"nothing\.jsonl"):
+        source_of(f"words:{tmp_path / 'nothing.jsonl'},{tmp_path / 'weak.jsonl'}")

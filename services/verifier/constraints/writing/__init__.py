@@ -1,10 +1,15 @@
 """What creative writing asks for and no benchmark has, in English and Chinese. Ids of our own, with versions."""
 
 from services.verifier.constraints.writing import (
+    answers,
     dialogue,
+    division,
+    form,
+    frame,
     length,
     letter,
     markup,
+    members,
     narration,
     notation,
     nothing_else,
@@ -22,10 +27,15 @@ from services.verifier.constraints.writing import (
 )
 
 __all__ = [
+    "answers",
     "dialogue",
+    "division",
+    "form",
+    "frame",
     "length",
     "letter",
     "markup",
+    "members",
     "narration",
     "notation",
     "nothing_else",

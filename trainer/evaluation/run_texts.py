@@ -1,0 +1,141 @@
+"""What a run of `rlmr train` made of its policy, from the folder it left: its two evaluations, its texts, its groups.
+
+An interval resamples prompts: four answers to a prompt are not four prompts.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlmr.wire import ChatMessage
+from trainer.data.pairs import Answer
+from trainer.data.prompts import read_prompts
+from trainer.data.rows import DataFileError
+from trainer.data.similarity import language_of
+from trainer.evaluation.benchmark import Measure
+from trainer.evaluation.intervals import difference, estimate
+from trainer.evaluation.texts import WordClassifier, describe
+from trainer.onset.guarding import read_onset
+
+Row = dict[str, Any]
+FIGURES: dict[str, Callable[[Row], float]] = {
+    "compliance": lambda row: float(not row["violated"]),
+    "writing_score": lambda row: row["writing"],
+    "response_tokens": lambda row: row["tokens"],
+}
+
+
+def describe_run(run: Path, classifier: WordClassifier | None = None) -> dict[str, Any]:
+    """Everything the table shows. Raises DataFileError if `run` is not a finished run that was evaluated."""
+    summary = _read(run / "summary.json")
+    kinds = {row["prompt_id"]: side(row["constraints"] or []) for row in read_prompts(run / "prompts_eval.jsonl")}
+    before, after = (_read(run / f"{when}.json")["rows"] for when in ("before", "after"))
+    found = {name: _change(before, after, of) for name, of in FIGURES.items()}
+    for kind in sorted(set(kinds.values())):
+        old, new = ([row for row in rows if kinds[row["prompt_id"]] == kind] for rows in (before, after))
+        found[f"compliance_{kind}"] = _change(old, new, FIGURES["compliance"])
+        found[f"response_tokens_{kind}"] = _change(old, new, FIGURES["response_tokens"])
+    if classifier is not None:
+        score = classifier.log_odds
+        found["held_back"] = _change(before, after, lambda row: float(score(row["response"]) > 0))
+    texts = {
+        when: describe(answers(rows), classifier).as_dict() for when, rows in (("before", before), ("after", after))
+    }
+    onset = read_onset(run)
+    return {
+        "run": run.name,
+        **{name: summary[name] for name in ("strategy", "seed", "steps", "wall_seconds", "groups")},
+        "rewarded_violators": [summary["violators_with_positive_advantage"], summary["violators"]],
+        "figures": found,
+        "texts": texts,
+        "onset": onset.told() if onset else None,
+    }
+
+
+def side(constraints: Sequence[Row]) -> str:
+    """Which way a prompt's constraints pull: a floor (at least), a ceiling (at most), both, or neither."""
+    floor, ceiling = (any(name in (c.get("kwargs") or {}) for c in constraints) for name in ("min", "max"))
+    return "both" if floor and ceiling else "floor" if floor else "ceiling" if ceiling else "other"
+
+
+def answers(rows: Iterable[Row]) -> list[Answer]:
+    """An evaluation's rows as answers, for texts.py."""
+    return [
+        Answer([ChatMessage(role="user", content=row["prompt"])], row["response"], language_of(row["response"]), None, row["prompt_id"])
+        for row in rows
+    ]  # fmt: skip
+
+
+def evaluation(run: Path, when: str) -> list[Answer]:
+    """`when`: before or after. Raises DataFileError."""
+    return answers(_read(run / f"{when}.json")["rows"])
+
+
+def _change(before: Sequence[Row], after: Sequence[Row], of: Callable[[Row], float]) -> dict[str, Any] | None:
+    """Means with their intervals and, over the prompts that both have, the difference; None where one side has no rows."""
+    if not before or not after:
+        return None
+    old, new = _measure(before, of), _measure(after, of)
+    moved = difference(new, old)
+    return {
+        **{when: _triple(estimate(measure)) for when, measure in (("before", old), ("after", new))},
+        "difference": _triple(moved) if moved else None,
+        "prompts": len(new.units),
+    }
+
+
+def _measure(rows: Sequence[Row], of: Callable[[Row], float]) -> Measure:
+    units: dict[str, tuple[float, float]] = {}
+    for row in rows:
+        total, count = units.get(row["prompt_id"], (0.0, 0.0))
+        units[row["prompt_id"]] = (total + of(row), count + 1)
+    return Measure("", units)
+
+
+def _triple(found: Any) -> list[float | None]:
+    return [None if v is None else round(v, 4) for v in (found.value, found.low, found.high)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise DataFileError(f"{path}: {exc}: name the folder of a finished run with an evaluation") from exc
+    return found
+
+
+COLUMNS = ("run", "compliance", "writing score", "tokens", "floors met", "ceilings met", "tokens under floors", "under ceilings", "distinct-2",
+           "sibling overlap", "held back: taken for strong", "violators rewarded", "groups dropped", "minutes", "alarm")  # fmt: skip
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """Markdown, a line a run; each cell before -> after."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(_line, found)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _line(run: dict[str, Any]) -> tuple[str, ...]:
+    figures, texts = run["figures"], run["texts"]
+    dropped = sum(run["groups"]["dropped"].values())
+
+    def moved(name: str, form: str) -> str:
+        change = figures.get(name)
+        return f"{form.format(change['before'][0])} -> {form.format(change['after'][0])}" if change else "-"
+
+    return (
+        run["run"],
+        moved("compliance", "{:.0%}"),
+        moved("writing_score", "{:+.2f}"),
+        moved("response_tokens", "{:.0f}"),
+        moved("compliance_floor", "{:.0%}"),
+        moved("compliance_ceiling", "{:.0%}"),
+        moved("response_tokens_floor", "{:.0f}"),
+        moved("response_tokens_ceiling", "{:.0f}"),
+        *(f"{texts['before'][name]:.2f} -> {texts['after'][name]:.2f}" for name in ("distinct_2", "sibling_overlap")),
+        moved("held_back", "{:.0%}"),
+        "{} of {}".format(*run["rewarded_violators"]),
+        f"{dropped} of {dropped + run['groups']['trained']}",
+        f"{run['wall_seconds'] / 60:.0f}",
+        (run["onset"] or "none").split(":")[0],
+    )
