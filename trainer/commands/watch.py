@@ -12,7 +12,7 @@ def watch(
     held_back: str | None = typer.Option(
         None,
         help="A signal that training never sees, for the alarm at the onset of reward hacking: `world` (the story world's true "
-        "quality), the URL of a second writing reward model, words:STRONG.jsonl,WEAK.jsonl (answers that a word classifier learns to tell "
+        "quality), the URL of a second writing reward model, words:STRONG,WEAK (files of answers that a word classifier learns to tell "
         "apart), or a JSONL file of {prompt_id, values} (votes). Kept in the ledger.",
     ),
     share: float = typer.Option(1.0, min=0.0, max=1.0, help="Of the groups that --held-back is asked about."),
