@@ -38,6 +38,8 @@ class StoredGroup:
     """Per response, where violations show, in characters; empty for a run of an older version."""
     thresholds: dict[str, float] = field(default_factory=dict)
     """Of the filter, where they followed the run (trainer/grpo/thresholds.py)."""
+    price: dict[str, float] = field(default_factory=dict)
+    """The strategy's parameter at its value then, where it followed the run (trainer/grpo/lagrange.py)."""
     question: "Question | None" = None
     """What services must be told to be asked again."""
 
@@ -77,6 +79,7 @@ class StoredRun:
                 row["delta"],
                 [[(a, b) for a, b in sample.get("spans") or ()] for sample in row["samples"]],
                 row.get("filter") or {},
+                row.get("price") or {},
                 Question(
                     row["prompt"],
                     row["constraints"],

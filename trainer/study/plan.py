@@ -111,6 +111,7 @@ ADDED_LATER = (
     "world_pairs",
     "train_on",
     "filter",
+    "price",
     "columns",
     "service_settings",
     "distortion.per_word",

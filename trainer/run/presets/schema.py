@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from rlmr.mistake import Mistake, read_yaml_mapping
 from rlmr.wire import FilterSpec
 from trainer.data.columns import Columns
+from trainer.grpo.lagrange import DualRule
 from trainer.grpo.thresholds import Percentile
 from trainer.run.distortion import Distortion
 
@@ -108,6 +109,10 @@ class Preset(BaseModel):
     )
     train_on: TrainOn | None = Field(default=None, description="A choice of the prompts, for studies; null = all.")
     strategy: dict[str, Any] = Field(description="Mixing strategy: {name, parameters}.")
+    price: DualRule | None = Field(
+        default=None,
+        description="Moves the strategy's price of a violation until the violation rate is `target` (trainer/grpo/lagrange.py); null = fixed.",
+    )
     filter: RunFilter | None = Field(
         default=None,
         description="What to change of the aggregator's filter: all_high and all_low (null = off, or {percentile: 90} of the run's own "
@@ -198,7 +203,10 @@ def _set(data: dict[str, Any], change: str) -> None:
         # OpenRLHF's own names contain dots: everything after the first is one key.
         data.setdefault("openrlhf", {})[rest] = value
     elif rest:
-        if head in ("columns", "distortion", "service_settings", "train_on", "filter") and data.get(head) is None:
+        if (
+            head in ("columns", "distortion", "service_settings", "train_on", "filter", "price")
+            and data.get(head) is None
+        ):
             data[head] = {}
         if not isinstance(data.get(head), dict):
             raise PresetError(f"--set {change!r}: {head} has no parts")
