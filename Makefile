@@ -44,7 +44,7 @@ chain: install ## the whole chain in the story world: pairs, reward model, run, 
 	@rlmr chain docs/chains/story-world.yaml
 
 run-real: install ## the chain on real English with SmolLM2 (docs/chains/smollm2.yaml; hours on two busy cores; stop and go on)
-	@rlmr chain docs/chains/smollm2.yaml
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} rlmr chain docs/chains/smollm2.yaml
 
 study: install ## the runs of docs/results/plan.yaml that are missing (minutes each, resumable), then their page
 	@rlmr study docs/results/plan.yaml && rlmr study report docs/results/plan.yaml

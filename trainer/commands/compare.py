@@ -13,14 +13,10 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from trainer.reports.compare import COLUMNS, NoSummary, markdown, rows
+    from trainer.reports.compare import COLUMNS, markdown, rows
 
     console = Console()
-    try:
-        table = rows(runs)
-    except NoSummary as exc:
-        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc
+    table = rows(runs)
     if as_markdown:
         typer.echo(markdown(table))
         return

@@ -10,6 +10,7 @@ runtime.py       GPU or CPU, decided once; what Ray gives to its workers
 openrlhf_trainer.py  OpenRLHF's trainer with whole batches and an exact number of steps
 so_far.py        a step's scalars for the trackers, from the ledger
 thresholds.py    percentiles of the run's own writing rewards, for the filter
+lagrange.py      the price of a violation, moved by the violation rate
 trackers.py      TensorBoard and wandb whose errors do not end a run
 recorder.py      writes the ledger: groups, steps, and the advantages that OpenRLHF computed
 cpu_runtime/     stand-ins for what only CUDA offers

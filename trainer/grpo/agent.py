@@ -106,6 +106,8 @@ class AgentExecutor(SingleTurnAgentExecutor):
         finished = [group.finished[i] for i in range(group.n)]
         # Evaluation wants both signals as they are, whatever strategy trains.
         strategy = {"name": "linear", "weight": 0.0} if split_of(label) == "eval" else None
+        if price := row.get("price"):
+            strategy = {**(self.client.settings.strategy or {}), **price}
         reward = await self.client.reward(
             group_id,
             prompt,
@@ -136,6 +138,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
                 "samples": reward.samples,
                 "revisions": reward.revisions,
                 "filter": row.get("filter"),
+                "price": row.get("price"),
                 "sibling_overlap": round(sibling_overlap(responses), 5),
             },
         )

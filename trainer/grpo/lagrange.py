@@ -1,49 +1,98 @@
-"""How the multiplier of the `lagrangian` strategy moves with the violation rate. Constrained GRPO, arXiv 2602.05863.
+"""The price of a violation, moved by the trainer until the violation rate is what was asked for: `price: {target: 0.3}` in a preset.
 
     lambda' = min(high, max(low, lambda + step (rate - target)))
 
-Projected gradient ascent on the dual of "violation rate at most target": the price of a violation rises while there are too many, and
-falls when there are fewer than allowed. The paper's own step could not be looked up; a public re-implementation ascends this gradient
-on the logits of a softmax over all weights, the reward's included. Here the reward's weight is 1 and lambda itself takes the step, so
-that its unit stays that of the writing reward. Bounds keep lambda from running away while the policy cannot comply yet, for it would take as long to come back.
+Projected gradient ascent on the dual of "violation rate at most target" (Constrained GRPO, arXiv 2602.05863): the price rises while there
+are too many, and falls when there are fewer than allowed. The paper's own step could not be looked up; a public re-implementation ascends
+this gradient on the logits of a softmax over all weights, the reward's included. Here the reward's weight is 1 and lambda itself
+takes the step, so that its unit stays that of the writing reward. Bounds keep lambda from running away while the policy cannot comply
+yet, for it would take as long to come back.
 
-The functions are pure and nothing calls them during a run yet: a run's multiplier is fixed unless its caller moves it. Whoever wires
-them decides where the state lives. In the rollout workers (OpenRLHF's agent processes) each worker would move a multiplier of
-its own by the groups that it sees: groups of one batch then have different prices, a worker's rate is noisier than the batch's, and a
-resumed run begins at the first value again unless it is saved. One update per batch, from all groups' `violated`, has none of this.
+lambda is the parameter that PRICE names for the strategy: a fixed weight in `linear` and `lagrangian`, the least penalty in `rlmr`,
+which keeps its guarantee at any price. It moves once a step, by all groups of the steps before, dropped ones included, and goes with
+each request: the service stays stateless, all groups of a step have one price, and a resumed run, which reads its ledger again, has the
+price that it had.
 """
 
+import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+VARIABLE = "RLMR_PRICE"
+
+PRICE = {
+    "lagrangian": "multiplier",
+    "linear": "weight",
+    "rlmr": "delta_min",
+    "rlmr_partial": "delta_min",
+    "rlmr_diverse": "delta_min",
+}
+"""The parameter that is a price, by strategy."""
 
 
-@dataclass(frozen=True, slots=True)
-class DualRule:
-    """Raises ValueError, naming the field, for a rule that could not work."""
+class DualRule(BaseModel):
+    """How lambda moves."""
 
-    step: float = 0.1
-    """How far lambda moves per update for a rate that is wholly wrong (1 against 0), in standard deviations of the writing reward."""
-    target: float = 0.1
-    """Violation rate that is allowed, 0..1."""
-    low: float = 0.0
-    high: float = 10.0
-    """Bounds of lambda, 0 <= low <= high."""
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    target: float = Field(default=0.1, ge=0, le=1, description="Violation rate that is allowed.")
+    step: float = Field(
+        default=0.1, gt=0, description="How far lambda moves per step for a rate that is wholly wrong (1 against 0)."
+    )
+    low: float = Field(default=0.0, ge=0, description="Smallest lambda.")
+    high: float = Field(default=10.0, ge=0, le=1e6, description="Largest lambda.")
 
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.step) and self.step > 0):
-            raise ValueError(f"step is {self.step}: must be a number above 0")
-        if not 0 <= self.target <= 1:
-            raise ValueError(f"target is {self.target}: must be a rate between 0 and 1")
-        if not (math.isfinite(self.high) and 0 <= self.low <= self.high):
-            raise ValueError(f"low is {self.low}, high is {self.high}: must be 0 <= low <= high")
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> "DualRule":
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low}, high is {self.high}: must be low <= high")
+        return self
 
 
-def violation_rate(groups: Iterable[Sequence[bool | None]]) -> float | None:
-    """Share of violators among the samples of all groups that have a verdict; None without any. Dropped groups count: one in which all
-    violate is dropped from training, and is where the price must rise most."""
-    verdicts = [v for violated in groups for v in violated if v is not None]
-    return sum(verdicts) / len(verdicts) if verdicts else None
+class Price:
+    """The price of a run's strategy, from its own groups. Without a rule it names no parameter."""
+
+    def __init__(self, rule: DualRule | None = None, parameter: str = "", start: float = 0.0) -> None:
+        self.rule, self.parameter, self.start = rule, parameter, start
+        self._seen: dict[int, tuple[int, int]] = {}
+        """By step: violators, and samples with a verdict."""
+
+    @classmethod
+    def of(cls, strategy: Mapping[str, Any], rule: DualRule | None) -> "Price":
+        """It starts at the strategy's own parameter, or at its default (0 for rlmr, 1 for the others). Raises ValueError for a
+        strategy without a price."""
+        if rule is None:
+            return cls()
+        name = str(strategy.get("name"))
+        if name not in PRICE:
+            raise ValueError(f"strategy {name} has no price that could move; those that have one: {', '.join(PRICE)}")
+        usual = 0.0 if PRICE[name] == "delta_min" else 1.0
+        return cls(rule, PRICE[name], float(strategy.get(PRICE[name], usual)))
+
+    @classmethod
+    def from_environment(cls) -> "Price":
+        given = json.loads(os.environ.get(VARIABLE) or "null")
+        strategy = json.loads(os.environ.get("RLMR_STRATEGY") or "{}")
+        return cls.of(strategy, None if given is None else DualRule.model_validate(given))
+
+    def add(self, group: dict[str, Any]) -> None:
+        """A row of the ledger's training groups."""
+        if self.rule is not None and group.get("step") is not None:
+            verdicts = [v for v in group["violated"] if v is not None]
+            violators, known = self._seen.get(group["step"], (0, 0))
+            self._seen[group["step"]] = (violators + sum(verdicts), known + len(verdicts))
+
+    def now(self) -> dict[str, float]:
+        """The parameter at its price for the next step; {} without a rule."""
+        if self.rule is None:
+            return {}
+        price = updated(self.start, None, self.rule)
+        for _, (violators, known) in sorted(self._seen.items()):
+            price = updated(price, violators / known if known else None, self.rule)
+        return {self.parameter: price}
 
 
 def updated(multiplier: float, rate: float | None, rule: DualRule) -> float:

@@ -6,7 +6,7 @@ What it adds, by overriding methods; the algorithm stays OpenRLHF's:
   OpenRLHF's own last batch is what is left of the prompts, which may be too little for the ranks, and fails before the policy is saved.
 - A run whose batches stay empty stops (NothingKept) instead of sampling for ever.
 - If a run fails, the policy as it is gets saved first; one whose loss is not a number fails at once.
-- Labels carry the step, the group's size and the filter's thresholds to the agent, and what OpenRLHF computes is written down (recorder.py).
+- Labels carry the step, the group's size, the filter's thresholds and the price of a violation to the agent, and what OpenRLHF computes is written down (recorder.py).
 """
 
 import json
@@ -24,6 +24,7 @@ from openrlhf.trainer import ppo_trainer
 from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
 from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
 
+from trainer.grpo.lagrange import Price
 from trainer.grpo.recorder import record, summarise_advantages, tell_once
 from trainer.grpo.so_far import SoFar
 from trainer.grpo.thresholds import Thresholds
@@ -102,7 +103,8 @@ class WholeBatches(SamplesGenerator):
     def __init__(self, *, length: RunLength, so_far: SoFar | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.length, self.step, self.so_far = length, 0, so_far
-        self.thresholds: dict[str, float] = {}
+        self.moved: dict[str, dict[str, float]] = {}
+        """What follows the run, for this step's groups: thresholds of the filter, the strategy's price."""
         self.whole = self.args.rollout.batch_size * self.args.rollout.n_samples_per_prompt
         # The first batch is drawn at once, then one prompt for each that was dropped.
         limit = self.args.rollout.batch_size * (length.empty_batches + 1)
@@ -114,7 +116,7 @@ class WholeBatches(SamplesGenerator):
         if self.step >= self.length.steps:  # a run that is resumed after its last step
             return [], None, 0, True
         self.step += 1
-        self._move_thresholds()
+        self._move()
         samples, pass_rate, consumed, _ = super().generate_samples(**kwargs)
         if self.prompts.drawn == self.length.max_prompts and len(samples) < self.whole:
             return [], pass_rate, consumed, True  # what is left is no whole batch
@@ -132,17 +134,17 @@ class WholeBatches(SamplesGenerator):
 
     def _label(self, row: dict[str, Any], n: int) -> str:
         told: dict[str, Any] = {"n": n, "step": self.step}
-        if self.thresholds and row.get("split") != "eval":
-            told["filter"] = self.thresholds
+        if row.get("split") != "eval":
+            told |= {name: values for name, values in self.moved.items() if values}
         return json.dumps({**row, **told}, ensure_ascii=False)
 
-    def _move_thresholds(self) -> None:
-        """Once a step. Where the ledger cannot be read they stay as they were."""
+    def _move(self) -> None:
+        """Once a step. Where the ledger cannot be read all stays as it was."""
         try:
             if self.so_far is not None:
-                self.thresholds = self.so_far.thresholds()
+                self.moved = {"filter": self.so_far.thresholds(), "price": self.so_far.price()}
         except Exception as exc:  # noqa: BLE001 - a run does not end for its ledger
-            tell_once("the filter's thresholds could not be moved", exc)
+            tell_once("the filter's thresholds and the price could not be moved", exc)
 
     def _process_response_into_experience(self, response: Any, **kwargs: Any) -> Any:
         low, high = self.args.algo.dynamic_filtering_range
@@ -176,7 +178,7 @@ class Trainer(ppo_trainer.PPOTrainer.__ray_metadata__.modified_class.__ray_actor
     ) -> None:
         super().__init__(pretrain, strategy, actor, critic, reward, reference, engines, **kw)
         folder = os.environ.get("RLMR_RUN_DIR")
-        self.so_far = SoFar(Path(folder), Thresholds.from_environment()) if folder else None
+        self.so_far = SoFar(Path(folder), Thresholds.from_environment(), Price.from_environment()) if folder else None
         for name in ("wandb_logger", "tensorboard_logger"):
             setattr(self, name, unfailing(getattr(self, name)))
         args, length = strategy.args, RunLength.from_environment()

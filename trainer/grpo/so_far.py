@@ -1,5 +1,5 @@
 """What the run's groups were like so far, from its ledger as it grows: a step's scalars for TensorBoard and wandb, and the filter's
-thresholds where these follow the run (thresholds.py)."""
+thresholds and the price of a violation where these follow the run (thresholds.py, lagrange.py)."""
 
 import math
 from collections import Counter
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from trainer.grpo.lagrange import Price
 from trainer.grpo.thresholds import Thresholds
 from trainer.run.ledger import Tail
 
@@ -14,8 +15,8 @@ from trainer.run.ledger import Tail
 class SoFar:
     """Holds the groups since the last step's end only."""
 
-    def __init__(self, run: Path, thresholds: Thresholds | None = None) -> None:
-        self._tail, self._thresholds = Tail(run), thresholds or Thresholds({})
+    def __init__(self, run: Path, thresholds: Thresholds | None = None, price: Price | None = None) -> None:
+        self._tail, self._thresholds, self._price = Tail(run), thresholds or Thresholds({}), price or Price()
         self._waiting: list[dict[str, Any]] = []
 
     def refresh(self) -> None:
@@ -24,11 +25,17 @@ class SoFar:
             if row["split"] == "train":
                 self._waiting.append(row)
                 self._thresholds.add(row)
+                self._price.add(row)
 
     def thresholds(self) -> dict[str, float]:
         """Of the filter, for the next step's groups. As `refresh`."""
         self.refresh()
         return self._thresholds.now()
+
+    def price(self) -> dict[str, float]:
+        """The strategy's parameter for the next step's groups. As `refresh`."""
+        self.refresh()
+        return self._price.now()
 
     def take_scalars(self, step: int) -> dict[str, float]:
         """Of all groups drawn in this step, dropped ones included."""
@@ -50,6 +57,7 @@ def scalars(groups: Sequence[dict[str, Any]]) -> dict[str, float]:
         "sibling_overlap": [g.get("sibling_overlap") for g in groups],
         "reward_seconds": [g["seconds"] for g in groups],
         "all_high": [(g.get("filter") or {}).get("all_high") for g in groups],
+        "price": [price for g in groups for price in (g.get("price") or {}).values()],
         "all_low": [(g.get("filter") or {}).get("all_low") for g in groups],
     }
     found = {name: mean(values) for name, values in means.items()}

@@ -1,12 +1,13 @@
 """One run under several strategies at once, group by group; nothing is kept but counts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.aggregator.deciding import Decided, reward_group
 from services.aggregator.mixing import BoundStrategy, GroupFilter
 from trainer.replay.advantages import advantages
+from trainer.replay.pull import Front, Moments
 from trainer.replay.stored import NotReplayable, StoredGroup, StoredRun
 
 
@@ -34,6 +35,13 @@ class Replay:
     """Of those, samples whose advantage changes its sign."""
     other_reward: int = 0
     """Groups whose rewards, reason or delta differ from the run's in any bit."""
+    pull_on_writing: float | None = None
+    """Mean over the groups in which anyone complies (pull.py), in standard deviations of the reference set; None without one."""
+    pull_on_compliance: float | None = None
+    reach: float | None = None
+    """Share of what the best fixed weight has, 1 at most; None under an estimator that does not divide by the group's deviation."""
+    like_weight: float | None = None
+    """The weight of `linear` to which the pulls come nearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,8 @@ class ReplayedGroup:
 
 
 def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule: GroupFilter) -> Decided:
-    """One stored group under one strategy; a threshold that followed the run is the group's own, unless `rule` has a number for it.
+    """One stored group under one strategy. A threshold that followed the run is the group's own, unless `rule` has a number for it;
+    so is the run's own strategy's price.
     Raises NotReplayable where the strategy needs what the run never asked for."""
     for needed, given, what in (
         (bound.strategy.needs_writing, group.signals.writing, "writing rewards"),
@@ -57,8 +66,15 @@ def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule
             raise NotReplayable(
                 f"strategy {bound.name} needs {what}, and this run ({run.strategy['name']}) asked for none"
             )
+    if group.price and _is_the_runs(run, bound):
+        bound = replace(bound, params=bound.params.model_copy(update=group.price))
     followed = {name: value for name, value in group.thresholds.items() if getattr(rule, name) is None}
     return reward_group(group.signals, group.texts, bound, rule.model_copy(update=followed))
+
+
+def _is_the_runs(run: StoredRun, bound: BoundStrategy) -> bool:
+    given = bound.params.model_dump()
+    return all(given.get(name) == value for name, value in run.strategy.items())
 
 
 Asked = tuple[str, BoundStrategy]
@@ -73,16 +89,43 @@ def replay(
 ) -> list[Replay]:
     """One Replay a strategy, from one pass over the ledger. `renewed`: what gives the groups other signals (renewing.py). Raises NotReplayable where a strategy needs what the run never asked for."""
     results = [Replay(label) for label, _ in asked]
+    pulls, front = [[0.0, 0.0] for _ in asked], Front()
     for stored in renewed(run.groups()):
         valid_then = [reward is not None for reward in stored.rewards]
         then = None if stored.reason else advantages(stored.rewards, valid_then, run.estimator)
-        for result, (_, bound) in zip(results, asked, strict=True):
+        moments = _moments(stored)
+        if moments is not None:
+            front.add(moments)
+        for result, pull, (_, bound) in zip(results, pulls, asked, strict=True):
             decided = reward_stored(run, stored, bound, rule)
             now = None if decided.reason else advantages(decided.rewards, decided.valid, run.estimator)
             _count(result, ReplayedGroup(stored, decided, now, then))
+            if moments is not None:
+                for axis, more in enumerate(moments.pull(now)):
+                    pull[axis] += more
     if not results or not results[0].groups:
         raise NotReplayable(f"{run.folder}: the ledger holds no training group")
+    for result, pull in zip(results, pulls, strict=True):
+        _place(result, pull, front, run.estimator)
     return results
+
+
+def _moments(stored: StoredGroup) -> Moments | None:
+    """None where the run did not ask for both signals."""
+    signals = stored.signals
+    if signals.writing is None or signals.verdicts is None:
+        return None
+    return Moments.of([w.score for w in signals.writing], [v.passed for v in signals.verdicts])
+
+
+def _place(result: Replay, pull: Sequence[float], front: Front, estimator: str) -> None:
+    if not front.sums:
+        return
+    result.pull_on_writing, result.pull_on_compliance = (x / len(front.sums) for x in pull)
+    if estimator == "group_norm":  # others do not give every group the same sum of squares
+        near = front.nearest(result.pull_on_writing, result.pull_on_compliance)
+        if near is not None:
+            result.reach, result.like_weight = near
 
 
 def _count(result: Replay, group: ReplayedGroup) -> None:

@@ -24,6 +24,7 @@ def summarise_run(
         "strategy": preset.strategy,
         "filter": preset.filter_sent(),
         "percentiles": _percentiles(preset, ledger),
+        "price": _price(preset, ledger),
         "revisions": revisions,
         "seed": preset.seed,
         "steps": len(ledger.updates),
@@ -50,6 +51,14 @@ def _percentiles(preset: Preset, ledger: Ledger) -> dict[str, Any] | None:
         found[name] = {**asked.model_dump(), "groups": len(sent), "first": sent[0] if sent else None}
         found[name]["last"] = sent[-1] if sent else None
     return found or None
+
+
+def _price(preset: Preset, ledger: Ledger) -> dict[str, Any] | None:
+    """The rule, and the prices that the first and the last group had."""
+    if preset.price is None:
+        return None
+    sent = [value for g in ledger.training_groups for value in (g.get("price") or {}).values()]
+    return {**preset.price.model_dump(), "first": sent[0] if sent else None, "last": sent[-1] if sent else None}
 
 
 def _median(values: list[float]) -> float | None:

@@ -17,6 +17,7 @@ from trainer.evaluation.sample import sample
 from trainer.grpo.batches import problems
 from trainer.grpo.flags import openrlhf_flags
 from trainer.grpo.guarantee import violations
+from trainer.grpo.lagrange import Price
 from trainer.onset.sources import source_of
 from trainer.reports.page import write_report
 from trainer.reports.plots import draw_all
@@ -129,6 +130,7 @@ def run_preset(
                 strategy=preset.strategy,
                 group_filter=chosen.filter,
                 percentiles=preset.percentiles(),
+                price=preset.price,
                 expect=pinned,
                 steps=preset.steps,
                 console=console,
@@ -154,6 +156,10 @@ def run_preset(
 
 def _check(preset: Preset, run: Path) -> None:
     check_strategy(preset.strategy)
+    try:
+        Price.of(preset.strategy, preset.price)
+    except ValueError as exc:
+        raise PresetError(f"price: {exc}") from exc
     flags = openrlhf_flags(preset, model=preset.model, prompts=run, output=run / "policy", eval_prompts=None)
     broken = violations(preset.strategy["name"], flags)
     if broken:

@@ -13,8 +13,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from rlmr.mistake import Mistake
+from trainer.grpo import lagrange, thresholds
 from trainer.grpo.flags import to_arguments
-from trainer.grpo.thresholds import VARIABLE, Percentile
+from trainer.grpo.lagrange import DualRule
+from trainer.grpo.thresholds import Percentile
 from trainer.onset.guarding import Guard
 from trainer.onset.sources import Source, SourceError
 from trainer.run.cluster_needs import gpus
@@ -23,7 +26,7 @@ from trainer.run.ledger import Ledger
 from trainer.run.secrets import redacted_command
 
 
-class TrainingFailed(RuntimeError):
+class TrainingFailed(Mistake):
     """OpenRLHF ended with an error; the message holds the cause, the remedy, what was saved and where the log is."""
 
 
@@ -37,6 +40,7 @@ def train(
     console: Console,
     group_filter: dict[str, Any] | None = None,
     percentiles: dict[str, Percentile] | None = None,
+    price: DualRule | None = None,
     expect: dict[str, str] | None = None,
     max_prompts: int | None = None,
     held_back: Source | None = None,
@@ -50,7 +54,8 @@ def train(
         "RLMR_REWARD_URL": reward_url,
         "RLMR_STRATEGY": json.dumps(strategy),
         "RLMR_FILTER": json.dumps(group_filter or {}),
-        VARIABLE: json.dumps({name: p.model_dump() for name, p in (percentiles or {}).items()}),
+        lagrange.VARIABLE: json.dumps(price.model_dump() if price else None),
+        thresholds.VARIABLE: json.dumps({name: p.model_dump() for name, p in (percentiles or {}).items()}),
         "RLMR_EXPECT": json.dumps(expect or {}),
         "RLMR_RUN_DIR": str(run),
         "RLMR_STEPS": str(steps),

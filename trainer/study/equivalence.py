@@ -34,7 +34,7 @@ def _factor(preset: dict[str, Any]) -> float | None:
     """By which the reward is scaled; None where something else differs from the base condition."""
     distortion = dict(preset.get("distortion") or {})
     factor = float(distortion.pop("factor", 1.0))
-    other = [preset.get(name) for name in ("train_on", "world_pairs", "filter")] + list(distortion.values())
+    other = [preset.get(name) for name in ("train_on", "world_pairs", "filter", "price")] + list(distortion.values())
     same = not any(other) and preset["openrlhf"].get("algo.advantage.estimator") == "group_norm"
     return factor if same else None
 
@@ -46,4 +46,6 @@ def _strength(record: dict[str, Any], factor: float) -> float | None:
     if strategy["name"] in FREE or strategy.get("gamma_unit") == "group":
         return float(given)
     parameter = SCALED.get(strategy["name"])
-    return None if parameter is None else float(strategy[parameter]) / factor
+    if parameter is None or strategy.get("delta_min"):  # two parameters in the reward's unit are two strengths
+        return None
+    return float(strategy[parameter]) / factor

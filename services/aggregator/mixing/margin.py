@@ -10,7 +10,7 @@ def held_by_floats(margin: float, samples: Samples, below: float = 0.0) -> float
     """The margin that still is `margin` after rounding in float64 (here), and is below zero after rounding in float32 (a trainer).
 
     Let u be a format's rounding unit, S = max(1, margin, below, max|r|), G = n / (n - k), and N the samples that the trainer averages.
-    `below`: how far at most a violator lies under the best one for another reason than its writing reward.
+    `below`: how far at most a violator lies under the best one for another reason than the guarantee (a fixed penalty, what it meets).
     A violator is lowered by at most 3 G S: so |r'| <= 4 G S, and mean|r'| <= S + (k / n) 3 G S <= 3 G S.
       A mean of N rounded numbers, in any order, is off by (N + 1) u mean|r'| (Higham 2002, 4.2); rounding the best violator costs
       u 4 G S, the others or an invalid sample's stand-in u 3 G S, and computing the penalty moves the distance by u 11 S. In all,

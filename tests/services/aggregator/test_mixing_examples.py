@@ -329,3 +329,17 @@ def test_all_strategies_on_the_papers_group() -> None:
 def test_the_comparison_in_the_docs_has_every_strategy(name: str) -> None:
     rows = (Path(__file__).parents[3] / "docs" / "strategies.md").read_text().splitlines()
     assert any(row.startswith(f"| `{name}` |") for row in rows)
+
+
+def test_a_least_penalty_is_a_fixed_weight_until_the_guarantee_needs_more() -> None:
+    """linear at weight 2 where that puts the violator below the mean; rlmr's own penalty where it does not."""
+    floored = bind("rlmr", {"gamma": 0.5, "delta_min": 2.0})
+    plain = bind("rlmr", {"gamma": 0.5})
+    modest = Samples(writing=[1.0, 2.0, 3.0, 1.5], violated=[False, False, False, True])
+    assert floored(modest).delta == 2.0 > (plain(modest).delta or 0.0)
+    linear = bind("linear", {"weight": 2.0})(modest).rewards
+    assert [r - 2.0 for r in linear] == floored(modest).rewards
+    pretty = Samples(writing=[1.0, 2.0, 3.0, 5.0], violated=[False, False, False, True])
+    assert floored(pretty).delta == plain(pretty).delta == pytest.approx((20 + 2 - 11) / 3)
+    nobody = Samples(writing=[1.0, 2.0], violated=[False, False])
+    assert floored(nobody).delta == 0.0

@@ -22,11 +22,12 @@ EXAMPLES, BATCH = 260, 50
 def params_of(name: str, seed: int) -> dict[str, object]:
     rng = random.Random(seed)
     magnitude = rng.choice((0.0, 1e-12, 1e-3, 0.5, 1.0, 1.0, 7.0, 1e6))
+    least = rng.choice((0.0, 0.0, 0.5, 4.0, 1e6))
     known: dict[str, dict[str, object]] = {
         "linear": {"weight": magnitude},
-        "rlmr": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
+        "rlmr": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group")), "delta_min": least},
         "rlmr_decoupled": {"gamma": magnitude},
-        "rlmr_partial": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group"))},
+        "rlmr_partial": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group")), "delta_min": least},
         "rlmr_graded": {"gamma": magnitude, "grade": rng.choice((0.1, 1.0, 30.0, 1e6))},
         "rlmr_diverse": {"gamma": magnitude, "diversity": rng.choice((0.0, 0.5, 3.0))},
         "threshold_gate": {"alpha": magnitude - 0.5},
@@ -97,8 +98,9 @@ def check_corpo(samples: Samples, mixed: Mixed, params: dict) -> None:
 def check_rlmr(samples: Samples, mixed: Mixed, params: dict) -> None:
     n, k = samples.n, samples.k
     in_group = params.get("gamma_unit") == "group"
-    gamma = params["gamma"] * (max(std(samples.writing), 0.01) if in_group else 1.0)
-    assert mixed.delta is not None and mixed.delta >= 0
+    unit = max(std(samples.writing), 0.01) if in_group else 1.0
+    gamma, least = params["gamma"] * unit, params.get("delta_min", 0.0) * unit
+    assert mixed.delta is not None
     for reward, r, violates in zip(mixed.rewards, samples.writing, samples.violated, strict=True):
         assert reward == (r - mixed.delta if violates else r)  # one penalty, for violators only
     if k == 0:
@@ -115,12 +117,12 @@ def check_rlmr(samples: Samples, mixed: Mixed, params: dict) -> None:
     # this group, and rewards below one standard deviation count as one.
     best = max(Fraction(r) for r, v in zip(samples.writing, samples.violated, strict=True) if v)
     size = max(n, samples.group_size)
-    scale = max(1.0, gamma, max(map(abs, samples.writing)))
+    scale = max(1.0, gamma, least, max(map(abs, samples.writing)))
     float32 = Fraction(2.0**-22 * (size + 8) * scale) * n / (n - k)
     float64 = float32 / 2**29
 
     def equation(margin: Fraction) -> Fraction:
-        return max(Fraction(0), (n * best + n * margin - sum(map(Fraction, samples.writing))) / (n - k))
+        return max(Fraction(least), (n * best + n * margin - sum(map(Fraction, samples.writing))) / (n - k))
 
     assert equation(Fraction(gamma)) <= Fraction(mixed.delta)
     assert Fraction(mixed.delta) <= equation(max(Fraction(gamma), float32) + 2 * float64)

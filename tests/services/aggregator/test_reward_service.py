@@ -13,7 +13,13 @@ PAPER = ("w=5 bad", "w=1", "w=2", "w=3")
 
 def test_a_group_is_rewarded_and_explained(bench: Bench) -> None:
     reply = bench.ask(*PAPER).json()
-    assert reply["strategy"] == {"name": "rlmr", "gamma": 1.0, "gamma_unit": "reference", "gamma_floor": 0.01}
+    assert reply["strategy"] == {
+        "name": "rlmr",
+        "gamma": 1.0,
+        "gamma_unit": "reference",
+        "gamma_floor": 0.01,
+        "delta_min": 0.0,
+    }
     assert reply["model"]["revision"] == "r1"
     assert reply["verifier"]["revision"] == "v1"
     group = reply["groups"][0]
@@ -98,7 +104,13 @@ def test_every_strategy_can_be_asked_for_by_name(bench: Bench, name: str) -> Non
 
 def test_parameters_of_the_request_override_those_of_the_service(bench: Bench) -> None:
     reply = bench.ask(*PAPER, strategy={"name": "rlmr", "gamma": 4.0}).json()
-    assert reply["strategy"] == {"name": "rlmr", "gamma": 4.0, "gamma_unit": "reference", "gamma_floor": 0.01}
+    assert reply["strategy"] == {
+        "name": "rlmr",
+        "gamma": 4.0,
+        "gamma_unit": "reference",
+        "gamma_floor": 0.01,
+        "delta_min": 0.0,
+    }
     assert reply["groups"][0]["delta"] == pytest.approx(25 / 3)
 
 
@@ -170,7 +182,13 @@ def test_metrics_tell_what_was_decided(bench: Bench) -> None:
 
 def test_info_tells_the_strategy_the_filter_and_no_secret(bench: Bench) -> None:
     info = bench.http.get("/v1/info").json()
-    assert info["details"]["strategy"] == {"name": "rlmr", "gamma": 1.0, "gamma_unit": "reference", "gamma_floor": 0.01}
+    assert info["details"]["strategy"] == {
+        "name": "rlmr",
+        "gamma": 1.0,
+        "gamma_unit": "reference",
+        "gamma_floor": 0.01,
+        "delta_min": 0.0,
+    }
     assert info["details"]["filter"]["min_valid"] == 2
     assert "key" not in str(info).lower()
 

@@ -20,6 +20,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         "gamma": 1.0,
         "gamma_unit": "reference",
         "gamma_floor": 0.01,
+        "delta_min": 0.0,
     }
     assert settings.bearer() is None
 

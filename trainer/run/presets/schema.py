@@ -7,15 +7,17 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_serializer, model_validator
 
+from rlmr.mistake import Mistake, read_yaml_mapping
 from rlmr.wire import FilterSpec
 from trainer.data.columns import Columns
+from trainer.grpo.lagrange import DualRule
 from trainer.grpo.thresholds import Percentile
 from trainer.run.distortion import Distortion
 
 FOLDER = Path(__file__).parent
 
 
-class PresetError(ValueError):
+class PresetError(Mistake):
     """A preset or --set that cannot be used; the message names the key and the remedy."""
 
 
@@ -107,6 +109,10 @@ class Preset(BaseModel):
     )
     train_on: TrainOn | None = Field(default=None, description="A choice of the prompts, for studies; null = all.")
     strategy: dict[str, Any] = Field(description="Mixing strategy: {name, parameters}.")
+    price: DualRule | None = Field(
+        default=None,
+        description="Moves the strategy's price of a violation until the violation rate is `target` (trainer/grpo/lagrange.py); null = fixed.",
+    )
     filter: RunFilter | None = Field(
         default=None,
         description="What to change of the aggregator's filter: all_high and all_low (null = off, or {percentile: 90} of the run's own "
@@ -165,7 +171,7 @@ def load_preset(name: str, changes: list[str] | None = None) -> Preset:
         raise PresetError(
             f"no preset {name!r}: choose one of {', '.join(preset_names())}, or give the path of a YAML file"
         )
-    data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    data = read_yaml_mapping(path)
     data.setdefault("name", path.stem)
     return preset_of(data, changes, path.name)
 
@@ -185,7 +191,10 @@ def _set(data: dict[str, Any], change: str) -> None:
     key, eq, text = change.partition("=")
     if not eq:
         raise PresetError(f"--set {change!r}: write key=value")
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise PresetError(f"--set {change!r}: the value is not YAML: {' '.join(str(exc).split())}") from exc
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = float(value)  # YAML 1.1 reads 1e-4 as text
@@ -194,7 +203,10 @@ def _set(data: dict[str, Any], change: str) -> None:
         # OpenRLHF's own names contain dots: everything after the first is one key.
         data.setdefault("openrlhf", {})[rest] = value
     elif rest:
-        if head in ("columns", "distortion", "service_settings", "train_on", "filter") and data.get(head) is None:
+        if (
+            head in ("columns", "distortion", "service_settings", "train_on", "filter", "price")
+            and data.get(head) is None
+        ):
             data[head] = {}
         if not isinstance(data.get(head), dict):
             raise PresetError(f"--set {change!r}: {head} has no parts")
