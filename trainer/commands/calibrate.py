@@ -52,11 +52,13 @@ def calibrate(
 
 
 def _show(found: "Calibration", console: "Console", batch: int) -> None:
+    from rich import box
     from rich.table import Table
 
     figures = found.figures
-    table = Table(title=f"{figures.groups} of {found.of} prompts, {figures.n} responses each", title_justify="left")
-    for name in ("constraint", "samples that meet it", "mixed groups", "never met"):
+    title = f"{figures.groups} of {found.of} prompts, {figures.n} responses each"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)  # 80 columns hold it
+    for name in ("constraint", "samples met", "mixed groups", "never met"):
         table.add_column(name, justify="left" if name == "constraint" else "right", overflow="fold")
     for kind in figures.kinds:
         table.add_row(kind.type, _told(kind.compliance), _told(kind.mixed), f"{kind.never:.0%}")

@@ -41,7 +41,7 @@ def rows(runs: Sequence[Path]) -> list[list[str]]:
         dropped = sum(s["groups"]["dropped"].values())
         table.append(
             [
-                run.name,
+                run.resolve().name,
                 _strategy(s["strategy"]),
                 str(s["seed"]),
                 str(s["steps"]),

@@ -193,3 +193,15 @@ def test_stored_responses_are_judged_anew_by_the_services_that_are_given(
     assert f"{renewal.other_verdict} of" in shown.output and "writing-rm" in shown.output
     away = CliRunner().invoke(app, ["replay", str(run), "--verifier", services.aggregator.url])
     assert away.exit_code == 1 and "--verifier http" in " ".join(away.output.split())
+
+
+def test_both_pictures_are_whole_at_80_columns(tmp_path: Path) -> None:
+    """In a terminal of that width and in a log file: no name broken, no column cut off, no line longer."""
+    run = run_of(tmp_path / "run", RLMR)
+    many = ["--strategy", "quality_only", "--strategy", "linear:weight=2", "--strategy", "rlmr_decoupled:gamma=0.5"]
+    for command in (["replay", str(run)], ["explain", str(run), "p3"]):
+        shown = CliRunner().invoke(app, [*command, *many], env={"COLUMNS": "80"}).output
+        assert all(name in shown for name in ("quality_only", "linear:weight=2", "rlmr_decoupled:gamma=0.5")), shown
+        assert max(map(len, shown.splitlines())) <= 80, shown
+        assert "…" not in shown
+    assert "other sign" in CliRunner().invoke(app, ["replay", str(run)], env={"COLUMNS": "80"}).output
