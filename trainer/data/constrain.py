@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from rlmr.mistake import Mistake
 from rlmr.wire import ChatMessage, Constraint
 from trainer.data.feasibility import problems
 from trainer.data.offers import OFFERS, Offer
@@ -14,7 +15,7 @@ DIFFICULTIES = {"easy": (1, 0.0, 0.4), "medium": (2, 0.3, 0.7), "hard": (3, 0.6,
 ATTEMPTS = 60
 
 
-class NothingFits(Exception):
+class NothingFits(Mistake):
     """No combination was found that contradicts neither itself nor the prompt."""
 
 

@@ -80,7 +80,7 @@ def minutes_aloud(text: Text, kw: Aloud) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} sentences.",
     summary="Sentences of English or Chinese.",
-    version=4,
+    version=5,
     unsure=True,
 )
 def sentences(text: Text, kw: Range) -> Verdict:
@@ -108,7 +108,7 @@ def lines(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every sentence have {said(kw)} words.",
     summary="Every sentence is within the limits; the reason names the first that is not.",
-    version=4,
+    version=5,
 )
 def words_per_sentence(text: Text, kw: Range) -> Verdict:
     return _each(text.written_sentences, kw, "sentence")
