@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import typer
 
 from rlmr import __version__
+from rlmr.mistake import Mistake
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,14 @@ def _pass_on(name: str, group: CommandGroup) -> Callable[[typer.Context], None]:
             what = f"rlmr[{extra}]" if extra else "rlmr"
             typer.echo(f'error: `rlmr {name}` needs {exc.name}, which is not installed: pip install "{what}"', err=True)
             raise typer.Exit(2) from exc
+        except Mistake as exc:
+            typer.echo(f"error: {exc}", err=True)
+            raise typer.Exit(1) from exc
+        except OSError as exc:
+            if exc.filename is None:  # no file that somebody named
+                raise
+            typer.echo(f"error: {exc.filename}: {exc.strerror}", err=True)
+            raise typer.Exit(1) from exc
 
     return run
 

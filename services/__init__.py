@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from rlmr.mistake import Mistake
+
 if TYPE_CHECKING:  # every service imports this file first
     from importlib.metadata import EntryPoint
 
 
-class PluginError(Exception):
+class PluginError(Mistake):
     """An installed package that extends a service cannot be used. The message is one line and names the distribution and the
     remedy; a command that loads a service shows it in place of a traceback. Here, since this file alone is in every image."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from rlmr.adapters.settings import GroupUnavailable
 from rlmr.calls import AttemptFailed
+from rlmr.mistake import Mistake
 
 PASSING = frozenset({"unavailable", "timeout"})
 """Statuses of a sample that may be otherwise the next time."""
@@ -20,7 +21,7 @@ _REMEDIES = {
 }
 
 
-class WrongSettings(GroupUnavailable):
+class WrongSettings(GroupUnavailable, Mistake):
     """No group of this run can get a reward until somebody changes a setting. A GroupUnavailable that `on_failure` does not
     turn into a dropped group."""
 

@@ -24,9 +24,9 @@ class Finding:
 def doctor(
     url: str = typer.Option("http://127.0.0.1:8000", help="Base URL of the aggregator."),
     writing_rm_url: str | None = typer.Option(
-        None, help="Base URL of the writing reward model. [default: ask the aggregator]"
+        None, help="Base URL of the writing reward model. Default: ask the aggregator."
     ),
-    verifier_url: str | None = typer.Option(None, help="Base URL of the verifier. [default: ask the aggregator]"),
+    verifier_url: str | None = typer.Option(None, help="Base URL of the verifier. Default: ask the aggregator."),
     timeout: float = typer.Option(60.0, help="Longest wait for one answer, in seconds."),
 ) -> None:
     """Check that the services are up, ready, of one version, protected by the key, and answer a small request.

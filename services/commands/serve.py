@@ -24,8 +24,8 @@ PORTS = {Service.AGGREGATOR: 8000, Service.WRITING_RM: 8001, Service.VERIFIER: 8
 
 def serve(
     service: Service = typer.Argument(help="Which service to start."),
-    host: str | None = typer.Option(None, help="Address to listen on. [env: RLMR_<SERVICE>_HOST; default 127.0.0.1]"),
-    port: int | None = typer.Option(None, help="TCP port. [env: RLMR_<SERVICE>_PORT; default 8001, 8002, 8000]"),
+    host: str | None = typer.Option(None, help="Address to listen on. Default: RLMR_<SERVICE>_HOST, or 127.0.0.1."),
+    port: int | None = typer.Option(None, help="TCP port. Default: RLMR_<SERVICE>_PORT, or 8001, 8002, 8000."),
 ) -> None:
     """Start a service: writing-rm (8001), verifier (8002), aggregator (8000), or all three as separate processes.
 

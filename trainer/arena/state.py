@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from rlmr.mistake import Mistake
 from trainer.arena.assignment import Comparison, chosen, comparisons, tasks
 from trainer.arena.database import TABLES, connect, writing
 from trainer.arena.folder import Contest, PromptLine
@@ -36,7 +37,7 @@ _LAST = "FROM vote WHERE rater = ? AND position = ? ORDER BY id DESC LIMIT 1"
 _SHOWN = "UPDATE task SET shown = ? WHERE rater = ? AND position = ? AND shown IS NULL"
 
 
-class ArenaError(Exception):
+class ArenaError(Mistake):
     """What is wrong with the state, and the remedy."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rlmr.adapters.settings import Settings
 from rlmr.client import AsyncRlmrClient, RlmrClient, RlmrError
+from rlmr.mistake import Mistake
 from rlmr.wire import SampleVerdict
 from services.aggregator.together import all_of
 from trainer.evaluation.sample import Sampled
@@ -16,7 +17,7 @@ from trainer.grpo.group_reward import GroupReward, GroupRewardClient
 AT_ONCE = 16
 
 
-class CalibrationFailed(RuntimeError):
+class CalibrationFailed(Mistake):
     """The services could not be asked; the message says which and what to do."""
 
 

@@ -23,13 +23,14 @@ import shlex
 import string
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rlmr.mistake import Mistake, read_yaml_mapping
 
 BUILT_IN = ("plan", "python", "port")
 
 
-class PlanError(ValueError):
+class PlanError(Mistake):
     """A plan that cannot be carried out; the message names file, stage and field."""
 
 
@@ -59,13 +60,9 @@ class Plan(BaseModel):
 
 
 def read_plan(path: Path) -> Plan:
-    """Raises PlanError."""
+    """Raises Mistake."""
     try:
-        plan = Plan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise PlanError(f"{path}: {getattr(exc, 'strerror', None) or exc}") from exc
-    except yaml.YAMLError as exc:
-        raise PlanError(f"{path}: not YAML: {exc}") from exc
+        plan = Plan.model_validate(read_yaml_mapping(path))
     except ValidationError as exc:
         raise PlanError(
             f"{path}: " + "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from rlmr.mistake import Mistake
 from trainer.chain.plan import Plan, PlanError, Stage
 from trainer.chain.record import Entry, Record, content, key_of
 
@@ -30,7 +31,7 @@ WAIT = 60.0
 Say = Callable[[str], None]
 
 
-class StageFailed(RuntimeError):
+class StageFailed(Mistake):
     """A stage's command or server ended with an error; the message ends with its last lines and names its log."""
 
 

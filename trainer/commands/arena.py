@@ -28,12 +28,12 @@ def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 for others, behind a proxy with TLS."),
     port: int = typer.Option(8090, min=0, max=65535, help="TCP port; 0 takes a free one."),
     public_url: str = typer.Option("", help="How raters reach the server, if not by HOST:PORT: https://arena.example.org"),
-    pairs: int | None = typer.Option(None, min=1, help="Pairs of a rater; default: all.  [fixed at the first start]"),
-    votes: int | None = typer.Option(None, min=1, help="Raters of a pair before a new one is begun, with --pairs; default 3.  [fixed]"),
-    repeats: float | None = typer.Option(None, min=0, max=1, help="Share of pairs that come again, hidden; default 0.1.  [fixed]"),
-    least_seconds: float | None = typer.Option(None, min=0, max=600, help="Least reading time of a pair; default 5.  [fixed]"),
-    tag: list[str] = typer.Option([], help="A reason to choose from, instead of ours; may be repeated.  [fixed]"),
-    seed: int | None = typer.Option(None, help="Of everything drawn; default 0.  [fixed]"),
+    pairs: int | None = typer.Option(None, min=1, help="Pairs of a rater; default: all. (fixed at the first start)"),
+    votes: int | None = typer.Option(None, min=1, help="Raters of a pair before a new one is begun, with --pairs; default 3. (fixed)"),
+    repeats: float | None = typer.Option(None, min=0, max=1, help="Share of pairs that come again, hidden; default 0.1. (fixed)"),
+    least_seconds: float | None = typer.Option(None, min=0, max=600, help="Least reading time of a pair; default 5. (fixed)"),
+    tag: list[str] = typer.Option([], help="A reason to choose from, instead of ours; may be repeated. (fixed)"),
+    seed: int | None = typer.Option(None, help="Of everything drawn; default 0. (fixed)"),
 ) -> None:  # fmt: skip
     """Serve the page and print every link. Stopped and started again, or killed, it goes on where it was."""
     from pydantic import ValidationError

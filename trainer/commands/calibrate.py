@@ -20,11 +20,11 @@ def calibrate(
         (0.2, 0.8), help="Lowest and highest compliance of the prompts that prompts.jsonl keeps.", metavar="LOW HIGH"
     ),
     policy_url: str | None = typer.Option(
-        None, help="OpenAI-compatible endpoint that serves the policy (key: OPENAI_API_KEY). [default: in this process]"
+        None, help="OpenAI-compatible endpoint that serves the policy (key: OPENAI_API_KEY). Default: in this process."
     ),
-    policy_name: str | None = typer.Option(None, help="The policy's name there. [default: the preset's model]"),
-    verifier_url: str | None = typer.Option(None, help="The verifier. [default: ask the aggregator]"),
-    out: Path | None = typer.Option(None, help="Folder to write to. [default: runs/calibrate-<preset>]"),
+    policy_name: str | None = typer.Option(None, help="The policy's name there. Default: the preset's model."),
+    verifier_url: str | None = typer.Option(None, help="The verifier. Default: ask the aggregator."),
+    out: Path | None = typer.Option(None, help="Folder to write to. Default: runs/calibrate-<preset>."),
 ) -> None:
     """Sample a preset's policy on its prompts, ask the services, and tell what a run would meet: compliance by kind of constraint,
     dropped groups, the writing reward's spread, settings that fit, the cost of a step. Trains nothing.
@@ -35,47 +35,30 @@ def calibrate(
     from trainer.commands.quiet import quiet_libraries
 
     quiet_libraries()
-    from rlmr.adapters.refusals import WrongSettings
-    from services import PluginError
-    from trainer.calibrate.asking import CalibrationFailed
     from trainer.calibrate.calibrating import Asks
     from trainer.calibrate.calibrating import calibrate as run
-    from trainer.data.endpoint import EndpointError
-    from trainer.data.prompts import PromptFileError
-    from trainer.run.local_services import ServiceFailed
     from trainer.run.presets import PresetError, load_preset
 
     console = Console()
     low, high = keep
-    try:
-        if not 0 <= low <= high <= 1:
-            raise PresetError(f"--keep {low} {high}: give two shares between 0 and 1, the lower one first")
-        chosen = load_preset(preset, changes)
-        folder = out or Path("runs") / f"calibrate-{chosen.name}"
-        asks = Asks(prompts, (low, high), policy_url, policy_name, verifier_url)
-        found = run(chosen, asks, folder, console)
-    except (
-        CalibrationFailed,
-        EndpointError,
-        PluginError,
-        PresetError,
-        PromptFileError,
-        ServiceFailed,
-        WrongSettings,
-    ) as exc:
-        console.print("[red]error:[/red]", end=" ")
-        console.print(str(exc), markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc
+    if not 0 <= low <= high <= 1:
+        raise PresetError(f"--keep {low} {high}: give two shares between 0 and 1, the lower one first")
+    chosen = load_preset(preset, changes)
+    folder = out or Path("runs") / f"calibrate-{chosen.name}"
+    asks = Asks(prompts, (low, high), policy_url, policy_name, verifier_url)
+    found = run(chosen, asks, folder, console)
     _show(found, console, chosen.batch)
     console.print(f"report: {folder / 'calibration.html'}", highlight=False, soft_wrap=True)
 
 
 def _show(found: "Calibration", console: "Console", batch: int) -> None:
+    from rich import box
     from rich.table import Table
 
     figures = found.figures
-    table = Table(title=f"{figures.groups} of {found.of} prompts, {figures.n} responses each", title_justify="left")
-    for name in ("constraint", "samples that meet it", "mixed groups", "never met"):
+    title = f"{figures.groups} of {found.of} prompts, {figures.n} responses each"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)  # 80 columns hold it
+    for name in ("constraint", "samples met", "mixed groups", "never met"):
         table.add_column(name, justify="left" if name == "constraint" else "right", overflow="fold")
     for kind in figures.kinds:
         table.add_row(kind.type, _told(kind.compliance), _told(kind.mixed), f"{kind.never:.0%}")

@@ -7,21 +7,17 @@ import typer
 
 def chain(
     plan: Path = typer.Argument(help="PLAN.yaml; docs/chains/ has two (trainer/chain/plan.py tells the format)."),
-    work: Path | None = typer.Option(None, help="The chain's folder. [default: runs/chain-NAME]"),
+    work: Path | None = typer.Option(None, help="The chain's folder. Default: runs/chain-NAME."),
     until: str | None = typer.Option(None, help="Stop after this stage."),
 ) -> None:
     """Make the stages whose inputs changed, one after the other; stop it whenever, the same command goes on."""
     import signal
     import sys
 
-    from trainer.chain.plan import PlanError, read_plan
-    from trainer.chain.running import StageFailed, run_chain
+    from trainer.chain.plan import read_plan
+    from trainer.chain.running import run_chain
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        read = read_plan(plan)
-        folder = work or Path("runs") / f"chain-{read.name}"
-        run_chain(read, plan.parent, folder.resolve(), typer.echo, until)
-    except (PlanError, StageFailed) as exc:
-        typer.echo(f"error: {exc}", err=True)
-        raise typer.Exit(1) from exc
+    read = read_plan(plan)
+    folder = work or Path("runs") / f"chain-{read.name}"
+    run_chain(read, plan.parent, folder.resolve(), typer.echo, until)

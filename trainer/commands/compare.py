@@ -11,20 +11,12 @@ def compare(
 ) -> None:
     """Show the summaries of several runs side by side: strategies, seeds, settings."""
     from rich.console import Console
-    from rich.table import Table
 
-    from trainer.reports.compare import COLUMNS, NoSummary, markdown, rows
+    from trainer.commands.tables import print_table
+    from trainer.reports.compare import COLUMNS, markdown, rows
 
-    console = Console()
-    try:
-        table = rows(runs)
-    except NoSummary as exc:
-        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc
+    table = rows(runs)
     if as_markdown:
         typer.echo(markdown(table))
         return
-    drawn = Table(*COLUMNS)
-    for row in table:
-        drawn.add_row(*row)
-    console.print(drawn)
+    print_table(Console(), COLUMNS, table)

@@ -25,14 +25,10 @@ def explain(
     from trainer.replay.explaining import explain as explain_group
     from trainer.replay.explaining import find
     from trainer.replay.picture import draw
-    from trainer.replay.stored import NotReplayable, read_run
+    from trainer.replay.stored import read_run
 
     console = Console()
-    try:
-        stored = read_run(run)
-        asked = [(text, strategy_asked(text)) for text in strategies]
-        explained = explain_group(stored, find(stored, group), asked, GroupFilter(**stored.filter))
-    except (NotReplayable, ValueError) as exc:
-        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc
+    stored = read_run(run)
+    asked = [(text, strategy_asked(text)) for text in strategies]
+    explained = explain_group(stored, find(stored, group), asked, GroupFilter(**stored.filter))
     draw(explained, stored.estimator, console)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from trainer.replay.replaying import Replay
 
 
@@ -31,81 +29,59 @@ def replay(
     rlmr replay runs/embedded-rlmr-seed0 --strategy linear:weight=2 --strategy rlmr_partial"""
     from rich.console import Console
 
-    from services.aggregator.mixing import GroupFilter
-    from trainer.replay.asked import parameters, spelled, strategy_asked
+    from trainer.commands.tables import print_table
+    from trainer.replay.asked import filter_asked, spelled, strategy_asked
     from trainer.replay.renewing import Renewal
     from trainer.replay.replaying import replay as replay_run
-    from trainer.replay.stored import NotReplayable, read_run
+    from trainer.replay.stored import read_run
 
     console = Console()
-    try:
-        stored = read_run(run)
-        asked = [spelled(stored.strategy), *strategies]
-        renewal = Renewal(writing_rm, verifier) if writing_rm or verifier else None
-        kept = GroupFilter(**{**stored.filter, **parameters(rule)})
-        results = replay_run(
-            stored, [(text.rstrip(":"), strategy_asked(text)) for text in asked], kept, renewal or iter
-        )
-    except (NotReplayable, ValueError) as exc:
-        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc
+    stored = read_run(run)
+    asked = [spelled(stored.strategy), *strategies]
+    renewal = Renewal(writing_rm, verifier) if writing_rm or verifier else None
+    kept = filter_asked(stored.filter, rule)
+    results = replay_run(stored, [(text.rstrip(":"), strategy_asked(text)) for text in asked], kept, renewal or iter)
     if as_json:
         typer.echo(json.dumps([asdict(r) for r in results], indent=1))
         return
-    console.print(_counts(results, f"{results[0].groups} groups of {run.name} ({stored.estimator})"))
+    title = f"{results[0].groups} groups of {run.name} ({stored.estimator})"
+    print_table(console, COUNTS, _counts(results), title)
     if results[0].pull_on_writing is not None:
-        console.print(_pulls(results))
-        console.print(PULLS, highlight=False, soft_wrap=True)
+        print_table(console, PULLS, _pulls(results))
+        console.print(OF_PULLS, highlight=False)
     if renewal is not None:
         console.print(renewal.told(), highlight=False, soft_wrap=True)
 
 
-PULLS = (
+COUNTS = ("strategy", "trained on", "dropped", "violators > 0", "compliant < 0", "other sign", "groups differ")
+PULLS = ("strategy", "pull on writing", "pull on compliance", "reach", "like linear at")
+OF_PULLS = (
     "to first order, what a step adds to the mean writing reward and to compliance where anyone complies; reach: how much of what a fixed "
-    "weight adds, at the weight that comes nearest (docs/looking.md)"
+    "weight adds, at the weight that comes nearest (docs/strategies.md)"
 )
 
 
-def _counts(results: list["Replay"], title: str) -> "Table":
-    heads = (
-        "strategy",
-        "trained on",
-        "dropped",
-        "violators > 0",
-        "compliant < 0",
-        "other sign",
-        "groups differ",
-    )
-    table = _table(heads, title)
-    for r in results:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(r.dropped.items())) or "none"
-        table.add_row(
+def _counts(results: list["Replay"]) -> list[tuple[str, ...]]:
+    return [
+        (
             r.label,
             f"{r.groups - sum(r.dropped.values())}",
-            dropped,
+            "\n".join(f"{count} {reason}" for reason, count in sorted(r.dropped.items())) or "none",
             _share(r.violators_above_zero, r.violators),
             _share(r.compliant_below_zero, r.compliant),
             _share(r.other_sign, r.compared),
             f"{r.other_reward}",
         )
-    return table
+        for r in results
+    ]
 
 
-def _pulls(results: list["Replay"]) -> "Table":
-    table = _table(("strategy", "pull on writing", "pull on compliance", "reach", "like linear at"))
-    for r in results:
-        row = (r.pull_on_writing, "+.3f"), (r.pull_on_compliance, "+.3f"), (r.reach, ".1%"), (r.like_weight, ".2g")
-        table.add_row(r.label, *("-" if value is None else format(value, form) for value, form in row))
-    return table
+def _pulls(results: list["Replay"]) -> list[tuple[str, ...]]:
+    def row(r: "Replay") -> tuple[str, ...]:
+        told = (r.pull_on_writing, "+.3f"), (r.pull_on_compliance, "+.3f"), (r.reach, ".1%"), (r.like_weight, ".2g")
+        return (r.label, *("-" if value is None else format(value, form) for value, form in told))
 
-
-def _table(heads: tuple[str, ...], title: str | None = None) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i == 0 or head == "dropped" else "right", overflow="fold")
-    return table
+    return [row(r) for r in results]
 
 
 def _share(part: int, whole: int) -> str:

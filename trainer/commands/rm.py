@@ -126,9 +126,7 @@ def train(
     seed: int = typer.Option(0),
     license: str = typer.Option("", help="Licence of the weights (SPDX)."),
     device: str = _DEVICE,
-    flag: list[str] = typer.Option(
-        [], help="One of train_rm's own, as in --flag=--model.gradient_checkpointing_enable."
-    ),
+    flag: list[str] = typer.Option([], help="One of train_rm's own, after an =: --ds.adam_offload."),
 ) -> None:
     """Train with OpenRLHF's train_rm (on a GPU if there is one), export, and evaluate on held-out prompts."""
     from services.writing_rm.model.manifest import ManifestError
@@ -220,25 +218,24 @@ def _share(share: dict[str, Any] | None) -> str:
 
 
 def read_reference(path: Path) -> list[Any]:
-    """(prompt, response) pairs of a JSONL file. Exits with the line number of the first bad line."""
+    """(prompt, response) pairs of a JSONL file. Raises Mistake with the number of the first bad line."""
     from pydantic import TypeAdapter, ValidationError
 
+    from rlmr.mistake import Mistake
     from rlmr.wire import Prompt
+    from trainer.data.rows import objects
 
     prompts: TypeAdapter[Any] = TypeAdapter(Prompt)
     pairs = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
+    for where, row in objects(path):
         try:
-            row = json.loads(line)
             prompt = prompts.validate_python(row["prompt"])
             responses = [row[key] for key in ("response", "chosen", "rejected") if key in row]
             pairs += [(prompt, _response_text(response)) for response in responses]
         except (ValueError, KeyError, TypeError, IndexError, ValidationError) as exc:
-            raise _failed(f"{path}:{number}: {type(exc).__name__}: {exc}") from exc
+            raise Mistake(f"{where}: {type(exc).__name__}: {exc}") from exc
         if not responses:
-            raise _failed(f"{path}:{number}: neither `response` nor `chosen` and `rejected`")
+            raise Mistake(f"{where}: neither `response` nor `chosen` and `rejected`")
     return pairs
 
 

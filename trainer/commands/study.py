@@ -10,7 +10,7 @@ def study(
         help="PLAN.yaml (docs/results/plan.yaml is ours), or `report`: write the page of a plan's results."
     ),
     of: Path = typer.Argument(Path("docs/results/plan.yaml"), help="With `report`: the plan.", metavar="[PLAN.yaml]"),
-    results: Path | None = typer.Option(None, help="Where the runs' files are kept. [default: the plan's folder]"),
+    results: Path | None = typer.Option(None, help="Where the runs' files are kept. Default: the plan's folder."),
     work: Path = typer.Option(Path("runs/study"), help="Where a run's folder stands while it is made."),
     only: str | None = typer.Option(None, help="Make this run and no other."),
     show: bool = typer.Option(False, "--list", help="List the runs, and which are finished, and stop."),
@@ -27,15 +27,8 @@ def study(
 
     from rich.console import Console
 
-    from rlmr.adapters.refusals import WrongSettings
-    from services import PluginError
     from trainer.commands.quiet import quiet_libraries
-    from trainer.evaluation.judge import EvaluationFailed
-    from trainer.run.local_services import ServiceFailed
-    from trainer.run.pinning import NotPinned
-    from trainer.run.presets import PresetError
-    from trainer.run.training import TrainingFailed
-    from trainer.study.page import NothingFinished, write_page
+    from trainer.study.page import write_page
     from trainer.study.plan import PlanError, planned_runs, read_plan
     from trainer.study.runner import make_missing, missing, path_of
 
@@ -44,35 +37,21 @@ def study(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console, path = Console(), of if plan == "report" else Path(plan)
     folder = results or path.parent
-    try:
-        if plan == "report":
-            page, found = write_page(read_plan(path), folder)
-            console.print(f"{found['finished']} of {found['planned']} runs: {page}", highlight=False, soft_wrap=True)
-            return
-        runs = planned_runs(read_plan(path))
-        if only is not None:
-            runs = [r for r in runs if r.id == only]
-            if not runs:
-                raise PlanError(f"{path}: no run is called {only}; --list shows them")
-        if show:
-            for r in runs:
-                typer.echo(f"{'done' if path_of(r, folder).is_file() else '-':<5} {r.id}")
-        elif submit is not None:
-            for r in missing(runs, folder):
-                own = ["rlmr", "study", str(path), "--results", str(folder), "--work", str(work), "--only", r.id]
-                subprocess.run([*shlex.split(submit), *own], check=True)
-        else:
-            make_missing(runs, folder, work, console)
-    except (
-        NothingFinished,
-        PlanError,
-        PluginError,
-        PresetError,
-        ServiceFailed,
-        NotPinned,
-        WrongSettings,
-        TrainingFailed,
-        EvaluationFailed,
-    ) as exc:
-        console.print(f"[red]error:[/red] {exc}", markup=True, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc
+    if plan == "report":
+        page, found = write_page(read_plan(path), folder)
+        console.print(f"{found['finished']} of {found['planned']} runs: {page}", highlight=False, soft_wrap=True)
+        return
+    runs = planned_runs(read_plan(path))
+    if only is not None:
+        runs = [r for r in runs if r.id == only]
+        if not runs:
+            raise PlanError(f"{path}: no run is called {only}; --list shows them")
+    if show:
+        for r in runs:
+            typer.echo(f"{'done' if path_of(r, folder).is_file() else '-':<5} {r.id}")
+    elif submit is not None:
+        for r in missing(runs, folder):
+            own = ["rlmr", "study", str(path), "--results", str(folder), "--work", str(work), "--only", r.id]
+            subprocess.run([*shlex.split(submit), *own], check=True)
+    else:
+        make_missing(runs, folder, work, console)

@@ -8,13 +8,13 @@ import typer
 def train(
     preset: str | None = typer.Option(
         None,
-        help="A preset (embedded, one-gpu, one-node-8gpu, paper, paper-8b, paper-72b, real) or the path of a YAML file. [default: embedded]",
+        help="A preset (embedded, one-gpu, one-node-8gpu, paper, paper-8b, paper-72b, real) or the path of a YAML file. Default: embedded.",
         show_default=False,
     ),
     changes: list[str] = typer.Option(
         [], "--set", help="key=value, e.g. lr=1e-4, strategy.gamma=0.5, openrlhf.eval.steps=10."
     ),
-    name: str | None = typer.Option(None, help="Name of the run's folder; default <preset>-<strategy>-seed<seed>."),
+    name: str | None = typer.Option(None, help="Name of the run's folder; default: preset-strategy-seed0."),
     runs: Path = typer.Option(Path("runs"), help="Where runs are kept."),
     resume: Path | None = typer.Option(
         None, help="Go on with this run from its last checkpoint, with its own settings.", metavar="RUN"
@@ -36,51 +36,30 @@ def train(
     # As Ctrl-C does: run every `finally`, so that no service and no Ray cluster is left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
-    from rlmr.adapters.refusals import WrongSettings
-    from services import PluginError
-    from trainer.data.prompts import PromptFileError
-    from trainer.evaluation.judge import EvaluationFailed
     from trainer.grpo.flags import openrlhf_flags, to_arguments
     from trainer.run.cluster_needs import describe
-    from trainer.run.local_services import ServiceFailed
-    from trainer.run.pinning import NotPinned
-    from trainer.run.presets import PresetError, load_preset, preset_of
+    from trainer.run.presets import load_preset, preset_of
     from trainer.run.resuming import saved_settings
     from trainer.run.secrets import redacted_command
-    from trainer.run.training import TrainingFailed
 
     console = Console()
-    try:
-        if resume is not None and preset is None:
-            chosen = preset_of(saved_settings(resume), changes, str(resume))
-        else:
-            chosen = load_preset(preset or "embedded", changes)
-        if show:
-            flags = openrlhf_flags(
-                chosen, model=chosen.model, prompts=Path("PROMPTS.jsonl"), output=Path("POLICY"), eval_prompts=None
-            )
-            arguments = redacted_command(to_arguments(flags))
-            typer.echo("python -m trainer.grpo.launch openrlhf.cli.train_ppo_ray " + " ".join(arguments))
-            typer.echo("\n".join(describe(chosen, flags)))
-            return
-        from trainer.run.pipeline import run_preset
+    if resume is not None and preset is None:
+        chosen = preset_of(saved_settings(resume), changes, str(resume))
+    else:
+        chosen = load_preset(preset or "embedded", changes)
+    if show:
+        flags = openrlhf_flags(
+            chosen, model=chosen.model, prompts=Path("PROMPTS.jsonl"), output=Path("POLICY"), eval_prompts=None
+        )
+        arguments = redacted_command(to_arguments(flags))
+        typer.echo("python -m trainer.grpo.launch openrlhf.cli.train_ppo_ray " + " ".join(arguments))
+        typer.echo("\n".join(describe(chosen, flags)))
+        return
+    from trainer.run.pipeline import run_preset
 
-        if resume is not None:
-            runs, name = resume.resolve().parent, resume.resolve().name
-        run = run_preset(chosen, runs, console, name=name, resume=resume is not None, overwrite=overwrite).folder
-    except (
-        PluginError,
-        PresetError,
-        PromptFileError,
-        ServiceFailed,
-        NotPinned,
-        WrongSettings,
-        TrainingFailed,
-        EvaluationFailed,
-    ) as exc:
-        console.print("[red]error:[/red]", end=" ")
-        console.print(str(exc), markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc
+    if resume is not None:
+        runs, name = resume.resolve().parent, resume.resolve().name
+    run = run_preset(chosen, runs, console, name=name, resume=resume is not None, overwrite=overwrite).folder
     import json
 
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ def watch(
     held_back: str | None = typer.Option(
         None,
         help="A signal that training never sees, for the alarm at the onset of reward hacking: `world` (the story world's true "
-        "quality), the URL of a second writing reward model, words:STRONG.jsonl,WEAK.jsonl (answers that a word classifier learns to tell "
+        "quality), the URL of a second writing reward model, words:STRONG,WEAK (files of answers that a word classifier learns to tell "
         "apart), or a JSONL file of {prompt_id, values} (votes). Kept in the ledger.",
     ),
     share: float = typer.Option(1.0, min=0.0, max=1.0, help="Of the groups that --held-back is asked about."),
@@ -25,19 +25,16 @@ def watch(
     from rich.console import Console
     from rich.live import Live
 
+    from rlmr.mistake import Mistake
     from trainer.onset.guarding import Guard, read_onset
     from trainer.onset.metrics import RunMetrics
-    from trainer.onset.sources import SourceError, source_of
+    from trainer.onset.sources import source_of
     from trainer.run.ledger import Ledger
     from trainer.run.watching import view
 
     console = Console()
     if not (run / "ledger").is_dir():
-        console.print(
-            f"[red]error:[/red] {run} has no ledger: give the folder of a run that trains (runs/<name>)",
-            highlight=False,
-        )
-        raise typer.Exit(1)
+        raise Mistake(f"{run} has no ledger: give the folder of a run that trains (runs/<name>)")
     ledger = Ledger(run).refresh()
     try:
         guard = Guard(ledger, source_of(held_back), share=share) if held_back is not None else None
@@ -63,6 +60,3 @@ def watch(
                 live.update(view(ledger, console.width), refresh=True)
     except KeyboardInterrupt:
         return
-    except SourceError as exc:
-        console.print(f"[red]error:[/red] {exc}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from exc

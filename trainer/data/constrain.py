@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+from rlmr.mistake import Mistake
 from rlmr.wire import ChatMessage, Constraint
 from trainer.data.feasibility import problems
 from trainer.data.offers import OFFERS, Offer
@@ -15,7 +16,7 @@ ATTEMPTS = 60
 FLOOR = OFFERS[0]
 
 
-class NothingFits(Exception):
+class NothingFits(Mistake):
     """No combination was found that contradicts neither itself nor the prompt."""
 
 

@@ -10,6 +10,7 @@ import httpx
 
 from rlmr.calls import AttemptFailed, CallFailed, Policy, Reply, call_async
 from rlmr.httpx_transport import attempt_async
+from rlmr.mistake import Mistake
 
 BYTES_A_TOKEN = 64
 """Far more than any tokenizer makes of a token, so that only a reply without an end is cut off."""
@@ -18,7 +19,7 @@ POLICY = Policy(
 )
 
 
-class EndpointError(Exception):
+class EndpointError(Mistake):
     """The endpoint does not answer, or not as an OpenAI-compatible one; the message says what to do."""
 
     def __init__(self, message: str, refused: bool = False) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from rlmr.mistake import Mistake
 from rlmr.wire import ChatMessage, Constraint
 
 _MESSAGES = TypeAdapter(list[ChatMessage])
 _CONSTRAINTS = TypeAdapter(list[Constraint] | None)
 
 
-class PromptFileError(ValueError):
+class PromptFileError(Mistake):
     """Names the file, the line and the field."""
 
 

@@ -14,13 +14,14 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from rlmr.mistake import Mistake
 from rlmr.wire import ChatMessage, Constraint
 
 Language = Literal["en", "zh"]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class DataFileError(ValueError):
+class DataFileError(Mistake):
     """Names the file, the line and the field."""
 
 
@@ -122,7 +123,7 @@ def objects(path: Path, bad: Callable[[DataFileError], None] | None = None) -> I
 
 def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = json.loads(line.decode("utf-8-sig"))  # bytes would be guessed to be UTF-16, too
     except UnicodeDecodeError as exc:
         raise DataFileError(f"{where}: not UTF-8 (byte {exc.start} of the line): save it as UTF-8") from exc
     except (ValueError, RecursionError) as exc:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from rlmr.mistake import Mistake
 from trainer.data.endpoint import POLICY, Completion, Endpoint, EndpointError
 from trainer.evaluation.benchmark import Message
 
@@ -14,7 +15,7 @@ GIVEN_UP = 3
 """Calls in a row that failed, after all their repeats, on which an endpoint is taken to be gone."""
 
 
-class EndpointGone(Exception):
+class EndpointGone(Mistake):
     """The command ends here; what was answered is kept, and the same command goes on."""
 
 

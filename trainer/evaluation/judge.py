@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlmr.adapters.settings import Settings
+from rlmr.mistake import Mistake
 from trainer.evaluation.sample import Sampled
 from trainer.grpo.group_reward import GroupReward, GroupRewardClient
 
 
-class EvaluationFailed(RuntimeError):
+class EvaluationFailed(Mistake):
     """The services could not judge the samples: there is no number to report."""
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from rlmr.mistake import Mistake
+
 SECONDS = 1800.0
 """Longest download."""
 NO_CONNECTION = (
@@ -22,7 +24,7 @@ NO_CONNECTION = (
 )
 
 
-class ModelUnavailable(Exception):
+class ModelUnavailable(Mistake):
     """The model could not be had; the message says why and what to do."""
 
 

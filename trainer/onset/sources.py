@@ -1,17 +1,18 @@
 """Where a held-back signal comes from: the story world's true quality, a second reward model, words, or what people said."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlmr.client import RlmrClient, RlmrError
+from rlmr.mistake import Mistake
+from trainer.data.rows import objects
 
 Source = Callable[[dict[str, Any]], "Sequence[float | None] | None"]
 """From a group's row of texts (prompt_id, step, prompt, responses) to a value per response; None = it says nothing of this group."""
 
 
-class SourceError(ValueError):
+class SourceError(Mistake):
     """A held-back signal that cannot be had; the message says what to do."""
 
 
@@ -67,14 +68,11 @@ def _votes(path: Path) -> Source:
     if not path.is_file():
         raise SourceError(f"{path} does not exist: give world, the URL of a reward model, or a JSONL file of votes")
     told: dict[tuple[str, int | None], list[float | None]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for where, row in objects(path):
         try:
-            row = json.loads(line)
             told[str(row["prompt_id"]), row.get("step")] = [None if v is None else float(v) for v in row["values"]]
         except (ValueError, KeyError, TypeError) as exc:
-            raise SourceError(
-                f"{path}:{number}: want {{prompt_id, values: [a number per response], step}}: {exc}"
-            ) from exc
+            raise SourceError(f"{where}: want {{prompt_id, values: [a number per response], step}}: {exc}") from exc
 
     def values(row: dict[str, Any]) -> list[float | None] | None:
         id = str(row["prompt_id"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlmr.adapters.filling import fill
+from rlmr.mistake import Mistake
 
 ESTIMATORS = ("group_norm", "dr_grpo", "rloo")
 CLIP = (-10.0, 10.0)
@@ -21,7 +22,7 @@ def advantages(rewards: Sequence[float | None], valid: Sequence[bool], estimator
 
     each clipped to OpenRLHF's --reward.clip_range, which is CLIP unless a run sets it.
 
-    Raises ValueError for another estimator."""
+    Raises Mistake for another estimator."""
     r = np.asarray(fill(rewards, valid), dtype=np.float32)
     if estimator == "group_norm":
         spread = r.std(ddof=1) if len(r) > 1 else np.float32(0)
@@ -31,7 +32,7 @@ def advantages(rewards: Sequence[float | None], valid: Sequence[bool], estimator
     elif estimator == "rloo":
         centred = r - (r.sum() - r) / np.float32(len(r) - 1)
     else:
-        raise ValueError(
+        raise Mistake(
             f"estimator {estimator}: its advantages depend on more than the group; known are {', '.join(ESTIMATORS)}"
         )
     return [float(a) for a in centred.clip(*CLIP)]

@@ -1,18 +1,18 @@
 """The groups that a run's ledger holds, as the aggregator saw them."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake, read_json
 from rlmr.wire import PolicyFault, Status
 from services.aggregator.deciding import NOT_ASKED
 from services.aggregator.signals import Signals, Verdict, Writing
 from trainer.run.ledger import Ledger
 
 
-class NotReplayable(ValueError):
+class NotReplayable(Mistake):
     """The run cannot be replayed as asked; the message says why and what to do."""
 
 
@@ -93,12 +93,12 @@ def read_run(folder: Path) -> StoredRun:
     command, summary = folder / "command.json", folder / "summary.json"
     if not command.exists():
         raise NotReplayable(f"{folder} holds no command.json: give the folder of a run (runs/<name>)")
-    arguments = json.loads(command.read_text(encoding="utf-8"))
+    arguments = read_json(command, list)
     flag = "--algo.advantage.estimator"
     estimator = arguments[arguments.index(flag) + 1] if flag in arguments else "group_norm"
     if not summary.exists():
         raise NotReplayable(f"{summary} is missing: the run has not ended; its strategy is written there")
-    told = json.loads(summary.read_text(encoding="utf-8"))
+    told = read_json(summary, dict)
     return StoredRun(folder, told["strategy"], estimator, told.get("filter") or {})
 
 

@@ -1,9 +1,10 @@
 """Puts the summaries of several runs side by side."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from rlmr.mistake import Mistake, read_json
 
 COLUMNS = (
     "run",
@@ -20,7 +21,7 @@ COLUMNS = (
 )
 
 
-class NoSummary(ValueError):
+class NoSummary(Mistake):
     """A folder that is not a finished run; the message says what is missing."""
 
 
@@ -28,8 +29,7 @@ def read_summary(run: Path) -> dict[str, Any]:
     path = run / "summary.json" if run.is_dir() else run
     if not path.is_file():
         raise NoSummary(f"{run}: no summary.json; give the folder of a finished run (runs/<name>)")
-    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return summary
+    return read_json(path, dict)
 
 
 def rows(runs: Sequence[Path]) -> list[list[str]]:
@@ -41,7 +41,7 @@ def rows(runs: Sequence[Path]) -> list[list[str]]:
         dropped = sum(s["groups"]["dropped"].values())
         table.append(
             [
-                run.name,
+                run.resolve().name,
                 _strategy(s["strategy"]),
                 str(s["seed"]),
                 str(s["steps"]),

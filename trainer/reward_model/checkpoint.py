@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake
+
 ARCHITECTURES = {
     "qwen2": "Qwen2ForSequenceClassification",
     "qwen3": "Qwen3ForSequenceClassification",
@@ -24,7 +26,7 @@ INVENTED_BIAS = frozenset({"qwen2", "qwen3"})
 _OPENRLHF_KEYS = ("mean", "std", "normalize_reward", "value_head_prefix", "packing_samples")
 
 
-class ExportError(Exception):
+class ExportError(Mistake):
     """The checkpoint cannot be exported; the message names the file and the remedy."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake
 from trainer.data.rows import DataFileError, PairRow, read, write
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -35,7 +36,7 @@ class TrainSettings:
     """Further flags of train_rm, as they are."""
 
 
-class TrainingFailed(RuntimeError):
+class TrainingFailed(Mistake):
     """train_rm failed; the message ends with the last lines of its log and names the log."""
 
 

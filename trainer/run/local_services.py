@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from rlmr.client import NoAnswer, RlmrClient
+from rlmr.mistake import Mistake
 
 SERVICES = ("writing-rm", "verifier", "aggregator")
 
 
-class ServiceFailed(RuntimeError):
+class ServiceFailed(Mistake):
     """A service ended or did not become ready; the message holds the end of its log."""
 
 

@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import replace
 
 from rlmr.adapters.settings import Settings
+from rlmr.mistake import Mistake
 from trainer.grpo.group_reward import GroupRewardClient
 
 
-class NotPinned(RuntimeError):
+class NotPinned(Mistake):
     """The services did not answer a small group; the message says why."""
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import read_json
 from trainer.grpo.recorder import KINDS
 from trainer.run.ledger import shards
 from trainer.run.presets import Preset, PresetError
@@ -44,8 +45,7 @@ def saved_settings(run: Path) -> dict[str, Any]:
     path = run / SETTINGS
     if not path.is_file():
         raise PresetError(f"{run} holds no run that could be resumed: {SETTINGS} is missing")
-    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return settings
+    return read_json(path, dict)
 
 
 def _resumed(run: Path, preset: Preset) -> int:

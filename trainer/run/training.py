@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from rlmr.mistake import Mistake
 from trainer.grpo import lagrange, thresholds
 from trainer.grpo.flags import to_arguments
 from trainer.grpo.lagrange import DualRule
@@ -25,7 +26,7 @@ from trainer.run.ledger import Ledger
 from trainer.run.secrets import redacted_command
 
 
-class TrainingFailed(RuntimeError):
+class TrainingFailed(Mistake):
     """OpenRLHF ended with an error; the message holds the cause, the remedy, what was saved and where the log is."""
 
 

@@ -19,6 +19,10 @@ NEWEST_BYTES = 8 * 2**20
 """How much of a file's end is read for the newest group's texts: 8 responses of 14K tokens are half a MB."""
 
 
+NUMBERS = 43
+"""Columns of the newest group's table that are no text: what is left of a line holds a response's beginning."""
+
+
 def sparkline(values: Sequence[float | None], width: int) -> str:
     """`values` in `width` places, each the mean of its share; a place without a known value is a blank."""
     if not values:
@@ -85,7 +89,7 @@ def view(ledger: Ledger, width: int = 100) -> Group:
         head.append(f"\n{onset.told()}", style="bold red")
     parts: list[Any] = [head, curves]
     if groups:
-        parts.append(_newest(groups[-1], newest_text(ledger.folder)))
+        parts.append(_newest(groups[-1], newest_text(ledger.folder), width))
     return Group(*parts)
 
 
@@ -94,7 +98,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _newest(group: dict[str, Any], text: dict[str, Any] | None) -> Panel:
+def _newest(group: dict[str, Any], text: dict[str, Any] | None, width: int) -> Panel:
     same = text is not None and (text["time"], text["prompt_id"]) == (group["time"], group["prompt_id"])
     table = Table(box=None, padding=(0, 1))
     for column in ("reward", "writing", "verdict", "tokens", "response"):
@@ -106,7 +110,9 @@ def _newest(group: dict[str, Any], text: dict[str, Any] | None) -> Panel:
             _number(group["writing"][i]),
             "unknown" if violated is None else "violates" if violated else "obeys",
             str(group["tokens"][i]),
-            Text(" ".join(text["responses"][i].split())[:60] if same and text is not None else ""),
+            Text(
+                " ".join(text["responses"][i].split())[: max(20, width - NUMBERS)] if same and text is not None else ""
+            ),
         )
     told = "trained on" if group["decision"] == "train" else f"dropped: {group['reason']}"
     return Panel(table, title=f"newest group {group['prompt_id']}, {told}", title_align="left")

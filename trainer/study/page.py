@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from rlmr.mistake import Mistake
 from trainer.run.distortion import QUALITY_MEAN, QUALITY_STD
 from trainer.study import figures
 from trainer.study.equivalence import at_one_scale
@@ -26,7 +27,7 @@ CURVES = (
 )
 
 
-class NothingFinished(ValueError):
+class NothingFinished(Mistake):
     """There is no run to report on; the message says what to do."""
 
 

@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rlmr.mistake import Mistake, read_yaml_mapping
 from trainer.run.presets import Preset, load_preset
 
 
-class PlanError(ValueError):
+class PlanError(Mistake):
     """A plan that cannot be made; the message names the file, the field and the remedy."""
 
 
@@ -82,13 +82,9 @@ class PlannedRun:
 
 
 def read_plan(path: Path) -> Plan:
-    """Raises PlanError."""
+    """Raises Mistake."""
     try:
-        return Plan.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise PlanError(f"{path} does not exist: give the path of a plan (docs/results/plan.yaml is ours)") from None
-    except yaml.YAMLError as exc:
-        raise PlanError(f"{path}: not YAML: {' '.join(str(exc).split())}") from exc
+        return Plan.model_validate(read_yaml_mapping(path))
     except ValidationError as exc:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors(include_input=False)[:5])
         raise PlanError(f"{path}: {problems}") from exc

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from trainer.evaluation.judge import Judged
 from trainer.run.pipeline import run_preset
-from trainer.study.plan import PlannedRun
+from trainer.study.plan import PlanError, PlannedRun
 from trainer.study.record import record
 
 
@@ -47,7 +47,7 @@ def make(run: PlannedRun, results: Path, work: Path, console: Console) -> None:
         run.preset, work, console, name=run.id, before=_before(run, work), max_prompts=run.max_prompts, overwrite=True
     )
     if done.before is None or done.after is None:
-        raise ValueError(f"{run.id}: a study needs held-out evaluation: set eval_prompts in the preset")
+        raise PlanError(f"{run.id}: a study needs held-out evaluation: set eval_prompts in the preset")
     _keep_before(run, work, done.before)
     row = record(
         run,

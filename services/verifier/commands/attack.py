@@ -4,7 +4,7 @@ import typer
 
 
 def attack(
-    url: str = typer.Option(help="Address of the verifier, e.g. http://127.0.0.1:8002."),
+    url: str = typer.Option(help="Address of the verifier, e.g. http://rlmr:8002."),
     limit: float = typer.Option(0.0, min=0, max=1, help="Highest false-pass rate allowed in any family, 0 to 1."),
     rules_only: bool = typer.Option(False, help="Leave out the targets on which a judge has the last word."),
     key: str | None = typer.Option(None, envvar="RLMR_API_KEY", help="Bearer key of the verifier."),

@@ -21,9 +21,9 @@ def evaluate(
     labels: list[Path] = typer.Argument(
         None, help="Labelled rows, .jsonl or .yaml (docs/verifier.md); without any, the 96 that come with rlmr."
     ),
-    url: str = typer.Option("", help="OpenAI-compatible endpoint; default RLMR_VERIFIER_JUDGE_URL."),
-    model: str = typer.Option("", help="The judge's model; default RLMR_VERIFIER_JUDGE_MODEL."),
-    mode: str = typer.Option("", help="verdict, yes_no or paper; default RLMR_VERIFIER_JUDGE_MODE."),
+    url: str = typer.Option("", help="OpenAI-compatible endpoint; default: the environment's."),
+    model: str = typer.Option("", help="The judge's model; default: the environment's."),
+    mode: str = typer.Option("", help="verdict, yes_no or paper; default: the environment's."),
     output: Path | None = typer.Option(None, help="Folder for report.json, report.md and report.html."),
     rewordings: bool = typer.Option(True, help="Also ask in other words."),
     attacks: bool = typer.Option(True, help="Also ask with attacks behind the texts."),

@@ -10,7 +10,7 @@ TYPED = (
 )
 """What one line alone is known by, as a pattern."""
 _IN_RUN = re.compile(
-    r"[^\S\n]*(?:(?P<letter>[A-Z])[.)][^\S\n]+|第(?P<ordinal>[一二三四五六七八九十]{1,2})[，,、：:]|(?P<dash>–)[^\S\n]+"
+    r"[^\S\n]*(?:(?P<letter>[A-Z])[.)][^\S\n]+|第(?P<ordinal>[一二三四五六七八九十]{1,2})步?[，,、：:]|(?P<dash>–)[^\S\n]+"
     r"|\[(?P<number>\d{1,3})\][^\S\n]+|(?P<roman>[ivx]{1,5})[.)][^\S\n]+|(?P<arrow>[→➔➜⇒])[^\S\n]*|(?:Step|步骤) ?(?P<step>\d{1,2}|[一二三四五六七八九十]{1,2})[:：.、][^\S\n]*"
     r"|(?P<emoji>[\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001faff][\ufe0f\u20e3\U0001f3fb-\U0001f3ff]*|[0-9]\ufe0f?\u20e3)[^\S\n]*)(?=\S)"
 )

@@ -29,6 +29,7 @@ _MARKS = re.compile(
 _BOLD = re.compile(r"\*\*[^*\n]{1,80}\*\*[:：.。]?|[【「《][^】」》\n]{1,40}[】」》]$")
 _LABEL = re.compile(r"[^\s:：,，。.!?！？;；][^:：,，。.!?！？;；\n]{0,40}[:：]\s*$")
 _RANK = {"part": 7, "chinese": 8, "bracketed": 9, "number": 10, "bold": 11, "label": 12, "other": 13, "bullet": 14}
+_DASHES = re.compile(r"\|?[\s:|-]{3,}$")
 _BETWEEN = 3
 """Lines of prose that may stand between a heading and the first item below it."""
 _LONGEST_LEAD = 60
@@ -52,7 +53,7 @@ def members_of(text: str, names: tuple[str, ...]) -> list[int]:
     below = _below(lines, re.compile(called))
     if below:
         return [*below, sum(below)]
-    return [max(numbered, named)]
+    return [max(numbered, named, _rows(lines, re.compile(called)), _enumerated(lower))]
 
 
 def _stem(name: str) -> str:
@@ -112,7 +113,7 @@ def _numbered(lines: list[_Line], lower: str, called: str) -> int:
         r"(?=[)）:：.、．\s—–《-]|\*|$|】)"
     )
     ordinal = re.compile(
-        rf"\b(?P<english>{_ORDINAL})(?: [a-z'-]+){{0,2}} (?:{called})|第(?P<chinese>[{_CHINESE}\d]{{1,2}}){_MEASURE}[^,，。；;:：\n]{{0,6}}?(?:{called})"
+        rf"\b(?P<english>{_ORDINAL})(?: [a-z'-]+){{0,2}} (?:{called})|第(?P<chinese>[{_CHINESE}\d]{{1,2}})(?:{_MEASURE}[^,，。；;:：\n]{{0,6}}?)?(?:{called})"
     )
     found: set[str] = set()
     for line in lines:
@@ -126,6 +127,56 @@ def _numbered(lines: list[_Line], lower: str, called: str) -> int:
 
 def _value(number: str) -> str:
     return str(_VALUES.get(number, number))
+
+
+def _rows(lines: list[_Line], name: re.Pattern[str]) -> int:
+    """Of a table that has the name in its head."""
+    for i, line in enumerate(lines[:-1]):
+        if "|" in line.text and _DASHES.match(lines[i + 1].text) and name.search(line.text[:200]):
+            rows = 0
+            for row in lines[i + 2 :]:
+                if "|" not in row.text:
+                    break
+                rows += 1
+            return rows
+    return 0
+
+
+_ENUMERATORS = tuple(
+    [re.compile(pattern, re.MULTILINE) for pattern in patterns]
+    for patterns in (
+        [rf"(?:^|[，,。；;：:、\s]){n}(?:是|要|则)" for n in _CHINESE],
+        [rf"(?:^|[，,。；;：:\s])第{n}[，,、：:]" for n in _CHINESE],
+        [
+            r"(?:^|[.!?:;] )first(?:ly)?,? ",
+            r"(?:^|[.!?:;] )second(?:ly)?,? ",
+            r"(?:^|[.!?:;] )third(?:ly)?,? ",
+            r"(?:^|[.!?:;] )fourth(?:ly)?,? ",
+            r"(?:^|[.!?:;] )fifth(?:ly)?,? ",
+        ],
+        [rf"[(（]{letter}[)）]" for letter in "abcdefgh"],
+        [rf"[(（]{number}[)）]" for number in range(1, 10)],
+        [rf"[(（]{number}[)）]" for number in _CHINESE],
+        [r"首先[，,]?", r"其次[，,]?|然后[，,]?", r"再次[，,]|再者[，,]|此外[，,]"],
+    )
+)
+_FINALLY = re.compile(r"(?:^|[.!?:;] )(?:finally|lastly|last),? |最后[，,]|最后一是", re.MULTILINE)
+
+
+def _enumerated(lower: str) -> int:
+    """In running text: 一是 ... 二是 ..., First, ... Second, ... Finally."""
+    best = 0
+    for patterns in _ENUMERATORS:
+        at = count = 0
+        for pattern in patterns:
+            match = pattern.search(lower, at)
+            if match is None:
+                break
+            at, count = match.end(), count + 1
+        if count > 1 and _FINALLY.search(lower, at):
+            count += 1
+        best = max(best, count)
+    return best if best > 1 else 0
 
 
 def _named(lines: list[_Line], called: str) -> int:

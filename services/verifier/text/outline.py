@@ -17,8 +17,11 @@ NUMBERED = re.compile(
 )
 _STRAIGHT = str.maketrans("“”‘’", "\"\"''")
 _ITEM = re.compile(rf"[^\S\n]*(?:[*+-][^\S\n]+|\d{{1,3}}[.)）][^\S\n]+|{TYPED})(?=\S)")
-_MARKED_HEADING = re.compile(r"[^\S\n]{0,3}#{1,6}[^\S\n]+\S|\*\*[^*\n]+\*\*[:：]?$|[【「《][^】」》\n]{1,30}[】」》]$")
+_MARKED_HEADING = re.compile(
+    r"[^\S\n]{0,3}#{1,6}[^\S\n]+\S|(?:\*\*[^*\n]+\*\*[:：]?|[【「《][^】」》\n]{1,30}[】」》])(?:\s?[(（][^()（）\n]{1,20}[)）])?$"
+)
 _MAX_HEADING = 80
+_ANNOUNCES = re.compile(r"以下|下列|如下|下面|\b(?:follow\w*|these|below)\b[^:：]*[:：]\s*$", re.IGNORECASE)
 _RULE = re.compile(r"(?:[-*_=] ?){3,}$")
 
 
@@ -28,6 +31,8 @@ def straight(text: str) -> str:
 
 
 _BRACKETED = re.compile(r"[*_]{0,2}【([^】\n]{1,30})】")
+_BRACKETS_BEHIND = re.compile(r"\s?[(（][^()（）\n]{1,30}[)）]?$")
+_NUMERALS = re.compile(rf"\d+|[{_COUNTED}]+|[①-⑳⑴-⒇㈠-㈩]|(?<![a-z])[a-z](?![a-z])")
 _TAGS = re.compile(r"</?(?:h[1-6]|b|strong)>")
 _EMOJI = re.compile("[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u20e3\U0001f000-\U0001faff]+")
 
@@ -51,10 +56,18 @@ def titles_of(line: str) -> set[str]:
             found.add(numbered["unit"])
         rest = rest[numbered.end() :].lstrip(" \t\u3000:：.、-–—)）").strip(EDGES)
         found.add(rest.rstrip(":： "))
+    # "Wrap-up (10 min)", 教学过程（15分钟）
+    for title in tuple(found):
+        without = _BRACKETS_BEHIND.sub("", title)
+        if without:
+            found.add(without)
     for colon in (":", "：", " — ", " – "):
-        before, sign, _ = rest.partition(colon)
+        before, sign, behind = rest.partition(colon)
         if sign and len(before) <= 60:
             found.add(before.strip(EDGES))
+            # "Option 2: The Old One"
+            if line.lstrip().startswith(("#", "**")) and len(behind) <= 60:
+                found.add(behind.strip(EDGES))
     found.discard("")
     return found
 
@@ -79,15 +92,23 @@ class Section(NamedTuple):
     """Lines, without the heading."""
 
 
-def sections_of(lines: list[str]) -> list[Section]:
-    """Headings are lines with Markdown's signs, in bold or in brackets as a whole, short and numbered lines with text below them, and
-    short labels with a colon."""
+def sections_of(lines: list[str], title: str | None = None) -> list[Section]:
+    """Headings are lines with Markdown's signs, in bold or in brackets as a whole, short and numbered lines with text below them, short
+    labels with a colon, and the title that is looked for (straight, without marks) on a line of its own: then lines like it are headings, too.
+    """
     found: list[Section] = []
-    fenced = False
+    fenced = plainly = False
     for i, line in enumerate(lines):
         fenced ^= line.lstrip().startswith(("```", "~~~"))
         below = next((later for later in lines[i + 1 : i + 3] if later.strip()), "")
         kind = None if fenced else _heading_kind(line.strip(), below.strip())
+        if kind == "numbered" and i and _marker(line) == _marker(lines[i - 1]) != "":
+            kind = None  # the last item of a list
+        if kind == "label" and found and _ANNOUNCES.search(line) and _ITEM.match(below):
+            kind = None  # "Please bring the following:" within a section
+        if kind is None and title is not None and not fenced and 0 < len(line) <= _MAX_HEADING and below:
+            plainly |= (own := straight(line).strip(EDGES) == title)
+            kind = "plain" if own or (plainly and _heads_plainly(lines, i)) else None
         if kind is None:
             if found and line.strip() and not _RULE.match(line.strip()):
                 found[-1].body.append(line)
@@ -98,6 +119,25 @@ def sections_of(lines: list[str]) -> list[Section]:
         if rest:
             found[-1].body.append(rest)
     return found
+
+
+def _heads_plainly(lines: list[str], i: int) -> bool:
+    """A short line between a blank one and its text, that does not end as a sentence does."""
+    line = lines[i].strip()
+    return (
+        bool(line)
+        and len(line) <= _MAX_HEADING // 2
+        and not lines[i - 1].strip()
+        and line[-1] not in '.。!！?？;；:：,，…"”'
+        and not _ITEM.match(line)
+        and "|" not in line
+    )
+
+
+def _marker(line: str) -> str:
+    """How an item is marked, whatever its number; empty for other lines."""
+    match = _ITEM.match(line)
+    return _NUMERALS.sub("1", match.group()) if match else ""
 
 
 def _heading_kind(line: str, below: str) -> str | None:

@@ -49,6 +49,9 @@ _LONGEST_END = 16
 _AFTER_NUMBER_SIGN = re.compile(r"[\dA-ZIVX]")
 _PLAIN_END = re.compile("[.?!]")
 _CLOSES_SPEECH = "”’」』"
+_WISH = re.compile("祝[^，。！!]{1,12}[！!]|(?:此致)?敬礼[！!]")
+"""Closes a letter."""
+_AFTER_BREAK = re.compile(r"(?:(?<=\w\.\.\.)|(?<=\w…)) (?=[A-Z][a-z]+ )|(?:(?<=—[\"”])|(?<=--\")) (?=[\"“])", re.ASCII)
 _AFTER_TIME = re.compile(
     r"(?<=\d [apAP]\.m\.) (?=[A-Z])(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|[A-Z]{2,4}\b)"
 )
@@ -105,6 +108,8 @@ def _is_label(part: str) -> bool:
     if len(lines) > 3:
         return False
     for line in lines:
+        if _WISH.fullmatch(line):
+            continue
         end = line.rstrip(_CLOSING)[-1:]
         if end in _STOPS and not _is_abbreviation(line):
             return False
@@ -135,7 +140,7 @@ def sentences(text: str) -> list[str]:
         parts: list[str] = []
         plain = without_markup(paragraph).strip()
         for sentence in split_sentences(plain) if _PLAIN_END.search(plain) else [plain] if plain else []:
-            for part in _cut_after_time(sentence) if sentence.isascii() else _cut_wide(sentence):
+            for part in _cut_again(sentence) if sentence.isascii() else _cut_wide(sentence):
                 if parts and part[0] in _CLOSES_SPEECH:
                     # A splitter of English cuts before the mark where no space follows it.
                     rest = part.lstrip(_CLOSES_SPEECH)
@@ -151,11 +156,13 @@ def sentences(text: str) -> list[str]:
     return found
 
 
-def _cut_after_time(sentence: str) -> list[str]:
-    """A capital behind "5 p.m." begins a sentence, unless it is a day's or a month's."""
-    if ".m. " not in sentence:
-        return [sentence]
-    return [part for part in _AFTER_TIME.split(sentence) if part]
+def _cut_again(sentence: str) -> list[str]:
+    """A capital behind "5 p.m." begins a sentence, unless it is a day's or a month's, and one behind an ellipsis does, and a speech
+    behind one that breaks off."""
+    parts = [part for part in _AFTER_TIME.split(sentence) if part] if ".m. " in sentence else [sentence]
+    if "..." in sentence or "…" in sentence or "-" in sentence or "—" in sentence:
+        parts = [piece for part in parts for piece in _AFTER_BREAK.split(part) if piece]
+    return parts
 
 
 def _cut_wide(sentence: str) -> list[str]:
@@ -164,12 +171,15 @@ def _cut_wide(sentence: str) -> list[str]:
         parts.append(sentence[start : match.end()].strip())
         start = match.end()
     parts.append(sentence[start:].strip())
-    return [part for part in parts if part]
+    return [piece for part in parts if part for piece in _cut_again(part)]
 
 
 def _continues(before: str, part: str) -> bool:
     """Whether a part that a splitter has cut off goes on with the sentence before."""
     if before[-1] in "\"”’'»」』":
+        # Who spoke follows a comma; behind a full stop within the marks a capital begins a sentence.
+        if before[-2:-1] == "." and part[0].isupper():
+            return False
         return _is_attribution(part)
     if part[0] in "-–—" and part.lstrip("-–— ")[:1].islower():
         return True
@@ -180,10 +190,16 @@ def _continues(before: str, part: str) -> bool:
     return _INITIAL.search(before[-3:]) is not None and part[0].isupper() and len(before) > 2
 
 
+_NOBODY = ("没有人", "没人", "无人", "谁也")
+"""Where nobody speaks, nobody has spoken."""
+
+
 def _is_attribution(part: str) -> bool:
     """Whether a sentence says who spoke: "she said", "Piet whispered", 老人说."""
     if HAN.match(part):
         clause = re.split("[，。！？：；,“「]", part)[0]
+        if clause.startswith(_NOBODY):
+            return False
         return len(clause) <= 16 and CHINESE_SPEECH_VERB.search(clause) is not None
     first = _LETTERS.findall(part[:60])[:5]
     if not first:

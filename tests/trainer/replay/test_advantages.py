@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from rlmr.mistake import Mistake
 from tests.services.aggregator.test_openrlhf_sign import as_the_agent_sends, openrlhf_advantages
 from trainer.replay.advantages import ESTIMATORS, advantages
 
@@ -25,5 +26,5 @@ def test_an_invalid_sample_has_none_and_moves_no_mean() -> None:
 
 
 def test_an_estimator_that_looks_beyond_the_group_is_refused() -> None:
-    with pytest.raises(ValueError, match="gae"):
+    with pytest.raises(Mistake, match="gae"):
         advantages([1.0, 2.0], [True, True], "gae")

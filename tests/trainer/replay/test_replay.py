@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from rlmr.cli import app
+from rlmr.mistake import Mistake
 from rlmr.wire import RewardGroup, RewardReply, Status
 from services.aggregator.deciding import decide
 from services.aggregator.mixing import GroupFilter, bind
 from services.aggregator.signals import Signals, Verdict, Writing
 from tests.three_services import KEY, Services
-from trainer.commands.explain import explain as explain_command
-from trainer.commands.replay import replay as command
 from trainer.grpo.group_reward import _group_reward
 from trainer.replay.asked import strategy_asked
 from trainer.replay.explaining import explain, find
@@ -121,22 +121,18 @@ def test_what_cannot_be_replayed_says_why(tmp_path: Path) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(NotReplayable, match="needs verdicts"):
         replay(read_run(unverified), [("rlmr", strategy_asked("rlmr"))], GroupFilter())[0]
-    with pytest.raises(ValueError, match=r"gama.*parameters of rlmr: gamma"):
+    with pytest.raises(Mistake, match=r"gama.*parameters of rlmr: gamma"):
         strategy_asked("rlmr:gama=1")
-    with pytest.raises(ValueError, match="there is no strategy rlrm; there are"):
+    with pytest.raises(Mistake, match="there is no strategy rlrm; there are"):
         strategy_asked("rlrm")
 
 
 def test_the_command_prints_a_row_a_strategy(tmp_path: Path) -> None:
-    import typer
-
-    app = typer.Typer()
-    app.command()(command)
     run = run_of(tmp_path / "run", RLMR)
-    shown = CliRunner().invoke(app, [str(run), "--strategy", "linear:weight=2", "--json"])
+    shown = CliRunner().invoke(app, ["replay", str(run), "--strategy", "linear:weight=2", "--json"])
     assert shown.exit_code == 0, shown.output
     assert [r["label"] for r in json.loads(shown.output)] == ["rlmr:gamma=1.0", "linear:weight=2"]
-    mistaken = CliRunner().invoke(app, [str(run), "--strategy", "linear:wait=2"])
+    mistaken = CliRunner().invoke(app, ["replay", str(run), "--strategy", "linear:wait=2"])
     assert mistaken.exit_code == 1 and "parameters of linear: weight" in mistaken.output
 
 
@@ -161,23 +157,19 @@ def test_a_group_is_explained_by_place_or_id_with_what_others_would_have_given(t
 
 
 def test_the_picture_of_a_group_shows_every_response_with_its_reasons(tmp_path: Path) -> None:
-    import typer
-
-    app = typer.Typer()
-    app.command()(explain_command)
     run = run_of(tmp_path / "run", RLMR)
-    shown = CliRunner().invoke(app, [str(run), "p3", "--strategy", "linear:weight=2"], env={"COLUMNS": "160"})
+    shown = CliRunner().invoke(
+        app, ["explain", str(run), "p3", "--strategy", "linear:weight=2"], env={"COLUMNS": "160"}
+    )
     assert shown.exit_code == 0, shown.output
     assert "linear:weight=2" in shown.output and "rlmr (the run)" in shown.output
-    absent = CliRunner().invoke(app, [str(run), "nowhere"])
+    absent = CliRunner().invoke(app, ["explain", str(run), "nowhere"])
     assert absent.exit_code == 1 and "no training group nowhere" in absent.output
 
 
 def test_stored_responses_are_judged_anew_by_the_services_that_are_given(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import typer
-
     monkeypatch.setenv("RLMR_API_KEY", KEY)
     run = run_of(tmp_path / "run", RLMR, groups=20)
     for path in (run / "ledger").glob("texts*"):
@@ -195,11 +187,21 @@ def test_stored_responses_are_judged_anew_by_the_services_that_are_given(
         assert [v.passed for v in new.signals.verdicts] == obeys
         assert new.signals.writing == old.signals.writing  # not asked: as it was
     assert 0 < renewal.other_verdict < renewal.verdicts
-    app = typer.Typer()
-    app.command()(command)
     both = ["--verifier", services.verifier.url, "--writing-rm", services.writing_rm.url]
-    shown = CliRunner().invoke(app, [str(run), *both], env={"COLUMNS": "160"})
+    shown = CliRunner().invoke(app, ["replay", str(run), *both], env={"COLUMNS": "160"})
     assert shown.exit_code == 0, shown.output
     assert f"{renewal.other_verdict} of" in shown.output and "writing-rm" in shown.output
-    away = CliRunner().invoke(app, [str(run), "--verifier", services.aggregator.url])
+    away = CliRunner().invoke(app, ["replay", str(run), "--verifier", services.aggregator.url])
     assert away.exit_code == 1 and "--verifier http" in " ".join(away.output.split())
+
+
+def test_both_pictures_are_whole_at_80_columns(tmp_path: Path) -> None:
+    """In a terminal of that width and in a log file: no name broken, no column cut off, no line longer."""
+    run = run_of(tmp_path / "run", RLMR)
+    many = ["--strategy", "quality_only", "--strategy", "linear:weight=2", "--strategy", "rlmr_decoupled:gamma=0.5"]
+    for command in (["replay", str(run)], ["explain", str(run), "p3"]):
+        shown = CliRunner().invoke(app, [*command, *many], env={"COLUMNS": "80"}).output
+        assert all(name in shown for name in ("quality_only", "linear:weight=2", "rlmr_decoupled:gamma=0.5")), shown
+        assert max(map(len, shown.splitlines())) <= 80, shown
+        assert "…" not in shown
+    assert "other sign" in CliRunner().invoke(app, ["replay", str(run)], env={"COLUMNS": "80"}).output

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from rlmr.cli import app
 from trainer.reports.compare import NoSummary, markdown, rows
 
 SUMMARY = {
@@ -32,3 +34,13 @@ def test_a_run_becomes_a_row(tmp_path: Path) -> None:
 def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoSummary, match=r"summary\.json"):
         rows([tmp_path])
+
+
+def test_the_table_is_whole_at_80_columns_and_a_name_is_no_markup(tmp_path: Path) -> None:
+    for name in ("one [x]", "two", "three", "four"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "summary.json").write_text(json.dumps(SUMMARY))
+    runs = [str(tmp_path / name) for name in ("one [x]", "two", "three", "four")]
+    shown = CliRunner().invoke(app, ["compare", *runs], env={"COLUMNS": "80"}).output
+    assert all(word in shown for word in ("one [x]", "four", "world quality", "rlmr (gamma 1.0)")), shown
+    assert max(map(len, shown.splitlines())) <= 80 and "…" not in shown

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from rlmr.mistake import Mistake
 from tests.service_process import ROOT
 from trainer.run.presets import PresetError
-from trainer.study.plan import PlanError, planned_runs, read_plan
+from trainer.study.plan import planned_runs, read_plan
 from trainer.study.runner import missing, path_of
 
 PLAN = """
@@ -96,7 +97,7 @@ def test_a_finished_run_is_not_made_again(plan: Path, tmp_path: Path) -> None:
 )
 def test_a_mistake_is_named(plan: Path, old: str, new: str, said: str) -> None:
     plan.write_text(PLAN.replace(old, new, 1))
-    with pytest.raises(PlanError, match=said):
+    with pytest.raises(Mistake, match=said):
         planned_runs(read_plan(plan))
 
 

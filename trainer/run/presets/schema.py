@@ -7,6 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_serializer, model_validator
 
+from rlmr.mistake import Mistake, read_yaml_mapping
 from rlmr.wire import FilterSpec
 from trainer.data.columns import Columns
 from trainer.grpo.lagrange import DualRule
@@ -16,7 +17,7 @@ from trainer.run.distortion import Distortion
 FOLDER = Path(__file__).parent
 
 
-class PresetError(ValueError):
+class PresetError(Mistake):
     """A preset or --set that cannot be used; the message names the key and the remedy."""
 
 
@@ -170,7 +171,7 @@ def load_preset(name: str, changes: list[str] | None = None) -> Preset:
         raise PresetError(
             f"no preset {name!r}: choose one of {', '.join(preset_names())}, or give the path of a YAML file"
         )
-    data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    data = read_yaml_mapping(path)
     data.setdefault("name", path.stem)
     return preset_of(data, changes, path.name)
 
@@ -190,7 +191,10 @@ def _set(data: dict[str, Any], change: str) -> None:
     key, eq, text = change.partition("=")
     if not eq:
         raise PresetError(f"--set {change!r}: write key=value")
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise PresetError(f"--set {change!r}: the value is not YAML: {' '.join(str(exc).split())}") from exc
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = float(value)  # YAML 1.1 reads 1e-4 as text

@@ -14,11 +14,14 @@ Element = Literal["title", "addressee", "body", "closing", "signature", "date"]
 _HEAD, _FOOT = 8, 7
 """Lines at the start and at the end in which the frame stands."""
 _NUMERAL = r"[\d〇零○Oo一二三四五六七八九十Xx×_＿*]"
+_MONTH = (
+    "january|february|march|april|may|june|july|august|september|october|november|december|"
+    "jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
+)
 _DATE = re.compile(
     rf"(?:{_NUMERAL}{{1,6}} ?年 ?)?{_NUMERAL}{{1,3}} ?月 ?{_NUMERAL}{{1,3}} ?[日号]|{_NUMERAL}{{2,6}} ?年 ?{_NUMERAL}{{1,3}} ?月"
     r"|\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b"
-    r"|\b(?:\d{1,2}(?:st|nd|rd|th)? )?(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
-    r"\b\.? ?(?:\d{1,2}(?:st|nd|rd|th)?\b,? ?)?(?:\d{4}\b)?|[\[【（(](?:insert )?(?:date|日期)[\]】）)]|^(?:date|日期|时间)[:：]",
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{_MONTH})\b|\b(?:{_MONTH})\b\.? \d{{1,4}}(?:st|nd|rd|th)?\b(?:,? \d{{4}}\b)?|[\[【（(](?:insert )?(?:date|日期)[\]】）)]|^(?:date|日期|时间)[:：]",
     re.IGNORECASE,
 )
 _SAYS_WHEN = re.compile(r"^(?:dated?|日期|时间)[:：]? ?", re.IGNORECASE)

@@ -80,7 +80,7 @@ def minutes_aloud(text: Text, kw: Aloud) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} sentences.",
     summary="Sentences of English or Chinese.",
-    version=4,
+    version=5,
     unsure=True,
 )
 def sentences(text: Text, kw: Range) -> Verdict:
@@ -92,7 +92,7 @@ def sentences(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} paragraphs, separated by blank lines.",
     summary="Parts between blank lines.",
-    version=3,
+    version=4,
 )
 def paragraphs(text: Text, kw: Range) -> Verdict:
     return within(len(text.paragraphs), kw, "paragraphs")
@@ -108,7 +108,7 @@ def lines(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every sentence have {said(kw)} words.",
     summary="Every sentence is within the limits; the reason names the first that is not.",
-    version=4,
+    version=5,
 )
 def words_per_sentence(text: Text, kw: Range) -> Verdict:
     return _each(text.written_sentences, kw, "sentence")
@@ -119,7 +119,7 @@ def words_per_sentence(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every paragraph have {said(kw)} words.",
     summary="Every paragraph is within the limits; the reason names the first that is not.",
-    version=3,
+    version=4,
 )
 def words_per_paragraph(text: Text, kw: Range) -> Verdict:
     return _each(text.paragraphs, kw, "paragraph")

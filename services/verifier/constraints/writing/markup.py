@@ -37,7 +37,7 @@ def headings(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Use {said(kw)} list items, bulleted or numbered.",
     summary="Items of Markdown lists, and lines behind other bullets or numbers such as 1、 (1) ①; what stands in code is none.",
-    version=4,
+    version=5,
     unsure=True,
 )
 def list_items(text: Text, kw: Range) -> Verdict:

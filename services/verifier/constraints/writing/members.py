@@ -25,6 +25,7 @@ class NumberOf(Range):
         f"Give {said(kw)} of these: {' or '.join(kw.names)}; number them, list them or put each under a heading."
     ),
     summary="Things called so: numbered by that name (Case 1, 案例一, the first case), under a heading each, or the items and subheadings below that name.",
+    unsure=True,
 )
 def number_of(text: Text, kw: NumberOf) -> Verdict:
     counts = members_of(text.plain, kw.names)

@@ -39,7 +39,7 @@ def _spoken(word: str) -> int:
     Grade,
     lambda kw: f"Write for a reading level of {_limits_of(kw)} (Flesch-Kincaid).",
     summary="Flesch-Kincaid grade of English text: 0.39 words per sentence + 11.8 syllables per word - 15.59.",
-    version=4,
+    version=5,
 )
 def grade(text: Text, kw: Grade) -> Verdict:
     counts = Counter(text.counted_words)
@@ -58,7 +58,7 @@ def grade(text: Text, kw: Grade) -> Verdict:
     Range,
     lambda kw: f"Let sentences have {said(kw)} words on average.",
     summary="Words (Chinese characters) per sentence, on average, rounded.",
-    version=4,
+    version=5,
 )
 def average_sentence(text: Text, kw: Range) -> Verdict:
     sentences = text.written_sentences

@@ -66,7 +66,7 @@ class OpeningsInARow(Kwargs):
     OpeningsInARow,
     "Let at most {max} sentences in a row begin with the same word.",
     summary="First words of neighbouring sentences, case ignored.",
-    version=4,
+    version=5,
 )
 def sentence_openings(text: Text, kw: OpeningsInARow) -> Verdict:
     first = [

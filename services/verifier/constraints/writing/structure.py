@@ -28,7 +28,7 @@ class Sections(Kwargs):
     Sections,
     lambda kw: f"Divide the text into sections titled {_listed(kw.titles)}{', in this order' if kw.ordered else ''}.",
     summary="Each title stands on a line of its own; numbering, Markdown signs, brackets and a colon round it are ignored, and case.",
-    version=4,
+    version=5,
     unsure=True,
 )
 def sections(text: Text, kw: Sections) -> Verdict:

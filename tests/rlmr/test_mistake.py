@@ -1,0 +1,50 @@
+"""A typical mistake at any command: one clear message on standard error, no traceback, an exit code that is not zero."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rlmr.cli import app
+
+NOT_UTF8 = b"\xff\xfe bad"
+NO_SUCH = "No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "told"),
+    [
+        ("study {} --list", None, NO_SUCH),
+        ("study {} --list", NOT_UTF8, "not UTF-8 (byte 0): save it as UTF-8"),
+        ("study {} --list", b"a: 1\nname: [", ":2: not YAML: expected the node content"),
+        ("study {} --list", b"[1]", "want fields"),
+        ("chain {}", b'{"x": 3', ":1: not YAML: expected ',' or '}'"),
+        ("report {}", b"", "not JSON"),
+        ("compare {}", NOT_UTF8, "not UTF-8"),
+        ("compare {}", b"[1]", "want a JSON dict, not list"),
+        ("compare {}", None, "no summary.json"),
+        ("train --preset {}.yaml", None, "or give the path of a YAML file"),
+        ("train --preset embedded --show --set filter=[", None, "--set 'filter=[': the value is not YAML"),
+        ("watch {}", None, "has no ledger"),
+        ("explain {} 1", None, "no command.json"),
+        ("data split {} a b", NOT_UTF8, ":1: not UTF-8"),
+        ("rm calibrate {0} --reference {0}", None, NO_SUCH),
+    ],
+)
+def test_a_mistake_is_told_in_one_message(tmp_path: Path, command: str, content: bytes | None, told: str) -> None:
+    path = tmp_path / "mine [1]"  # square brackets are not to be taken for markup
+    if content is not None:
+        path.write_bytes(content)
+    words = [word.format(path) for word in command.split()]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code in (1, 2), result.output
+    assert result.stderr.startswith("error: ")
+    assert told in result.stderr
+    assert "[1]" in result.stderr or "{}" not in command.replace("{0}", "{}")
+    assert not result.stdout
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["study", str(tmp_path), "--list"])
+    assert (result.exit_code, result.stderr) == (1, f"error: {tmp_path}: Is a directory\n")
