@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from services.verifier.accuracy.wilson import wilson
 from trainer.arena.assignment import Comparison
-from trainer.data.matching import wilson
 
 Choice = Literal["left", "right", "tie", "bad"]
 Verdict = Literal["first", "second", "tie", "bad"]

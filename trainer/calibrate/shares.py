@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln
 
-from trainer.data.matching import wilson
+from services.verifier.accuracy.wilson import wilson
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ COUNTS = ("strategy", "trained on", "dropped", "violators > 0", "compliant < 0",
 PULLS = ("strategy", "pull on writing", "pull on compliance", "reach", "like linear at")
 OF_PULLS = (
     "to first order, what a step adds to the mean writing reward and to compliance where anyone complies; reach: how much of what a fixed "
-    "weight adds, at the weight that comes nearest (docs/looking.md)"
+    "weight adds, at the weight that comes nearest (docs/strategies.md)"
 )
 
 

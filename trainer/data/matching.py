@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+from services.verifier.accuracy.wilson import wilson
+
 T = TypeVar("T")
 
 BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
@@ -84,14 +86,6 @@ def matched(pairs: Sequence[T], lengths: Sequence[tuple[int, int]], seed: int = 
         kept.update(rng.sample(longer, size))
         kept.update(rng.sample(shorter, size))
     return [pair for i, pair in enumerate(pairs) if i in kept]
-
-
-def wilson(hits: float, trials: float, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a share (Wilson 1927)."""
-    share = hits / trials
-    centre = share + z * z / (2 * trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return (centre - half) / (1 + z * z / trials), (centre + half) / (1 + z * z / trials)
 
 
 def _auc(positive: Sequence[int], negative: Sequence[int]) -> float:

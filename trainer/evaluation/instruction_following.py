@@ -1,11 +1,9 @@
 """IFEval's and IFBench's files, and the verdicts per instruction."""
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from services.verifier.accuracy.json_lines import read_json_lines
 from services.verifier.constraints import ConstraintError, Prepared, Subject, evaluate, evaluate_variants, prepare
 from services.verifier.constraints.versions import in_version
 
@@ -33,34 +31,11 @@ class Outcome:
     ids: list[str] = field(default_factory=list)
 
 
-def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of each line that is not blank. Raises DataError."""
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{path}:{number}: not JSON: {error}") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{path}:{number}: a JSON object is needed")
-            yield number, row
-
-
-def _text(path: Path) -> str:
-    """A mark of byte order at the start is no part of it."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-
-
 def read_tasks(path: Path, checkers: str = "reference") -> dict[str, Task]:
     """IFEval's and IFBench's own format: key, prompt, instruction_id_list, kwargs. Kwargs that are null count as absent.
     `checkers`: a version of services.verifier.constraints.versions."""
     tasks: dict[str, Task] = {}
-    for number, row in read_jsonl(path):
+    for number, row in read_json_lines(path, DataError):
         try:
             ids, kwargs = row["instruction_id_list"], row["kwargs"]
             pairs = list(zip(ids, kwargs, strict=True))
@@ -84,7 +59,7 @@ def read_responses(path: Path, tasks: dict[str, Task]) -> dict[str, str]:
     """{key, response} a line, or {prompt, response} as IFEval's own script has it. Raises DataError."""
     by_prompt = {task.prompt: key for key, task in tasks.items()}
     responses: dict[str, str] = {}
-    for number, row in read_jsonl(path):
+    for number, row in read_json_lines(path, DataError):
         if not ("key" in row or isinstance(row.get("prompt"), str)) or not isinstance(row.get("response"), str):
             raise DataError(f"{path}:{number}: needs `key` (or `prompt`) and a `response` that is text")
         key = str(row["key"]) if "key" in row else by_prompt.get(row["prompt"])

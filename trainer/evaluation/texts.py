@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from trainer.data.matching import wilson
+from services.verifier.accuracy.wilson import wilson
 from trainer.data.pairs import Answer
 from trainer.study.measures import commonest_phrase, distinct_n, ngrams, sibling_overlap, words
 

@@ -74,7 +74,7 @@ def reward_stored(run: StoredRun, group: StoredGroup, bound: BoundStrategy, rule
 
 def _is_the_runs(run: StoredRun, bound: BoundStrategy) -> bool:
     given = bound.params.model_dump()
-    return all(given.get(name) == value for name, value in run.strategy.items())
+    return bool(run.strategy) and all(given.get(name) == value for name, value in run.strategy.items())
 
 
 Asked = tuple[str, BoundStrategy]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.matching import wilson
+from services.verifier.accuracy.wilson import wilson
 
 GAPS = ((-math.inf, -0.4), (-0.4, -0.1), (-0.1, 0.1), (0.1, 0.4), (0.4, math.inf))
 """Ranges of log(tokens chosen / tokens rejected)."""

@@ -1,6 +1,5 @@
 """Labelled texts: a text, and what a reader says about it. docs/verifier.md describes the rows; YAML (a list) or JSON lines."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.verifier.accuracy.json_lines import read_json_lines
 from services.verifier.constraints import registry
 
 Kwargs = dict[str, Any]
@@ -83,10 +83,10 @@ def _labels_of(file: Path) -> Iterator[Label]:
 
 
 def rows_of(file: Path) -> list[Any]:
+    if file.suffix == ".jsonl":
+        return [row for _, row in read_json_lines(file, LabelError)]
     try:
         text = file.read_text(encoding="utf-8-sig")
-        if file.suffix == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
         rows = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise LabelError(f"{file}: {' '.join(str(error).split())[:200]}") from None

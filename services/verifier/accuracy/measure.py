@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import sqrt
 
 from services.verifier.accuracy.labelled import Label, LabelError
+from services.verifier.accuracy.wilson import wilson
 from services.verifier.constraints import ConstraintError, check
-
-_Z = 1.959964
-"""Normal quantile of a 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +59,7 @@ class Rate:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Wilson's 95 % interval (Wilson 1927). Labels of one text are not independent: it is narrower than the truth there."""
-        if not self.of:
-            return None
-        p, n = self.hits / self.of, self.of
-        centre, width = p + _Z**2 / (2 * n), _Z * sqrt(p * (1 - p) / n + _Z**2 / (4 * n * n))
-        return max(0.0, (centre - width) / (1 + _Z**2 / n)), min(1.0, (centre + width) / (1 + _Z**2 / n))
+        return wilson(self.hits, self.of) if self.of else None
 
     def __str__(self) -> str:
         if self.interval is None:

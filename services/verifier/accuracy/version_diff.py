@@ -1,11 +1,11 @@
 """Two versions of a benchmark's checkers on the same responses: which verdicts differ, and by how much the benchmark moves."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.verifier.accuracy.json_lines import read_json_lines
 from services.verifier.accuracy.labelled import LabelError
 from services.verifier.constraints import (
     ConstraintError,
@@ -66,7 +66,7 @@ def compare_versions(a: str, b: str, responses: Path, data: Path | None = None) 
     tasks = _tasks(data) if data else {}
     differences: list[Difference] = []
     found: tuple[list[list[Instruction]], list[list[Instruction]]] = ([], [])
-    for number, row in _rows(responses):
+    for number, row in read_json_lines(responses, LabelError):
         where = f"{responses}:{number}"
         task = row if "instruction_id_list" in row else tasks.get(str(row.get("key", row.get("prompt"))))
         if task is None:
@@ -89,31 +89,10 @@ def compare_versions(a: str, b: str, responses: Path, data: Path | None = None) 
     )
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path}: not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    except OSError as error:
-        raise LabelError(f"{path}: {error.strerror}") from None
-    found = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise LabelError(f"{path}:{number}: not JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise LabelError(f"{path}:{number}: a JSON object is needed")
-        found.append((number, row))
-    return found
-
-
 def _tasks(path: Path) -> dict[str, dict[str, Any]]:
     """By key and by prompt."""
     tasks: dict[str, dict[str, Any]] = {}
-    for number, row in _rows(path):
+    for number, row in read_json_lines(path, LabelError):
         if "instruction_id_list" not in row:
             raise LabelError(f"{path}:{number}: field 'instruction_id_list' is missing")
         for name in ("prompt", "key"):

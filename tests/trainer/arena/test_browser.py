@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+from services.verifier.accuracy.wilson import wilson
 from tests.trainer.arena.arena_process import ArenaProcess
 from tests.trainer.arena.chromium import PROGRAM, Chromium, Page
 from tests.trainer.arena.contests import make_folder, write_lines
 from trainer.arena.state import FILE
-from trainer.data.matching import wilson
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (Debian: apt-get install chromium)")
 

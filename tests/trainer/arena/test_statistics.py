@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from services.verifier.accuracy.wilson import wilson
 from trainer.arena.assignment import Comparison
 from trainer.arena.statistics import (
     Ballot,
@@ -19,7 +20,6 @@ from trainer.arena.statistics import (
     win_rate,
     won_and_lost,
 )
-from trainer.data.matching import wilson
 
 
 def ballot(

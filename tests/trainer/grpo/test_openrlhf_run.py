@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.openrlhf, pytest.mark.timeout(900)]
 
+TARGET, PRICE_STEP = 0.25, 2.0
 # As many prompts as 8 steps of 4 take: the first epoch draws all of them, and what is dropped is replaced out of the next.
 TRAINED, BATCH, STEPS, N_TRAIN, N_EVAL, AFTER = 32, 4, 8, 4, 2, 8
 
@@ -68,6 +69,8 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
             "openrlhf.train.micro_batch_size=8",
             f"filter.all_low={{percentile: 40, after: {AFTER}, of_last: {AFTER}}}",
             "filter.all_high=null",
+            f"price.target={TARGET}",
+            f"price.step={PRICE_STEP}",
             "openrlhf.eval.steps=3",
             f"openrlhf.eval.n_samples_per_prompt={N_EVAL}",
             # Makes OpenRLHF compare its own log-probabilities with the rollout engine's: vllm_kl shows whether weights arrive.
@@ -115,6 +118,7 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
             console=Console(quiet=True),
             group_filter=preset.filter_sent(),
             percentiles=preset.percentiles(),
+            price=preset.price,
         )
     return Run(folder, ledger, small_world, refused, impossible, busy)
 
@@ -204,6 +208,19 @@ def test_a_threshold_follows_the_run_and_each_group_keeps_its_own(run: Run) -> N
     assert judged >= BATCH * (STEPS - 4)
 
 
+def test_the_price_of_a_violation_follows_the_rate(run: Run) -> None:
+    price = 0.0
+    for step in range(1, STEPS + 1):
+        groups = [g for g in run.ledger.training_groups if g["step"] == step]
+        assert {g["price"]["delta_min"] for g in groups} == {pytest.approx(price)}
+        for group in groups:
+            assert group["delta"] is None or not any(group["violated"]) or group["delta"] >= price
+        verdicts = [v for g in groups for v in g["violated"] if v is not None]
+        if verdicts:
+            price = min(10.0, max(0.0, price + PRICE_STEP * (sum(verdicts) / len(verdicts) - TARGET)))
+    assert all(g.get("price") is None for g in run.ledger.groups if g["split"] == "eval")
+
+
 def test_tensorboard_shows_the_groups_of_each_step(run: Run) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -232,7 +249,7 @@ def test_tensorboard_shows_the_groups_of_each_step(run: Run) -> None:
 
 
 def test_replayed_under_its_own_strategy_the_run_is_itself_to_the_last_bit(run: Run) -> None:
-    stored = StoredRun(run.folder, {}, "group_norm")
+    stored = StoredRun(run.folder, {"name": "rlmr", "gamma": 0.5}, "group_norm")
     (again,) = replay(stored, [("own", strategy_asked("rlmr:gamma=0.5"))], GroupFilter())
     assert (again.other_reward, again.other_sign, again.newly_kept, again.newly_dropped) == (0, 0, 0, 0)
     assert again.violators == sum(a["violators"] for a in run.ledger.advantages)

@@ -1,0 +1,61 @@
+"""Does a replay foretell where training ends? Each strategy's pulls on one run's groups (trainer/replay/pull.py) beside what the policies
+that the study trained with it became.
+
+    python -m benchmarks.foretold RUN [docs/results/results.json]
+
+RUN: any run's folder of the story world with its ledger, e.g. of `make run`. Prints a Markdown table of the points that the study has,
+in the order of `like linear at`, and Spearman's rank correlations over those of three seeds or more.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from scipy import stats
+
+from services.aggregator.mixing import GroupFilter
+from trainer.replay.asked import spelled, strategy_asked
+from trainer.replay.replaying import Replay, replay
+from trainer.replay.stored import StoredRun
+from trainer.study.equivalence import CONDITION, SCALED
+
+
+def strategy_of(point: str, row: dict[str, Any]) -> str:
+    """Of a point of all scales: the parameter in the reward's unit is the strength that stands in the point's name."""
+    strategy = dict(row["strategy"])
+    if strategy["name"] in SCALED and strategy.get("gamma_unit") != "group":
+        strategy[SCALED[strategy["name"]]] = float(point.rpartition(" ")[2])
+    return spelled(strategy)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("results", type=Path, nargs="?", default=Path("docs/results/results.json"))
+    given = parser.parse_args()
+    points = json.loads(given.results.read_text(encoding="utf-8"))["conditions"][CONDITION]["points"]
+    asked = [(point, strategy_asked(strategy_of(point, row))) for point, row in points.items()]
+    found = replay(StoredRun(given.run, {}, "group_norm"), asked, GroupFilter())
+    found = sorted((r for r in found if r.like_weight is not None), key=lambda r: (r.like_weight, r.label))
+    print("| strategy | like linear at | reach | pull on writing | on compliance | seeds | score | late compliance |")
+    print("|---|---|---|---|---|---|---|---|")
+    for r in found:
+        p = points[r.label]
+        print(
+            f"| {r.label} | {r.like_weight:.2f} | {r.reach:.1%} | {r.pull_on_writing:+.3f} | {r.pull_on_compliance:+.3f} "
+            f"| {len(p['seeds'])} | {p['writing_score']['mean']:+.2f} | {p['late_compliance']['mean']:.1%} |"
+        )
+    known = [r for r in found if len(points[r.label]["seeds"]) >= 3]
+    print(f"\nSpearman's rank correlation over {len(known)} points of three seeds or more:")
+    for name in ("writing_score", "late_compliance", "late_true_quality"):
+        print(f"- {name}: {_rank(known, points, name):+.2f} with like linear at")
+
+
+def _rank(known: list[Replay], points: dict[str, Any], name: str) -> float:
+    became = [points[r.label][name]["mean"] for r in known]
+    return float(stats.spearmanr([r.like_weight for r in known], became).statistic)
+
+
+if __name__ == "__main__":
+    main()
