@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.openrlhf, pytest.mark.timeout(900)]
 
-TARGET, PRICE_STEP = 0.25, 2.0
+TARGET, PRICE_STEP = 0.05, 2.0
 # As many prompts as 8 steps of 4 take: the first epoch draws all of them, and what is dropped is replaced out of the next.
 TRAINED, BATCH, STEPS, N_TRAIN, N_EVAL, AFTER = 32, 4, 8, 4, 2, 8
 
