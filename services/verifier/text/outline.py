@@ -92,11 +92,12 @@ class Section(NamedTuple):
     """Lines, without the heading."""
 
 
-def sections_of(lines: list[str]) -> list[Section]:
-    """Headings are lines with Markdown's signs, in bold or in brackets as a whole, short and numbered lines with text below them, and
-    short labels with a colon."""
+def sections_of(lines: list[str], title: str | None = None) -> list[Section]:
+    """Headings are lines with Markdown's signs, in bold or in brackets as a whole, short and numbered lines with text below them, short
+    labels with a colon, and the title that is looked for (straight, without marks) on a line of its own: then lines like it are headings, too.
+    """
     found: list[Section] = []
-    fenced = False
+    fenced = plainly = False
     for i, line in enumerate(lines):
         fenced ^= line.lstrip().startswith(("```", "~~~"))
         below = next((later for later in lines[i + 1 : i + 3] if later.strip()), "")
@@ -105,6 +106,9 @@ def sections_of(lines: list[str]) -> list[Section]:
             kind = None  # the last item of a list
         if kind == "label" and found and _ANNOUNCES.search(line) and _ITEM.match(below):
             kind = None  # "Please bring the following:" within a section
+        if kind is None and title is not None and not fenced and 0 < len(line) <= _MAX_HEADING and below:
+            plainly |= (own := straight(line).strip(EDGES) == title)
+            kind = "plain" if own or (plainly and _heads_plainly(lines, i)) else None
         if kind is None:
             if found and line.strip() and not _RULE.match(line.strip()):
                 found[-1].body.append(line)
@@ -115,6 +119,19 @@ def sections_of(lines: list[str]) -> list[Section]:
         if rest:
             found[-1].body.append(rest)
     return found
+
+
+def _heads_plainly(lines: list[str], i: int) -> bool:
+    """A short line between a blank one and its text, that does not end as a sentence does."""
+    line = lines[i].strip()
+    return (
+        bool(line)
+        and len(line) <= _MAX_HEADING // 2
+        and not lines[i - 1].strip()
+        and line[-1] not in '.。!！?？;；:：,，…"”'
+        and not _ITEM.match(line)
+        and "|" not in line
+    )
 
 
 def _marker(line: str) -> str:

@@ -47,6 +47,8 @@ EXAMPLES: list[tuple[str, dict[str, Any], str, str]] = [
     ("structure:section_items", {"title": "Dawn", "min": 2}, "Dawn:\n- a\n- b", "Dawn:\n- a\n\nDusk:\n- b"),
     ("structure:section_length", {"title": "Dusk", "max": 2}, "# Dusk\na\n# Dusk\nb", "# Dusk\na\n# Dusk\na grey sea"),
     ("structure:each_section_length", {"min": 2}, "# Sea\n## Dawn\na sea\n## Dusk\nno sea", "## Dawn\na sea\n## Dusk\nsea"),
+    ("structure:section_length", {"title": "Dawn", "max": 3}, "Dawn\nA grey sea.\n\nDusk\nNo sea at all.", "Dawn\nA very grey sea.\n\nDusk\nNo sea."),
+    ("structure:section_items", {"title": "结果", "max": 1}, "起因\n雨。\n\n结果\n1、天晴\n\n后来\n1、又雨\n2、又晴", "起因\n雨。\n\n结果\n1、天晴\n2、又雨\n\n后来\n静。"),
     ("structure:section_length", {"title": "标语", "max": 4, "unit": "characters"}, "标语：海，很静", "标语：海，很静。"),
     ("structure:every_section_contains", {"phrase": "sea"}, "# Dawn\na sea\n# Dusk\nSea", "# Dawn\na sea\n# Dusk\nsky"),
     ("structure:every_section_contains", {"what": "number"}, "# Dawn\n5 boats\n# Dusk\n6", "# Dawn\n5 boats\n# Dusk\nsix"),

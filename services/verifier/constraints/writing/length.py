@@ -92,7 +92,7 @@ def sentences(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} paragraphs, separated by blank lines.",
     summary="Parts between blank lines.",
-    version=3,
+    version=4,
 )
 def paragraphs(text: Text, kw: Range) -> Verdict:
     return within(len(text.paragraphs), kw, "paragraphs")
@@ -119,7 +119,7 @@ def words_per_sentence(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Let every paragraph have {said(kw)} words.",
     summary="Every paragraph is within the limits; the reason names the first that is not.",
-    version=3,
+    version=4,
 )
 def words_per_paragraph(text: Text, kw: Range) -> Verdict:
     return _each(text.paragraphs, kw, "paragraph")

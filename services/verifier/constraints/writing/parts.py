@@ -24,7 +24,7 @@ def _lines(text: Text) -> list[str]:
 def _in_section(text: Text, kw: OfSection, count: Callable[[list[str]], int], unit: str) -> Verdict:
     """`count` of the lines of every section with that title: eight reviews have a main part each."""
     wanted = straight(kw.title).strip(EDGES).rstrip(":： ")
-    counts = [count(s.body) for s in sections_of(_lines(text)) if wanted in titles_of(s.heading)]
+    counts = [count(s.body) for s in sections_of(_lines(text), wanted) if wanted in titles_of(s.heading)]
     if not counts:
         return Verdict(False, f'no section titled "{kw.title[:60]}"')
     found = next((n for n in counts if not allows(kw, n)), counts[0])

@@ -22,7 +22,7 @@ _BEHIND_NAME = re.compile(
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,500}`", re.DOTALL)
 _LINK = re.compile(r"(?<![!A-Za-z0-9_])\[[^\[\]\n]{1,300}\]\((?P<to>[^()\s]{1,500})(?: \"[^\"\n]{0,200}\")?\)")
 _ADDRESS = re.compile(
-    r"https?://[^\s<>()\"，。！？；、）\]]{3,500}|(?<![\w./])www\.[\w-]{1,60}\.[^\s<>()\"，。；]{2,300}"
+    r"https?://[^\s<>()\"，。！？；、）\]]{3,500}|(?<![A-Za-z0-9_./])www\.[\w-]{1,60}\.[^\s<>()\"，。；]{2,300}"
 )
 _LISTS = frozenset(
     {
@@ -45,9 +45,11 @@ _SHOWN = {"any": "", "numbers": " like [1]", "author_year": " like (Hale, 1987)"
     Citations,
     lambda kw: f"Cite sources in the text, {said(kw)} times{_SHOWN[kw.style]}.",
     summary="Places that cite: [1] or [2, 3], (Hale, 1987), Hale (1987), Markdown footnotes [^1]; the list of sources is left out.",
+    version=2,
 )
 def citations(text: Text, kw: Citations) -> Verdict:
     body, _ = _apart(text)
+    body = _CODE.sub(" ", body)  # a[1] is no citation there
     found = {
         "numbers": len(_NUMBERS.findall(body)),
         "footnotes": len(_FOOTNOTE.findall(body)),
@@ -74,6 +76,7 @@ def sources(text: Text, kw: Range) -> Verdict:
     Range,
     lambda kw: f"Use {said(kw)} links.",
     summary="Markdown links and addresses (https://, www.); pictures and code are none.",
+    version=2,
 )
 def links(text: Text, kw: Range) -> Verdict:
     plain = _CODE.sub(" ", text.plain)
