@@ -84,6 +84,11 @@ def constrain(
         help="With --answers: lowest and highest share of them that meet a prompt's constraints.",
         metavar="LOW HIGH",
     ),
+    floor: int | None = typer.Option(
+        None,
+        min=1,
+        help="With --answers: every prompt asks for at least so many words as well, so that brevity pays nowhere.",
+    ),
 ) -> None:
     """Attach constraints in natural wording to plain prompts, none that contradict each other."""
     from trainer.data.constrain import DIFFICULTIES, NothingFits, left_to_the_judge
@@ -92,13 +97,15 @@ def constrain(
 
     if unknown := set(difficulty) - set(DIFFICULTIES):
         raise _failed(f"--difficulty {', '.join(sorted(unknown))}: one of {', '.join(DIFFICULTIES)}")
+    if floor is not None and answers is None:
+        raise _failed("--floor: give --answers too")
     try:
         rows = read(file, PromptRow)
         if answers is not None:
             from trainer.data.pairs import read_answers
             from trainer.data.reach import within_reach
 
-            made, without = within_reach(rows, read_answers(answers), keep, seed, difficulty)
+            made, without = within_reach(rows, read_answers(answers), keep, seed, difficulty, floor)
             typer.echo(
                 f"{without} prompts left out: no answers, or nothing that {keep[0]:.0%} to {keep[1]:.0%} of them meet"
             )

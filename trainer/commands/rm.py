@@ -194,10 +194,8 @@ def evaluate(
         for name, share in found[group].items():
             typer.echo(f"  {name:<20}{_share(share)}")
     typer.echo(f"{'calibration error':<22}{found['calibration']['expected_error']:.3f}")
-    for name, change in found["length"]["padding"].items():
-        typer.echo(
-            f"{'half longer, ' + name:<22}{change['mean']:+.2f} std ({change['low']:+.2f} to {change['high']:+.2f})"
-        )
+    for name, change in found["length"]["altered"].items():
+        typer.echo(f"{name:<22}{change['mean']:+.2f} std ({change['low']:+.2f} to {change['high']:+.2f})")
     moved = found["drift"]
     typer.echo(f"{'bfloat16 drift':<22}{moved['largest']:.4f} std at most: GOLDEN_TOLERANCE={moved['tolerance']:.3g}")
     if found["too_long"]:

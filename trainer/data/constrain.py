@@ -13,6 +13,7 @@ from trainer.data.similarity import language_of
 DIFFICULTIES = {"easy": (1, 0.0, 0.4), "medium": (2, 0.3, 0.7), "hard": (3, 0.6, 1.0)}
 """Constraints a prompt, and the range that `tight` is drawn from."""
 ATTEMPTS = 60
+FLOOR = OFFERS[0]
 
 
 class NothingFits(Mistake):
@@ -62,6 +63,14 @@ def attached(
     return _with(row, constraints, sentences, language, difficulty)
 
 
+def with_floor(row: PromptRow, words: int, rng: random.Random) -> PromptRow:
+    """The row asked for at least so many words (Chinese characters), beside what it asks already: so that brevity pays nowhere."""
+    language = row.language or language_of(row.text)
+    sentence = rng.choice(FLOOR.wordings[language]).format(min=words)
+    constraints = [*(row.label.constraints or ()), Constraint(type=FLOOR.kind, kwargs={"min": words})]
+    return _with(row, constraints, [sentence], language, row.difficulty or "easy")
+
+
 def left_to_the_judge(row: PromptRow) -> PromptRow:
     """The verifier's judge reads the constraints out of the prompt when it is asked."""
     label = row.label.model_copy(update={"constraints": None})
@@ -84,7 +93,7 @@ def _with(
     last = max(i for i, message in enumerate(row.input) if message.content == row.text)
     messages = [*row.input[:last], ChatMessage(role=row.input[last].role, content=asked), *row.input[last + 1 :]]
     label = Label(**(row.label.model_dump() | {"constraints": constraints}))
-    provenance = row.provenance | {"constrained_from": row.text}
+    provenance = {"constrained_from": row.text} | row.provenance
     return row.model_copy(
         update={
             "input": messages,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rlmr.wire import Constraint
 from services.verifier.constraints import check
-from trainer.data.constrain import ATTEMPTS, attached
+from trainer.data.constrain import ATTEMPTS, FLOOR, attached, with_floor
 from trainer.data.pairs import Answer
 from trainer.data.rows import PromptRow
 
@@ -20,10 +20,12 @@ def within_reach(
     keep: tuple[float, float],
     seed: int = 0,
     difficulties: Sequence[str] = ("easy", "medium"),
+    floor: int | None = None,
 ) -> tuple[list[PromptRow], int]:
     """Rows of which between `keep[0]` and `keep[1]` of the answers meet all constraints, and how many rows found none.
 
-    Floors and ceilings of one quantity are different kinds here, and the kind used least is tried first.
+    Floors and ceilings of one quantity are different kinds here, and the kind used least is tried first. `floor`: all prompts ask for at
+    least so many words as well.
     """
     texts: dict[str, list[str]] = {}
     for answer in answers:
@@ -34,12 +36,15 @@ def within_reach(
         rng, own = random.Random(f"{seed} {row.id}"), texts.get(row.text, [])
         best: tuple[int, PromptRow, list[str]] | None = None
         for _ in range(ATTEMPTS if own else 0):
-            drawn = attached(row, rng, difficulties[i % len(difficulties)], (0.0, 1.0))
+            asked = row if floor is None else with_floor(row, floor, rng)
+            drawn = attached(asked, rng, difficulties[i % len(difficulties)], (0.0, 1.0))
             if drawn is None:
                 continue
-            added = (drawn.label.constraints or [])[len(row.label.constraints or []) :]
-            if keep[0] <= _share(added, row.text, own) <= keep[1]:
-                kinds = [_kind(constraint) for constraint in added]
+            constraints = drawn.label.constraints or []
+            kinds = [_kind(constraint) for constraint in constraints[len(asked.label.constraints or []) :]]
+            if floor is not None and _ANOTHER_FLOOR in kinds:
+                continue
+            if keep[0] <= _share(constraints, row.text, own) <= keep[1]:
                 cost = max(used.get(kind, 0) for kind in kinds)
                 if best is None or cost < best[0]:
                     best = (cost, drawn, kinds)
@@ -48,6 +53,9 @@ def within_reach(
             for kind in best[2]:
                 used[kind] = used.get(kind, 0) + 1
     return found, len(rows) - len(found)
+
+
+_ANOTHER_FLOOR = f"{FLOOR.kind} min"
 
 
 def _share(constraints: Sequence[Constraint], prompt: str, texts: Sequence[str]) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlmr.wire import ChatMessage
+from services.verifier.constraints import check
 from trainer.data.pairs import Answer
 from trainer.data.prompts import read_prompts
 from trainer.data.rows import DataFileError
@@ -29,13 +30,12 @@ FIGURES: dict[str, Callable[[Row], float]] = {
 def describe_run(run: Path, classifier: WordClassifier | None = None) -> dict[str, Any]:
     """Everything the table shows. Raises DataFileError if `run` is not a finished run that was evaluated."""
     summary = _read(run / "summary.json")
-    kinds = {row["prompt_id"]: side(row["constraints"] or []) for row in read_prompts(run / "prompts_eval.jsonl")}
+    constraints = {row["prompt_id"]: row["constraints"] or [] for row in read_prompts(run / "prompts_eval.jsonl")}
     before, after = (_read(run / f"{when}.json")["rows"] for when in ("before", "after"))
     found = {name: _change(before, after, of) for name, of in FIGURES.items()}
-    for kind in sorted(set(kinds.values())):
-        old, new = ([row for row in rows if kinds[row["prompt_id"]] == kind] for rows in (before, after))
-        found[f"compliance_{kind}"] = _change(old, new, FIGURES["compliance"])
-        found[f"response_tokens_{kind}"] = _change(old, new, FIGURES["response_tokens"])
+    for kind in ("floor", "ceiling"):
+        old, new = (_met(rows, constraints, kind) for rows in (before, after))
+        found[f"{kind}s_met"] = _change(old, new, lambda row: row["met"])
     if classifier is not None:
         score = classifier.log_odds
         found["held_back"] = _change(before, after, lambda row: float(score(row["response"]) > 0))
@@ -53,10 +53,21 @@ def describe_run(run: Path, classifier: WordClassifier | None = None) -> dict[st
     }
 
 
-def side(constraints: Sequence[Row]) -> str:
-    """Which way a prompt's constraints pull: a floor (at least), a ceiling (at most), both, or neither."""
-    floor, ceiling = (any(name in (c.get("kwargs") or {}) for c in constraints) for name in ("min", "max"))
-    return "both" if floor and ceiling else "floor" if floor else "ceiling" if ceiling else "other"
+def _met(rows: Sequence[Row], constraints: dict[str, list[Row]], kind: str) -> list[Row]:
+    """Of the rows whose prompt has constraints that pull this way, how many of these they meet: 1 all, 0 none."""
+    found = []
+    for row in rows:
+        asked = [c for c in constraints[row["prompt_id"]] if side(c) == kind]
+        passed = [check(c["type"], c["kwargs"], row["prompt"], row["response"]).passed for c in asked]
+        if asked:
+            found.append(row | {"met": sum(passed) / len(passed)})
+    return found
+
+
+def side(constraint: Row) -> str:
+    """Which way a constraint pulls: a floor (at least), a ceiling (at most), both, or neither."""
+    floor, ceiling = (name in (constraint.get("kwargs") or {}) for name in ("min", "max"))
+    return "both" if floor and ceiling else "floor" if floor else "ceiling" if ceiling else "neither"
 
 
 def answers(rows: Iterable[Row]) -> list[Answer]:
@@ -105,7 +116,7 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-COLUMNS = ("run", "compliance", "writing score", "tokens", "floors met", "ceilings met", "tokens under floors", "under ceilings", "distinct-2",
+COLUMNS = ("run", "compliance", "writing score", "tokens", "floors met", "ceilings met", "distinct-2",
            "sibling overlap", "held back: taken for strong", "violators rewarded", "groups dropped", "minutes", "alarm")  # fmt: skip
 
 
@@ -128,10 +139,8 @@ def _line(run: dict[str, Any]) -> tuple[str, ...]:
         moved("compliance", "{:.0%}"),
         moved("writing_score", "{:+.2f}"),
         moved("response_tokens", "{:.0f}"),
-        moved("compliance_floor", "{:.0%}"),
-        moved("compliance_ceiling", "{:.0%}"),
-        moved("response_tokens_floor", "{:.0f}"),
-        moved("response_tokens_ceiling", "{:.0f}"),
+        moved("floors_met", "{:.0%}"),
+        moved("ceilings_met", "{:.0%}"),
         *(f"{texts['before'][name]:.2f} -> {texts['after'][name]:.2f}" for name in ("distinct_2", "sibling_overlap")),
         moved("held_back", "{:.0%}"),
         "{} of {}".format(*run["rewarded_violators"]),

@@ -81,7 +81,7 @@ def evaluate(model: Model, pairs: Sequence[Held], seed: int = 0) -> dict[str, An
         "calibration": calibration(margins),
         "length": {
             "rank_correlation": rank_correlation(scores, [n for pair in lengths for n in pair]),
-            "padding": _padding(model, [(p, c) for p, c, _ in judged], seed),
+            "altered": _altered(model, [(p, c) for p, c, _ in judged], seed),
         },
         "points": [[n, s] for n, s in zip([n for pair in lengths for n in pair], scores, strict=True)][:2000],
     }
@@ -107,15 +107,22 @@ def _best_of_group(judged: Sequence[tuple[Held, float, float]]) -> dict[str, flo
     return share.as_dict() if share else None
 
 
-def _padding(model: Model, texts: Sequence[tuple[Held, float]], seed: int, most: int = 300) -> dict[str, Any]:
-    """What longer copies of a chosen text score, in standard deviations: its last sentences again, and words that say nothing."""
+def _altered(model: Model, texts: Sequence[tuple[Held, float]], seed: int, most: int = 300) -> dict[str, Any]:
+    """What longer and shorter copies of a chosen text score, in standard deviations: its last sentences again, words that say nothing,
+    its first half alone. Length pays if a longer copy rises; brevity pays if the half does: fewer sentences hold fewer faults."""
     found: dict[str, Any] = {}
-    for name, pad in (("repeated", _repeated), ("filler", _filler)):
-        longer = model.score([(p.prompt, pad(p.chosen)) for p, _ in texts[:most]])
-        both = [(before, after) for (_, before), after in zip(texts, longer, strict=False) if after is not None]
-        std = model.manifest.standardisation.std
+    std = model.manifest.standardisation.std
+    for name, change in (
+        ("half longer, repeated", _repeated),
+        ("half longer, filler", _filler),
+        ("first half alone", _first_half),
+    ):
+        changed = [(p, before, change(p.chosen)) for p, before in texts[:most]]
+        told = [(p, before, text) for p, before, text in changed if text != p.chosen]
+        after = model.score([(p.prompt, text) for p, _, text in told])
+        both = [(before / std, now / std) for (_, before, _), now in zip(told, after, strict=True) if now is not None]
         if both:
-            found[name] = changes([b / std for b, _ in both], [a / std for _, a in both], seed)
+            found[name] = changes([before for before, _ in both], [now for _, now in both], seed)
     return found
 
 
@@ -124,6 +131,13 @@ def _repeated(text: str) -> str:
     parts = pieces(text)
     glue = "" if language_of(text) == "zh" else " "
     return text.rstrip() + glue + "".join(parts[len(parts) // 2 :]).strip()
+
+
+def _first_half(text: str) -> str:
+    """Of its sentences the first half; a text of one sentence as it is."""
+    parts = pieces(text)
+    sentences = [i for i, part in enumerate(parts) if part.strip()]
+    return "".join(parts[: sentences[(len(sentences) - 1) // 2] + 1]) if len(sentences) > 1 else text
 
 
 def _filler(text: str) -> str:

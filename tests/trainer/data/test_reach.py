@@ -54,6 +54,26 @@ def test_a_constraint_is_met_by_some_answers_and_not_by_all(tmp_path: Path) -> N
     assert min(kinds["min"], kinds["max"]) >= 10, kinds
 
 
+def test_a_floor_stands_beside_what_is_drawn_and_counts_in_what_answers_meet(tmp_path: Path) -> None:
+    rows = [row for row in seed_prompts() if row.language == "en"][:20]
+    prompts, answers, out = tmp_path / "p.jsonl", tmp_path / "a.jsonl", tmp_path / "o.jsonl"
+    write(rows, prompts)
+    long, short = "The lamp was out. " * 10, "The lamp was out."
+    lines = [{"prompt": row.text, "response": text} for row in rows for text in (long, long, short, short)]
+    answers.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    asked = ["constrain", str(prompts), str(out), "--answers", str(answers), "--difficulty", "easy", "--floor", "30"]
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 0, found.output
+    for row in read(out, PromptRow):
+        first, second = row.label.constraints or []
+        assert (first.type, first.kwargs) == ("length:words", {"min": 30})
+        assert not (second.type == "length:words" and "max" not in second.kwargs), "one floor of words is enough"
+        assert "30 words" in row.text or "30 word" in row.text
+        assert check(second.type, second.kwargs, row.text, long).passed, "only the long answers can meet both"
+        assert row.provenance["constrained_from"] in [r.text for r in rows]
+    assert CliRunner().invoke(app, [*asked[:3], "--floor", "30"]).exit_code == 1
+
+
 def test_no_prompt_stands_on_both_sides_of_a_split(tmp_path: Path) -> None:
     rows = [row for row in seed_prompts() if row.language == "en"]
     twice = [*rows, *(row.model_copy(update={"provenance": {"constrained_from": row.text}}) for row in rows)]

@@ -49,12 +49,12 @@ def test_a_run_is_a_line_of_the_table_with_floors_and_ceilings_apart(run: Path, 
     assert found.exit_code == 0, found.output
     kept = json.loads((out / "one.json").read_text())["figures"]
     assert kept["compliance"]["before"][0] == 0.5 and kept["compliance"]["after"][0] == 0.75
-    assert kept["compliance_floor"]["difference"][0] == -0.5 and kept["compliance_ceiling"]["difference"][0] == 1.0
+    assert kept["floors_met"]["difference"][0] == -0.5 and kept["ceilings_met"]["difference"][0] == 1.0
     low, high = kept["compliance"]["difference"][1:]
     assert low <= -0.5 and high >= 1.0, "two prompts that went apart say little together"
     line = (out / "table.md").read_text().splitlines()[2]
     assert line == (
-        "| one | 50% -> 75% | +0.25 -> +2.00 | 4 -> 2 | 100% -> 50% | 0% -> 100% | 4 -> 2 | 4 -> 1 | 1.00 -> 1.00 | 0.00 -> 0.50 | - | "
+        "| one | 50% -> 75% | +0.25 -> +2.00 | 4 -> 2 | 100% -> 50% | 0% -> 100% | 1.00 -> 1.00 | 0.00 -> 0.50 | - | "
         "0 of 5 | 1 of 4 | 2 | none |"
     )
     assert (out / "one.md").read_text().count("**after**") == 2
@@ -71,6 +71,8 @@ def test_a_run_that_did_not_end_is_named(run: Path, tmp_path: Path) -> None:
 
 
 def test_which_way_constraints_pull() -> None:
-    assert [side(c) for c in ([FLOOR], [CEILING], [FLOOR, CEILING], [{"type": "x", "kwargs": {}}], [])] == [
-        "floor", "ceiling", "both", "other", "other"
-    ]  # fmt: skip
+    between, other = (
+        {"type": "length:words", "kwargs": {"min": 3, "max": 5}},
+        {"type": "notation:no_digits", "kwargs": {}},
+    )
+    assert [side(c) for c in (FLOOR, CEILING, between, other)] == ["floor", "ceiling", "both", "neither"]

@@ -98,8 +98,22 @@ def test_a_model_that_counts_words_is_found_out(model_dir: Path) -> None:
     )
     assert found["accuracy"]["value"] == 1.0
     assert found["length"]["rank_correlation"] == pytest.approx(1.0)
-    assert {change["rose"] for change in found["length"]["padding"].values()} == {1.0}
+    assert {change["rose"] for change in found["length"]["altered"].values()} == {1.0}
+    assert "first half alone" not in found["length"]["altered"], "one sentence has no half"
     assert found["length_controlled"] is None, "no chosen text is the shorter one: nothing can be said"
+
+
+def test_a_model_that_prefers_brevity_is_found_out(model_dir: Path) -> None:
+    """As one trained on pairs of equal length may: a text of fewer sentences holds fewer faults."""
+    model = load(model_dir)
+    brief = Model(model.manifest, lambda texts: [-float(text.count(".")) for _, text in texts], "float32", "cpu")
+    held = [Held("p", "One is here. Two is here. Three is.", "Four. Five. Six.", "d", "en", str(i)) for i in range(20)]
+    altered = evaluate(brief, held)["length"]["altered"]
+    assert {name: change["rose"] for name, change in altered.items()} == {
+        "half longer, repeated": 0.0, "half longer, filler": 0.0, "first half alone": 1.0
+    }  # fmt: skip
+    std = model.manifest.standardisation.std
+    assert altered["first half alone"]["mean"] == pytest.approx(1 / std)
 
 
 def test_the_command_reports_what_the_scores_say(model_dir: Path, tmp_path: Path) -> None:
