@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from types import FrameType
 
 import structlog
@@ -60,4 +61,10 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         timeout_graceful_shutdown=int(settings.shutdown_seconds),
         backlog=4096,
     )
-    DrainingServer(config, app, settings.drain_seconds).run()
+    try:
+        DrainingServer(config, app, settings.drain_seconds).run()
+    except SystemExit:  # the address is taken, or none of this machine's: uvicorn has logged which
+        prefix = settings.model_config["env_prefix"]
+        sys.exit(
+            f"error: cannot listen on {settings.host}:{settings.port}: give another with --host and --port, or {prefix}HOST and {prefix}PORT"
+        )

@@ -1,4 +1,4 @@
-"""Settings that fit what was measured, each with its reason. Where 1 and 0.5 come from: docs/results.md, the story world's study."""
+"""Settings that fit what was measured, each with its reason. Where 2 and 4 come from: docs/strategies.md, "Why a fixed weight is hard to beat"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,15 +40,20 @@ def _gamma(figures: Figures) -> list[Advice]:
     chance = float(np.sqrt(stats.chi2.ppf(0.9, freedom) / stats.chi2.ppf(0.1, freedom)))
     changes = high > 1.5 * chance * max(low, 1e-9)
     if not changes and 0.5 <= middle <= 2:
-        return [Advice("strategy.gamma=1.0 strategy.gamma_unit=reference", f"{told}: the reference's unit fits")]
+        return [
+            Advice(
+                "strategy.gamma=0.1 strategy.gamma_unit=reference strategy.delta_min=2",
+                f"{told}: the reference's unit fits",
+            )
+        ]
     why = (
         "the reference's unit would be a margin of its own for every prompt"
         if changes
-        else "gamma in the reference's unit would be "
+        else "one in the reference's unit would be "
     )
     if not changes:
-        why += f"{1 / middle:.1f} deviations of the group at gamma 1"
-    return [Advice("strategy.gamma=0.5 strategy.gamma_unit=group", f"{told}: {why}")]
+        why += f"{1 / middle:.1f} deviations of a group"
+    return [Advice("strategy.gamma=0.1 strategy.gamma_unit=group strategy.delta_min=4", f"{told}: {why}")]
 
 
 def _filter(groups: Sequence[Group], figures: Figures) -> list[Advice]:

@@ -1,54 +1,16 @@
 """The plots of a study, as SVG whose ink follows the page's light or dark mode."""
 
-import io
 import math
-import re
 from collections.abc import Sequence
-from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from trainer.reports.svg import STYLE, svg
 from trainer.study.intervals import band
 from trainer.study.results import Record, by_point, over_runs
 
-# Two inks that no plot uses otherwise; the page sets what they stand for.
-INK, QUIET = "#010203", "#040506"
 # Okabe and Ito's colours, told apart by colour-blind readers too, then dashes.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#b8a800")
-STYLE = {
-    "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "font.family": ["sans-serif"],
-    "font.size": 10,
-    "legend.frameon": False,
-    "legend.labelcolor": INK,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "rlmr",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
-
-
-def _svg(figure: Any) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None})
-    plt.close(figure)
-    body = text.getvalue()
-    body = body[body.index("<svg") :]
-    body = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", body, count=1)
-    return body.replace(INK, "var(--ink)").replace(QUIET, "var(--quiet)")
 
 
 def _colours(labels: Sequence[str]) -> dict[str, str]:
@@ -89,7 +51,7 @@ def plane(records: Sequence[Record], second: str, title: str) -> str:
         axis.set_ylabel(second.replace("_", " "))
         axis.set_title(title)
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        return _svg(figure)
+        return svg(figure)
 
 
 def learning(records: Sequence[Record], names: Sequence[tuple[str, str]]) -> str:
@@ -124,7 +86,7 @@ def learning(records: Sequence[Record], names: Sequence[tuple[str, str]]) -> str
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3)
         figure.tight_layout()
-        return _svg(figure)
+        return svg(figure)
 
 
 def place(condition: str) -> tuple[float, str]:
@@ -156,4 +118,4 @@ def across(conditions: dict[str, list[Record]], name: str, title: str) -> str:
         axis.set_xticks(range(len(order)), order, rotation=20, ha="right")
         axis.set_title(title)
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-        return _svg(figure)
+        return svg(figure)

@@ -147,7 +147,10 @@ def _heading_kind(line: str, below: str) -> str | None:
         return "marked"
     label = re.match(r"[*_]{0,2}[^\s:：,，。.!?！？][^:：,，。.!?！？\n]{0,29}[:：]", line)
     if label is not None and not _ITEM.match(line):
-        return "label"
+        # "Chapter 1: The Pier" has its title behind the colon, and its text below.
+        named = NUMBERED.match(straight(line))
+        titled = named is not None and named["unit"] and named.end() >= label.end() - 1
+        return "numbered" if titled and below and len(line) <= _MAX_HEADING and line[-1] not in ".。!！?？" else "label"
     numbered = NUMBERED.match(straight(line).lstrip("（( "))
     if numbered is None or len(line) > _MAX_HEADING or line[-1] in ".。!！?？;；,，":
         return None

@@ -49,8 +49,8 @@ _LONGEST_END = 16
 _AFTER_NUMBER_SIGN = re.compile(r"[\dA-ZIVX]")
 _PLAIN_END = re.compile("[.?!]")
 _CLOSES_SPEECH = "”’」』"
-_WISH = re.compile("祝[^，。！!]{1,12}[！!]|(?:此致)?敬礼[！!]")
-"""Closes a letter."""
+_WISH = re.compile("祝[^，。！!]{1,12}[！!]|(?:此致)?敬礼[！!]|(?:[A-Z]\\. ?){1,3}")
+"""Closes a letter: a wish, or initials."""
 _AFTER_BREAK = re.compile(r"(?:(?<=\w\.\.\.)|(?<=\w…)) (?=[A-Z][a-z]+ )|(?:(?<=—[\"”])|(?<=--\")) (?=[\"“])", re.ASCII)
 _AFTER_TIME = re.compile(
     r"(?<=\d [apAP]\.m\.) (?=[A-Z])(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|[A-Z]{2,4}\b)"

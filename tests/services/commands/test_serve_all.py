@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -94,3 +95,13 @@ def test_a_wrong_or_missing_setting_is_one_line_and_exit_code_2(service: str, va
     assert run.returncode == 2
     assert run.stderr.startswith(f"{variable}: ")
     assert "Traceback" not in run.stderr
+
+
+def test_an_address_in_use_is_told_with_the_remedy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "rlmr", "serve", "aggregator", "--port", port]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    last = ended.stderr.splitlines()[-1]
+    assert ended.returncode == 1
+    assert last.startswith(f"error: cannot listen on 127.0.0.1:{port}: give another") and "RLMR_AGGREGATOR_PORT" in last

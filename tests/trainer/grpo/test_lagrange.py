@@ -58,7 +58,7 @@ def test_a_resumed_run_has_the_price_that_it_had(tmp_path: Path) -> None:
 
 
 def test_a_preset_asks_for_it_and_mistakes_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    preset = load_preset("embedded", ["price.target=0.3", "strategy.gamma=0.1"])
+    preset = load_preset("embedded", ["price.target=0.3", "strategy=rlmr"])
     assert preset.price == DualRule(target=0.3)
     assert load_preset("embedded").model_dump(mode="json")["price"] is None
     monkeypatch.setenv("RLMR_STRATEGY", json.dumps(preset.strategy))

@@ -21,7 +21,9 @@ def test_the_paper_preset_holds_the_published_numbers() -> None:
 
 
 def test_set_reaches_fields_parts_and_openrlhf_flags() -> None:
-    preset = load_preset("embedded", ["lr=1e-5", "strategy.gamma=2", "openrlhf.algo.kl.init_coef=0", "eval.samples=3"])
+    preset = load_preset(
+        "embedded", ["lr=1e-5", "strategy=rlmr", "strategy.gamma=2", "openrlhf.algo.kl.init_coef=0", "eval.samples=3"]
+    )
     assert (preset.lr, preset.strategy, preset.eval.samples) == (1e-5, {"name": "rlmr", "gamma": 2}, 3)
     assert preset.openrlhf["algo.kl.init_coef"] == 0
 

@@ -38,7 +38,7 @@ def test_a_changed_setting_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(PresetError) as refused:
         open_run(run, preset("lr=1e-3", "strategy.gamma=3", "openrlhf.ds.zero_stage=2"), resume=True)
     assert "lr: 0.0006 in the run, 0.001 now" in str(refused.value)
-    assert "strategy.gamma: 2.0 in the run, 3 now" in str(refused.value)
+    assert "strategy.gamma: 0.1 in the run, 3 now" in str(refused.value)
     assert "openrlhf.ds.zero_stage: 0 in the run, 2 now" in str(refused.value)
     assert open_run(run, preset("openrlhf.logger.wandb.key=other"), resume=True) == 0
 

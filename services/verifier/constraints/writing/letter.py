@@ -8,7 +8,7 @@ from services.verifier.text.units import without_markup
 
 SALUTATION = re.compile(
     r"(?:(?:my |our )?dear(?:est)?|hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings|to whom it may concern|ladies and gentlemen|"
-    r"esteemed|to (?:the|all|our|my))\b[^.!?\n]{0,80}[,:!—–-]?$"
+    r"esteemed|to (?:the|all|our|my))\b(?:[^.!?\n]|\b(?:mrs?|ms|dr|prof|rev|hon|st|[a-z])\.){0,80}[,:!—–-]?$"
     r"|(?:尊敬的|敬爱的|亲爱的|致)?[^，。！？；“”\n]{1,30}[:：]$|(?:尊敬的|敬爱的|亲爱的)[^。？；“”\n]{1,30}[，,!！]?$",
     re.IGNORECASE,
 )
@@ -29,6 +29,7 @@ _HEAD, _FOOT = 10, 7
     "Write it as a letter, with a salutation, a closing formula and a signature.",
     summary="A salutation (Dear ..., 尊敬的...：) near the start, a closing (Yours sincerely, 此致 敬礼) near the end, and a signature under it.",
     unsure=True,
+    version=2,
 )
 def letter(text: Text, kw: NoKwargs) -> Verdict:
     lines = [without_markup(line).strip() for line in text.plain.split("\n") if line.strip()]

@@ -44,7 +44,7 @@ class LengthOfSection(OfSection):
         + (" (a Chinese character counts as one)." if kw.unit == "words" else ".")
     ),
     summary="Words between a section's title and the next heading, in each so titled; the title may be numbered, marked, or followed by a colon.",
-    version=4,
+    version=5,
 )
 def section_length(text: Text, kw: LengthOfSection) -> Verdict:
     if kw.unit == "characters":
@@ -59,7 +59,7 @@ def section_length(text: Text, kw: LengthOfSection) -> Verdict:
     OfSection,
     lambda kw: f'List {said(kw)} items in the section "{kw.title}".',
     summary="List items, bulleted or numbered, between a section's title and the next heading, in each so titled.",
-    version=4,
+    version=5,
     unsure=True,
 )
 def section_items(text: Text, kw: OfSection) -> Verdict:
@@ -71,7 +71,8 @@ def section_items(text: Text, kw: OfSection) -> Verdict:
     Range,
     lambda kw: f"Write {said(kw)} words in every section, each under a heading (a Chinese character counts as one).",
     summary="Words under every heading that has text under it; a text without headings fails; the reason names the first that is not.",
-    version=2,
+    version=3,
+    unsure=True,
 )
 def each_section_length(text: Text, kw: Range) -> Verdict:
     """Parts with text of their own: of a heading that only holds others there is nothing to count."""
@@ -110,7 +111,7 @@ _HOLDS: dict[str, Callable[[str], bool]] = {
         f"Put {kw.phrase!r} into every section." if kw.what == "phrase" else f"Put a {kw.what} into every section."
     ),
     summary="Every section with text under its heading holds the phrase (case ignored), a number in digits, a quotation or a list.",
-    version=2,
+    version=3,
 )
 def every_section_contains(text: Text, kw: InEverySection) -> Verdict:
     sections = [s for s in sections_of(_lines(text)) if any(line.strip() for line in s.body)]
@@ -162,7 +163,7 @@ def every_item_contains(text: Text, kw: InEveryItem) -> Verdict:
     Range,
     lambda kw: f"Use {said(kw)} numbered headings.",
     summary="Headings that begin with a number, a counted unit (第一章, Part 2) or a letter with a full stop or bracket.",
-    version=2,
+    version=3,
 )
 def numbered_headings(text: Text, kw: Range) -> Verdict:
     return within(sum(s.numbered for s in sections_of(_lines(text))), kw, "numbered headings")

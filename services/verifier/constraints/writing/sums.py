@@ -19,7 +19,10 @@ _UNITS = {
 }
 _ALTOGETHER = re.compile(r"共计? ?(\d{1,5}(?:\.\d{1,2})?) ?(?:分|[%％])")
 _IS_TOTAL = re.compile(r"\b(?:total|sum|overall|out of|maximum|altogether)\b|满分|总分|合计|总计|总成绩", re.IGNORECASE)
-_COLUMN = re.compile(r"\b(?:points?|scores?|marks?|weight(?:ing|age)?s?)\b|分值|分数|权重|得分|占比", re.IGNORECASE)
+_COLUMN = re.compile(
+    r"\b(?:points?|scores?|marks?|weight(?:ing|age)?s?|shares?|percentages?|proportions?)\b|分值|分数|权重|得分|占比|比例|份额|百分比",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d{1,5}(?:\.\d{1,2})?")
 _LEVEL = re.compile(
     r"(?P<heading>#{1,6}(?=\s))|(?P<chinese>(?:\*\*)?[一二三四五六七八九十]{1,3}、)|(?P<inner>[（(])|(?P<item>[*+•-](?=\s)|\d{1,3}[.)、．])"
@@ -36,6 +39,7 @@ class AddsUp(Kwargs):
     AddsUp,
     lambda kw: f"Let the {'points' if kw.unit == 'points' else 'percentages'} add up to {kw.total:g}.",
     summary="Points (marks, 分) or percentages, one a line, of the parts on one level (headings, items, rows) add up; lines that give a total are left out.",
+    version=2,
 )
 def adds_up(text: Text, kw: AddsUp) -> Verdict:
     levels: defaultdict[str, float] = defaultdict(float)
