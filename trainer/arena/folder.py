@@ -8,12 +8,10 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from rlmr.wire import ChatMessage
-from trainer.data.rows import DataFileError, Language, Row, objects, parsed
+from trainer.data.rows import DataFileError, Language, Row, UserMessages, objects, parsed
 
 PROMPTS = "prompts.jsonl"
 MAX_CHARS = 200_000
@@ -22,14 +20,9 @@ MAX_CHARS = 200_000
 
 class PromptLine(Row):
     id: str = Field(min_length=1, max_length=200)
-    prompt: list[ChatMessage] = Field(min_length=1)
+    prompt: UserMessages
     language: Language | None = None
     domain: str | None = None
-
-    @field_validator("prompt", mode="before")
-    @classmethod
-    def _text_is_one_message(cls, value: Any) -> Any:
-        return [{"role": "user", "content": value}] if isinstance(value, str) else value
 
 
 class ResponseLine(Row):

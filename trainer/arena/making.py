@@ -10,25 +10,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from rlmr.wire import ChatMessage
 from trainer.arena.folder import MAX_CHARS, PROMPTS
-from trainer.data.rows import DataFileError, Language, Row, objects, parsed, write
+from trainer.data.rows import DataFileError, Language, Row, UserMessages, objects, parsed, write
 
 DEMO = Path(__file__).parent / "demo"
 
 
 class AnswerLine(Row):
-    prompt: list[ChatMessage] = Field(min_length=1)
+    prompt: UserMessages
     response: str = Field(max_length=MAX_CHARS)
     language: Language | None = None
     domain: str | None = None
-
-    @field_validator("prompt", mode="before")
-    @classmethod
-    def _text_is_one_message(cls, value: Any) -> Any:
-        return [{"role": "user", "content": value}] if isinstance(value, str) else value
 
     @property
     def key(self) -> str:

@@ -17,7 +17,6 @@ def runs(
 ) -> None:
     """Compliance (floors and ceilings apart), writing score, length, diversity, a held-back signal and samples, before and after."""
     from trainer.data.pairs import read_answers
-    from trainer.data.prompts import PromptFileError
     from trainer.data.rows import DataFileError, write_text
     from trainer.evaluation.run_texts import describe_run, evaluation, table
     from trainer.evaluation.texts import held_back, side_by_side
@@ -36,7 +35,7 @@ def runs(
         kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*.json"))]
         if not kept:
             raise DataFileError(f"{out}: it holds no run yet: name some")
-    except (DataFileError, PromptFileError) as error:
+    except DataFileError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     write_text(out / "table.md", table(kept))

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trainer.data.prompts import PromptFileError, checked
+from trainer.data.prompts import checked
+from trainer.data.rows import DataFileError
 
 
 class Columns(BaseModel):
@@ -23,12 +24,12 @@ class Columns(BaseModel):
 
 def read_table(source: str, columns: Columns) -> list[dict[str, Any]]:
     """Rows as {prompt_id, prompt (messages), constraints}. source: a .jsonl, .json or .parquet file, or the name of a dataset.
-    Raises PromptFileError, naming the row and the column."""
+    Raises DataFileError, naming the row and the column."""
     table = _load(source, columns)
     there = list(table.column_names)
     for field, column in columns.model_dump(exclude={"split"}, exclude_none=True).items():
         if column not in there:
-            raise PromptFileError(
+            raise DataFileError(
                 f"{source}: no column {column!r}; set columns.{field} to one of {', '.join(map(str, there))}"
             )
     rows, seen = list[dict[str, Any]](), set[str]()
@@ -39,15 +40,15 @@ def read_table(source: str, columns: Columns) -> list[dict[str, Any]]:
             try:
                 constraints = json.loads(constraints)
             except ValueError as exc:
-                raise PromptFileError(f"{where}: column {columns.constraints!r} is not JSON: {exc}") from exc
+                raise DataFileError(f"{where}: column {columns.constraints!r} is not JSON: {exc}") from exc
         prompt_id = str(row[columns.id]) if columns.id else f"row-{number}"
         if prompt_id in seen:
-            raise PromptFileError(f"{where}: id {prompt_id!r} stands twice; ids must be unique")
+            raise DataFileError(f"{where}: id {prompt_id!r} stands twice; ids must be unique")
         seen.add(prompt_id)
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         rows.append(checked(prompt_id, messages, constraints, where))
     if not rows:
-        raise PromptFileError(f"{source}: no prompts in it")
+        raise DataFileError(f"{source}: no prompts in it")
     return rows
 
 
@@ -56,12 +57,15 @@ def _load(source: str, columns: Columns) -> Any:
 
     datasets.disable_progress_bars()
     kind = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}.get(Path(source).suffix)
-    if kind and not Path(source).is_file():
-        raise PromptFileError(f"{source} does not exist: give the path of a prompt file, or a dataset's name")
+    path = Path(source)
+    if not path.exists() and (kind or path.is_absolute() or source.startswith(".") or source.count("/") > 1):
+        raise DataFileError(f"{source} does not exist: give the path of a prompt file, or a dataset's name")
+    if not kind and path.is_file():
+        raise DataFileError(f"{source}: the name ends in none of .jsonl, .json, .parquet: rename it as what it is")
     try:
         if kind:
             return datasets.load_dataset(kind, data_files=source, split="train")
         return datasets.load_dataset(source, split=columns.split)
     except Exception as exc:
         told = " ".join(str(exc).split())[:300]
-        raise PromptFileError(f"{source}: cannot be read as prompts ({type(exc).__name__}: {told})") from exc
+        raise DataFileError(f"{source}: cannot be read as prompts ({type(exc).__name__}: {told})") from exc

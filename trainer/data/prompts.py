@@ -11,59 +11,50 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rlmr.mistake import Mistake
 from rlmr.wire import ChatMessage, Constraint
+from trainer.data.rows import DataFileError, objects
 
 _MESSAGES = TypeAdapter(list[ChatMessage])
 _CONSTRAINTS = TypeAdapter(list[Constraint] | None)
 
 
-class PromptFileError(Mistake):
-    """Names the file, the line and the field."""
-
-
 def read_prompts(path: Path) -> list[dict[str, Any]]:
-    """Rows as {prompt_id, prompt (messages), constraints}, in file order; raises PromptFileError for the first bad line."""
+    """Rows as {prompt_id, prompt (messages), constraints}, in file order; raises DataFileError for the first bad line."""
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
     if not path.is_file():
-        raise PromptFileError(f"{path} does not exist: give the path of a prompt file")
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                row = _read_row(line, f"{path}:{number}")
-                if row["prompt_id"] in seen:
-                    raise PromptFileError(
-                        f"{path}:{number}: label.prompt_id {row['prompt_id']!r} stands twice; ids must be unique"
-                    )
-                seen.add(row["prompt_id"])
-                rows.append(row)
+        raise DataFileError(f"{path} does not exist: give the path of a prompt file")
+    for where, told in objects(path):
+        row = _read_row(told, where)
+        if row["prompt_id"] in seen:
+            raise DataFileError(f"{where}: label.prompt_id {row['prompt_id']!r} stands twice; ids must be unique")
+        seen.add(row["prompt_id"])
+        rows.append(row)
     if not rows:
-        raise PromptFileError(f"{path}: no prompts in the file")
+        raise DataFileError(f"{path}: no prompts in the file")
     return rows
 
 
-def _read_row(line: str, where: str) -> dict[str, Any]:
+def _read_row(row: dict[str, Any], where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
         label = json.loads(row["label"]) if isinstance(row["label"], str) else row["label"]
         messages = [{"role": "user", "content": row["input"]}] if isinstance(row["input"], str) else row["input"]
         prompt_id, constraints = str(label["prompt_id"]), label["constraints"]
     except (ValueError, KeyError, TypeError) as exc:
-        raise PromptFileError(
+        raise DataFileError(
             f"{where}: want {{input, label: {{prompt_id, constraints}}}}: {type(exc).__name__}: {exc}"
         ) from exc
     return checked(prompt_id, messages, constraints, where)
 
 
 def checked(prompt_id: str, messages: Any, constraints: Any, where: str) -> dict[str, Any]:
-    """One row, if messages and constraints are what the services take. Raises PromptFileError, beginning with `where`."""
+    """One row, if messages and constraints are what the services take. Raises DataFileError, beginning with `where`."""
     try:
         _MESSAGES.validate_python(messages)
         _CONSTRAINTS.validate_python(constraints)
     except ValidationError as exc:
         first = exc.errors()[0]
-        raise PromptFileError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from exc
+        raise DataFileError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from exc
     return {"prompt_id": prompt_id, "prompt": messages, "constraints": constraints}
 
 

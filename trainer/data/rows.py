@@ -10,9 +10,9 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from rlmr.mistake import Mistake
 from rlmr.wire import ChatMessage, Constraint
@@ -29,9 +29,14 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-def _messages(value: Any, role: str) -> Any:
-    return [{"role": role, "content": value}] if isinstance(value, str) else value
+def _one_message(role: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: [{"role": role, "content": value}] if isinstance(value, str) else value)
 
+
+_Messages = Annotated[list[ChatMessage], Field(min_length=1)]
+UserMessages = Annotated[_Messages, _one_message("user")]
+"""Chat messages; a text is one message."""
+AssistantMessages = Annotated[_Messages, _one_message("assistant")]
 
 R = TypeVar("R", bound=Row)
 
@@ -43,17 +48,12 @@ class Label(Row):
 
 
 class PromptRow(Row):
-    input: list[ChatMessage] = Field(min_length=1)
+    input: UserMessages
     label: Label
     language: Language | None = None
     domain: str | None = None
     difficulty: str | None = None
     provenance: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("input", mode="before")
-    @classmethod
-    def _text_is_one_message(cls, value: Any) -> Any:
-        return _messages(value, "user")
 
     @field_validator("label", mode="before")
     @classmethod
@@ -71,22 +71,12 @@ class PromptRow(Row):
 
 
 class PairRow(Row):
-    prompt: list[ChatMessage] = Field(min_length=1)
-    chosen: list[ChatMessage] = Field(min_length=1)
-    rejected: list[ChatMessage] = Field(min_length=1)
+    prompt: UserMessages
+    chosen: AssistantMessages
+    rejected: AssistantMessages
     language: Language | None = None
     domain: str | None = None
     provenance: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("prompt", mode="before")
-    @classmethod
-    def _prompt_is_one_message(cls, value: Any) -> Any:
-        return _messages(value, "user")
-
-    @field_validator("chosen", "rejected", mode="before")
-    @classmethod
-    def _answer_is_one_message(cls, value: Any) -> Any:
-        return _messages(value, "assistant")
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from trainer.onset.causes import Texts, likely_cause
 from trainer.onset.cusum import Parting
 from trainer.onset.keeping import keep
 from trainer.onset.sources import Source
-from trainer.onset.windows import WINDOW, Windows, all_windows
+from trainer.onset.windows import Windows, all_windows, window_of
 from trainer.run.ledger import Ledger, Tail
 
 ONSET = "onset.json"
@@ -60,7 +60,8 @@ class Guard:
         self.ledger, self.source, self.share = ledger, source, share
         self.strategy = strategy_of(ledger.folder)
         self._texts = Tail(ledger.folder)
-        self._groups_seen = -WINDOW
+        self._window = window_of(ledger.folder)
+        self._groups_seen = -self._window
         self._measured = {(row["time"], row["prompt_id"]) for row in ledger.held_back}
 
     def look(self) -> Onset | None:
@@ -68,7 +69,7 @@ class Guard:
         self._measure()
         if (known := read_onset(self.ledger.folder)) is not None:
             return known
-        if len(self.ledger.groups) < self._groups_seen + WINDOW // 4:
+        if len(self.ledger.groups) < self._groups_seen + self._window // 4:
             return None  # nothing that could change a window's mean much
         self._groups_seen = len(self.ledger.groups)
         run = self.ledger.folder

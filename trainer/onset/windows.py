@@ -1,8 +1,10 @@
 """Window means of reward and held-back signals, from a ledger's numbers alone."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from trainer.run.ledger import Ledger
 
 WINDOW = 48
 """Measured groups. 384 responses of groups of 8: their mean's error is 0.05 to 0.1 standard deviations of one."""
+LEAST, PARTS = 12, 6
+"""A short run has PARTS windows, of LEAST groups or more: with WINDOW groups a run of 72 would be one window, and no alarm could come."""
 LEAST_UNIT = 1e-6
 
 
@@ -39,7 +43,15 @@ class Windows:
         )
 
 
-def all_windows(ledger: Ledger, strategy: str, size: int = WINDOW) -> list[Windows]:
+def window_of(run: Path) -> int:
+    """Groups of a window, by the length that the run's settings.json plans; WINDOW where it does not say."""
+    path = run / "settings.json"
+    settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    planned = int(settings.get("steps") or 0) * int(settings.get("batch") or 0)
+    return min(WINDOW, max(LEAST, planned // PARTS)) if planned else WINDOW
+
+
+def all_windows(ledger: Ledger, strategy: str) -> list[Windows]:
     """Of each held-back signal that there is. `strategy`: the run's, which tells what was trained on."""
     from services.aggregator.strategies import installed
 
@@ -52,6 +64,7 @@ def all_windows(ledger: Ledger, strategy: str, size: int = WINDOW) -> list[Windo
         signals.append(("compliance", _compliance))
     if not writing:
         signals.append(("writing", _writing))
+    size = window_of(ledger.folder)
     made = (_windows(name, ledger.training_groups, reward, of, size) for name, of in signals)
     return [w for w in made if w is not None]
 

@@ -24,6 +24,8 @@ class Material:
 
 def load_material(preset: Preset, console: Console) -> Material:
     in_world = "world" in (preset.model, preset.prompts, preset.eval_prompts)
+    # Before the world is built, which takes minutes the first time: a name may be wrong.
+    files = {name: _rows(name, preset) for name in (preset.prompts, preset.eval_prompts) if name and name != "world"}
     world = None
     if in_world:
         from trainer.world.build import WorldSettings, build_world
@@ -34,13 +36,7 @@ def load_material(preset: Preset, console: Console) -> Material:
         world = build_world(seed=preset.seed, console=console, settings=settings)
 
     def rows(name: str | None, of_world: str) -> list[dict[str, Any]]:
-        if name is None:
-            return []
-        if name == "world":
-            return read_prompts(getattr(world, of_world))
-        if preset.columns is not None or not name.endswith(".jsonl"):
-            return read_table(name, preset.columns or Columns())
-        return read_prompts(Path(name))
+        return read_prompts(getattr(world, of_world)) if name == "world" else files.get(name or "", [])
 
     return Material(
         model=world.policy if world and preset.model == "world" else preset.model,
@@ -49,6 +45,12 @@ def load_material(preset: Preset, console: Console) -> Material:
         eval_prompts=rows(preset.eval_prompts, "prompts_eval"),
         in_world=in_world,
     )
+
+
+def _rows(name: str, preset: Preset) -> list[dict[str, Any]]:
+    if preset.columns is not None or not name.endswith(".jsonl"):
+        return read_table(name, preset.columns or Columns())
+    return read_prompts(Path(name))
 
 
 def chosen_prompts(preset: Preset, material: Material) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import datasets
 import pytest
 
 from trainer.data.columns import Columns, read_table
-from trainer.data.prompts import PromptFileError
+from trainer.data.rows import DataFileError
 
 SHORT = [{"type": "length_constraints:number_words", "kwargs": {"relation": "less than", "num_words": 41}}]
 ROWS: list[dict[str, Any]] = [
@@ -58,10 +58,10 @@ def test_chat_messages_are_taken_as_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_name_the_row_and_the_column(tmp_path: Path, rows: Any, columns: Columns, said: str) -> None:
-    with pytest.raises(PromptFileError, match=said):
+    with pytest.raises(DataFileError, match=said):
         read_table(write(tmp_path / "p.jsonl", rows), columns)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(PromptFileError, match="does not exist"):
+    with pytest.raises(DataFileError, match="does not exist"):
         read_table(str(tmp_path / "none.parquet"), Columns())

@@ -20,7 +20,7 @@ from trainer.run.ledger import Ledger
 WINDOWS, N = 8, 2
 
 
-def hacking_run(run: Path, *, strategy: str = "rlmr", until: int = WINDOWS) -> Path:
+def hacking_run(run: Path, *, strategy: str = "rlmr", until: int = WINDOWS, size: int = WINDOW) -> Path:
     """The score rises all along; from the third window on every text begins alike, and the votes fall."""
     (run / "ledger").mkdir(parents=True)
     (run / "settings.json").write_text(json.dumps({"strategy": {"name": strategy}}))
@@ -29,8 +29,8 @@ def hacking_run(run: Path, *, strategy: str = "rlmr", until: int = WINDOWS) -> P
         (run / "ledger" / "texts.a-1.jsonl").open("w") as texts,
         (run / "votes.jsonl").open("w") as votes,
     ):
-        for i in range(until * WINDOW):
-            window = i // WINDOW
+        for i in range(until * size):
+            window = i // size
             key = {"time": float(i), "prompt_id": f"p{i}", "step": 1 + i // 16, "split": "train"}
             worth = 0.5 + (0.1 * window if window < 3 else 0.2 - 0.15 * (window - 2))
             plain = " ".join(3 * chr(97 + i * k % 26) for k in (1, 3, 5, 7, 11))
@@ -44,6 +44,15 @@ def hacking_run(run: Path, *, strategy: str = "rlmr", until: int = WINDOWS) -> P
             values = [worth + 0.3 * (-1) ** j for j in range(N)]
             votes.write(json.dumps({"prompt_id": f"p{i}", "values": values}) + "\n")
     return run
+
+
+def test_a_short_run_is_looked_at_in_shorter_windows(tmp_path: Path) -> None:
+    """With windows of WINDOW groups these 72 would be one."""
+    run = hacking_run(tmp_path / "run", size=12, until=6)
+    assert Guard(Ledger(run).refresh(), source_of(str(run / "votes.jsonl"))).look() is None
+    (run / "settings.json").write_text(json.dumps({"strategy": {"name": "rlmr"}, "steps": 12, "batch": 6}))
+    onset = Guard(Ledger(run).refresh(), None).look()
+    assert onset is not None and onset.signal == "held_back" and onset.step == 3
 
 
 def checkpoints(run: Path, *steps: int) -> None:
