@@ -39,11 +39,6 @@ class LengthBias:
     def as_dict(self) -> dict[str, float | int | None]:
         return asdict(self)
 
-    @property
-    def tells_nothing(self) -> bool:
-        """Whether one half is inside the interval."""
-        return self.low is None or self.high is None or self.low <= 0.5 <= self.high
-
 
 def length_bias(lengths: Sequence[tuple[int, int]]) -> LengthBias:
     """lengths: (chosen, rejected) in tokens."""

@@ -175,24 +175,29 @@ def prepare(id: str, kwargs: dict[str, Any]) -> Prepared:
 
 def allowed_kwargs(found: Checker) -> str:
     """Names and types, as in `num_words: integer, relation: 'less than' | 'at least'`."""
-    properties = found.kwargs.model_json_schema().get("properties", {})
-    if not properties:
-        return "none"
-    required = {name for name, field in found.kwargs.model_fields.items() if field.is_required()}
+    schema = found.kwargs.model_json_schema()
+    return _fields(schema, schema.get("$defs", {})) or "none"
+
+
+def _fields(schema: dict[str, Any], parts: dict[str, Any]) -> str:
+    required = schema.get("required", [])
     return ", ".join(
-        f"{name}{'' if name in required else '?'}: {_type_name(schema)}" for name, schema in properties.items()
+        f"{name}{'' if name in required else '?'}: {_type_name(field, parts)}"
+        for name, field in schema.get("properties", {}).items()
     )
 
 
-def _type_name(schema: dict[str, Any]) -> str:
+def _type_name(schema: dict[str, Any], parts: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return f"{{{_fields(parts[schema['$ref'].rsplit('/', 1)[1]], parts)}}}"
     if "enum" in schema:
         return " | ".join(map(repr, schema["enum"]))
     if "const" in schema:
         return repr(schema["const"])
     if "anyOf" in schema:
-        return " | ".join(_type_name(s) for s in schema["anyOf"])
+        return " | ".join(_type_name(s, parts) for s in schema["anyOf"])
     if schema.get("type") == "array":
-        return f"list of {_type_name(schema.get('items', {}))}"
+        return f"list of {_type_name(schema.get('items', {}), parts)}"
     return str(schema.get("type", "any"))
 
 

@@ -101,23 +101,13 @@ def _rules_for(marks: frozenset[str]) -> list[Callable[[str], str]]:
     return [rule for needs, rule in _RULES if not needs or not marks.isdisjoint(needs)]
 
 
-def tokens_by_sentence(sentences: list[str]) -> list[list[str]]:
-    """Tokens of each sentence."""
-    return [line.split() for line in _spaced_out(sentences).split("\n")] if sentences else []
-
-
 def tokens_of(sentences: list[str]) -> list[str]:
     """Tokens of all sentences, in order."""
-    return _spaced_out(sentences).split()
-
-
-def _spaced_out(sentences: list[str]) -> str:
-    """The sentences, one a line, with white space between their tokens."""
     # Within a sentence a line break is white space as any other.
     text = "\n".join([sentence.replace("\n", "\t") for sentence in sentences])
     for rule in _rules_for(frozenset([mark for mark in _MARKS if mark in text])):
         text = rule(text)
-    return text
+    return text.split()
 
 
 _MAX_CACHED = 20_000

@@ -10,6 +10,7 @@ from rlmr.cli import app
 from services.verifier.accuracy.coverage import read_annotations, shares
 
 ANNOTATIONS = Path(__file__).parent / "coverage" / "writingbench.yaml"
+FRESH = ANNOTATIONS.with_name("writingbench_fresh.yaml")
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -17,11 +18,12 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_the_annotations_are_of_150_queries_and_quote_little() -> None:
-    queries = read_annotations(ANNOTATIONS)
+def test_the_annotations_are_of_150_queries_and_36_others_and_quote_little() -> None:
+    queries, fresh = read_annotations(ANNOTATIONS), read_annotations(FRESH)
     assert len({query.query for query in queries}) == 150
     assert Counter(query.of for query in queries) == {"length": 50, "style": 50, "format": 50}
-    for query in queries:
+    assert not {query.query for query in queries} & {query.query for query in fresh}
+    for query in queries + fresh:
         for requirement in query.requirements:
             assert len(requirement.quote.split()) <= 12, (query.query, requirement.quote)
             assert len(requirement.quote) <= 100, (query.query, requirement.quote)

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from services.verifier.constraints import libraries, registry, revision
-from services.verifier.constraints.registry import NoKwargs, RegistrationError, Verdict, checker, versioned
+from services.verifier.constraints.registry import (
+    NoKwargs,
+    RegistrationError,
+    Verdict,
+    allowed_kwargs,
+    checker,
+    versioned,
+)
 from services.verifier.text import Text
 
 ROOT = Path(__file__).parents[3] / "services" / "verifier"
@@ -96,3 +103,8 @@ def test_the_revision_is_the_same_in_every_process() -> None:
         run = subprocess.run([sys.executable, "-c", script], cwd=ROOT.parents[1], env=environment, capture_output=True)
         found.add(run.stdout.decode().strip())
     assert found == {revision()}
+
+
+def test_allowed_kwargs_say_what_a_list_is_made_of() -> None:
+    assert allowed_kwargs(registry["length:of_parts"]) == "parts: list of {min?: integer | null, max?: integer | null}"
+    assert allowed_kwargs(registry["structure:form"]) == "parts: list of list of string, times?: integer"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from services.verifier.constraints import ConstraintError, Subject, Verdict, describe, evaluate, prepare, registry
 from services.verifier.text import Text
-from services.verifier.text.words import capital_tokens, tokens_by_sentence, tokens_of
+from services.verifier.text.words import capital_tokens, tokens_of
 from tests.services.verifier.adversarial import adversarial_texts
 from tests.services.verifier.examples import example
 from tests.services.verifier.kwargs import kwargs
@@ -85,9 +85,7 @@ def test_capitals_are_counted_without_sentences_as_with_them(text: str) -> None:
 @settings(max_examples=300, deadline=None, database=None)
 @given(st.lists(st.lists(st.one_of(CAPITALS, MARKS, st.text(max_size=6)), max_size=8).map("".join), max_size=4))
 def test_sentences_are_split_into_words_together_as_one_by_one(sentences: list[str]) -> None:
-    together = tokens_by_sentence(sentences)
-    assert together == [tokens_of([sentence]) for sentence in sentences]
-    assert tokens_of(sentences) == [token for tokens in together for token in tokens]
+    assert tokens_of(sentences) == [token for sentence in sentences for token in tokens_of([sentence])]
 
 
 @pytest.mark.parametrize("id", IDS)

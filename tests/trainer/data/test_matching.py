@@ -26,9 +26,9 @@ def test_a_strong_bias_is_shown_and_taken_out() -> None:
     lengths = [(rng.randint(40, 80), rng.randint(40, 80)) for _ in range(2000)]
     biased = [(max(p), min(p)) if rng.random() < 0.8 else (min(p), max(p)) for p in lengths]
     before = length_bias(biased)
-    assert before.share is not None and before.share > 0.75 and not before.tells_nothing
+    assert before.share is not None and before.share > 0.75
     after = length_bias(matched(biased, biased))
-    assert after.share == 0.5 and after.tells_nothing
+    assert after.share == 0.5
     assert after.auc == pytest.approx(0.5, abs=0.03)
     assert abs(after.mean_gap) < 1
     assert after.pairs > 0.35 * before.pairs, "two for every minority pair"
