@@ -61,6 +61,8 @@ def evaluate(
     except (LabelError, NotServed, OSError) as error:
         _fail(str(error))
     typer.echo(judge_report.as_markdown(found))
+    if not found.systems["judge"].answered:
+        _fail("the judge gave no verdict: look at its replies, then try another --mode or model (docs/verifier.md)")
     alpha = found.systems["judge"].alpha
     if least_alpha > -1 and (alpha is None or alpha < least_alpha):
         typer.echo(f"alpha {alpha if alpha is None else round(alpha, 3)} is below {least_alpha:g}", err=True)

@@ -53,7 +53,8 @@ def evaluated(
     out = tmp_path / "report"
     where = [str(labels)] if rows is not None else []
     code, output = run("judge", "eval", *where, "--url", judge.url, "--model", "scripted", "--output", str(out), *more)
-    return code, output, json.loads((out / "report.json").read_text()) if code < 2 else None
+    report = out / "report.json"
+    return code, output, json.loads(report.read_text()) if report.exists() else None
 
 
 def test_precision_recall_and_agreement_are_of_violations(tmp_path: Path, judge: ScriptedJudge) -> None:
@@ -103,7 +104,8 @@ def test_a_weak_judge_is_called_weak_and_why(tmp_path: Path, judge: ScriptedJudg
 
 def test_a_failure_is_no_verdict(tmp_path: Path, judge: ScriptedJudge) -> None:
     judge.answer = lambda body: completion("?")
-    _, _, report = evaluated(tmp_path, judge, ROWS[:12])
+    code, output, report = evaluated(tmp_path, judge, ROWS[:12])
+    assert code == 2 and "the judge gave no verdict" in output, "nothing was measured"
     scores = report["systems"]["judge"]
     assert (scores["answered"], scores["precision"]["value"], scores["recall"]["value"]) == (0, None, None)
     assert report["failures"] == {"unparseable": 12}
