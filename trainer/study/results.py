@@ -49,6 +49,8 @@ COMPARED = (
     "sibling_overlap",
 )
 """Metrics whose differences to a fixed weight are shown."""
+ALSO = ("linear 4",)
+"""Further points that every point is compared with: the fixed weight that is large enough everywhere."""
 LATE = 0.25
 """The share of a learning curve, from its end, that the late metrics are means of."""
 FRONTS = {
@@ -188,6 +190,11 @@ def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record
                 for point, group in points.items()
             },
             "against": against,
+            "also": {
+                other: {m: {p: asdict(i) for p, i in differences(points, other, m).items()} for m in COMPARED}
+                for other in ALSO
+                if other in points and other != against
+            },
             "differences": {m: {p: asdict(i) for p, i in differences(points, against, m).items()} for m in COMPARED},
             "fronts": {plane: fronts(of, axes) for plane, axes in FRONTS.items()},
         }

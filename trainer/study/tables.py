@@ -58,14 +58,15 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
                 for point, row in condition["points"].items()
             ],
         )
-        compared = [metric for metric, points in condition["differences"].items() if points]
-        points = sorted({point for metric in compared for point in condition["differences"][metric]})
-        if points:
-            yield from ("", f"Less {condition['against']}, paired by seed:", "")
-            yield from _table(
-                ["point", *(HEADS.get(c, c.replace("_", " ")) for c in compared)],
-                [[p, *(shown(condition["differences"][c].get(p), c) for c in compared)] for p in points],
-            )
+        for against, less in {condition["against"]: condition["differences"], **condition["also"]}.items():
+            compared = [metric for metric, points in less.items() if points]
+            points = sorted({point for metric in compared for point in less[metric]})
+            if points:
+                yield from ("", f"Less {against}, paired by seed:", "")
+                yield from _table(
+                    ["point", *(HEADS.get(c, c.replace("_", " ")) for c in compared)],
+                    [[p, *(shown(less[c].get(p), c) for c in compared)] for p in points],
+                )
 
 
 def _seeds(row: dict[str, Any]) -> str:
