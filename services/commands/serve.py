@@ -47,22 +47,27 @@ def _serve_all(host: str | None) -> int:
     """Three child processes; if one ends, the others are stopped and its exit code is returned."""
     command = [sys.executable, "-m", "rlmr", "serve"]
     extra = ["--host", host] if host else []
-    children = {s: subprocess.Popen([*command, s.value, *extra]) for s in PORTS}
+    # Groups of their own: Ctrl-C reaches us alone, and each of them gets one signal. A second one would break off what it is answering.
+    children = {s: subprocess.Popen([*command, s.value, *extra], process_group=0) for s in PORTS}
+    stopping = False
 
     def stop(signum: int, frame: object) -> None:
+        nonlocal stopping
+        stopping = True
         for child in children.values():
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, stop)
     pids = {child.pid: s for s, child in children.items()}
     first, status = os.wait()
     code = os.waitstatus_to_exitcode(status)
     children[pids[first]].returncode = code
     if code != 0:
         typer.echo(f"{pids[first].value} ended with exit code {code}: stopping the others", err=True)
-    stop(signal.SIGTERM, None)
+    if not stopping:
+        stop(signal.SIGTERM, None)
     for child in children.values():
         child.wait()
     return code

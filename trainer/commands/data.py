@@ -57,11 +57,14 @@ def _print(report: "Report") -> None:
         if len(found) > SHOWN:
             typer.echo(f"    ... and {len(found) - SHOWN} more (--json has all)")
     for name, counts in report.balance.items():
+        if not counts:
+            continue
         shown = ", ".join(f"{value} {count}" for value, count in list(counts.items())[:14])
         typer.echo(f"  {name + ':':<22}{shown}{', ...' if len(counts) > 14 else ''}")
     for name, spread in report.length.items():
         shown = ", ".join(f"{key} {value:.3g}" for key, value in spread.items() if value is not None)
-        typer.echo(f"  {'length, ' + name + ':':<22}{shown}")
+        if shown:
+            typer.echo(f"  {'length, ' + name + ':':<22}{shown}")
 
 
 def _failed(why: Exception | str) -> typer.Exit:

@@ -24,6 +24,7 @@ class All:
             env={**clean, **ports, "OMP_NUM_THREADS": "1", **env},
             stderr=subprocess.PIPE,
             text=True,
+            process_group=0,
         )
         self.said: list[str] = []
         self.pids: list[int] = []
@@ -50,12 +51,15 @@ def gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
-def test_sigterm_ends_all_three(tiny_model_dir: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_all_three_in_order(tiny_model_dir: Path, how: signal.Signals) -> None:
+    """To the whole group, as a terminal sends Ctrl-C."""
     services = All({"RLMR_WRITING_RM_MODEL_DIR": str(tiny_model_dir)})
     assert services.all_listen.wait(60), "".join(services.said)
-    services.process.send_signal(signal.SIGTERM)
+    os.killpg(services.process.pid, how)
     assert services.end() == 0
     assert all(map(gone, services.pids))
+    assert "Traceback" not in "".join(services.said)
 
 
 @pytest.mark.parametrize("victim", [0, 2])

@@ -73,6 +73,7 @@ def test_every_malformed_row_names_file_line_and_field(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["check", str(path)])
     assert found.exit_code == 1
     assert f"{path}:4: label.prompt_id: Field required" in found.output
+    assert not any(line.rstrip().endswith(":") for line in found.output.splitlines()), "a figure of nothing is left out"
     with pytest.raises(DataFileError, match=r"p\.jsonl:2: not JSON"):
         read(path, PromptRow)
 
