@@ -23,6 +23,7 @@ NO_SUCH = "No such file or directory"
         ("compare {}", NOT_UTF8, "not UTF-8"),
         ("compare {}", b"[1]", "want a JSON dict, not list"),
         ("compare {}", None, "no summary.json"),
+        ("compare {}", b'{"x": 1}', "not the summary of a run: strategy, before, after, groups missing"),
         ("train --preset {}.yaml", None, "or give the path of a YAML file"),
         ("train --preset embedded --show --set filter=[", None, "--set 'filter=[': the value is not YAML"),
         ("train --set prompts={}.jsonl", None, "does not exist: give the path of a prompt file"),

@@ -116,35 +116,53 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-COLUMNS = ("run", "compliance", "writing score", "tokens", "floors met", "ceilings met", "distinct-2",
-           "sibling overlap", "held back: taken for strong", "violators rewarded", "groups dropped", "minutes", "alarm")  # fmt: skip
-
-
 def table(found: Sequence[dict[str, Any]]) -> str:
-    """Markdown, a line a run; each cell before -> after."""
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(_line, found)]
+    """Markdown, a column a run; each cell before -> after, under compliance and score also the difference with its interval."""
+    lines = [["run", *(run["run"] for run in found)], ["---"] * (len(found) + 1)]
+    lines += [[name, *map(cell, found)] for name, cell in LINES.items()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _line(run: dict[str, Any]) -> tuple[str, ...]:
-    figures, texts = run["figures"], run["texts"]
-    dropped = sum(run["groups"]["dropped"].values())
-
-    def moved(name: str, form: str) -> str:
-        change = figures.get(name)
+def _moved(name: str, form: str) -> Callable[[dict[str, Any]], str]:
+    def cell(run: dict[str, Any]) -> str:
+        change = run["figures"].get(name)
         return f"{form.format(change['before'][0])} -> {form.format(change['after'][0])}" if change else "-"
 
-    return (
-        run["run"],
-        moved("compliance", "{:.0%}"),
-        moved("writing_score", "{:+.2f}"),
-        moved("response_tokens", "{:.0f}"),
-        moved("floors_met", "{:.0%}"),
-        moved("ceilings_met", "{:.0%}"),
-        *(f"{texts['before'][name]:.2f} -> {texts['after'][name]:.2f}" for name in ("distinct_2", "sibling_overlap")),
-        moved("held_back", "{:.0%}"),
-        "{} of {}".format(*run["rewarded_violators"]),
-        f"{dropped} of {dropped + run['groups']['trained']}",
-        f"{run['wall_seconds'] / 60:.0f}",
-        (run["onset"] or "none").split(":")[0],
-    )
+    return cell
+
+
+def _difference(name: str, form: str, unit: float = 1.0) -> Callable[[dict[str, Any]], str]:
+    def cell(run: dict[str, Any]) -> str:
+        change = (run["figures"].get(name) or {}).get("difference")
+        if not change:
+            return "-"
+        value, low, high = ("?" if v is None else form.format(unit * v) for v in change)
+        return f"{value} ({low} to {high})"
+
+    return cell
+
+
+def _described(name: str) -> Callable[[dict[str, Any]], str]:
+    return lambda run: f"{run['texts']['before'][name]:.2f} -> {run['texts']['after'][name]:.2f}"
+
+
+def _dropped(run: dict[str, Any]) -> str:
+    dropped = sum(run["groups"]["dropped"].values())
+    return f"{dropped} of {dropped + run['groups']['trained']}"
+
+
+LINES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "compliance": _moved("compliance", "{:.0%}"),
+    "its change, points": _difference("compliance", "{:+.0f}", 100),
+    "writing score": _moved("writing_score", "{:+.2f}"),
+    "its change": _difference("writing_score", "{:+.2f}"),
+    "tokens": _moved("response_tokens", "{:.0f}"),
+    "floors met": _moved("floors_met", "{:.0%}"),
+    "ceilings met": _moved("ceilings_met", "{:.0%}"),
+    "held back: taken for strong": _moved("held_back", "{:.0%}"),
+    "distinct-2": _described("distinct_2"),
+    "sibling overlap": _described("sibling_overlap"),
+    "violators rewarded": lambda run: "{} of {}".format(*run["rewarded_violators"]),
+    "groups dropped": _dropped,
+    "onset alarm": lambda run: (run["onset"] or "none").split(":")[0].replace("reward hacking ", ""),
+}

@@ -29,7 +29,10 @@ def read_summary(run: Path) -> dict[str, Any]:
     path = run / "summary.json" if run.is_dir() else run
     if not path.is_file():
         raise NoSummary(f"{run}: no summary.json; give the folder of a finished run (runs/<name>)")
-    return read_json(path, dict)
+    summary = read_json(path, dict)
+    if missing := [name for name in ("strategy", "before", "after", "groups") if name not in summary]:
+        raise NoSummary(f"{path}: not the summary of a run: {', '.join(missing)} missing")
+    return summary
 
 
 def rows(runs: Sequence[Path]) -> list[list[str]]:

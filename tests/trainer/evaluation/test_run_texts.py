@@ -1,4 +1,4 @@
-"""`rlmr eval runs`: what stands in a run's folder as one line of a table, floors and ceilings apart."""
+"""`rlmr eval runs`: what stands in a run's folder as a column of a table, floors and ceilings apart."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_run_is_a_line_of_the_table_with_floors_and_ceilings_apart(run: Path, tmp_path: Path) -> None:
+def test_a_run_is_a_column_of_the_table_with_floors_and_ceilings_apart(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     found = CliRunner().invoke(app, ["runs", str(run), "--out", str(out), "--samples", "2"])
     assert found.exit_code == 0, found.output
@@ -52,11 +52,16 @@ def test_a_run_is_a_line_of_the_table_with_floors_and_ceilings_apart(run: Path, 
     assert kept["floors_met"]["difference"][0] == -0.5 and kept["ceilings_met"]["difference"][0] == 1.0
     low, high = kept["compliance"]["difference"][1:]
     assert low <= -0.5 and high >= 1.0, "two prompts that went apart say little together"
-    line = (out / "table.md").read_text().splitlines()[2]
-    assert line == (
-        "| one | 50% -> 75% | +0.25 -> +2.00 | 4 -> 2 | 100% -> 50% | 0% -> 100% | 1.00 -> 1.00 | 0.00 -> 0.50 | - | "
-        "0 of 5 | 1 of 4 | 2 | none |"
-    )
+    lines = (out / "table.md").read_text().splitlines()
+    assert lines[0] == "| run | one |"
+    assert lines[2] == "| compliance | 50% -> 75% |" and lines[4:9] == [
+        "| writing score | +0.25 -> +2.00 |", "| its change | +1.75 (+1.50 to +2.00) |", "| tokens | 4 -> 2 |",
+        "| floors met | 100% -> 50% |", "| ceilings met | 0% -> 100% |",
+    ]  # fmt: skip
+    assert lines[9:] == [
+        "| held back: taken for strong | - |", "| distinct-2 | 1.00 -> 1.00 |", "| sibling overlap | 0.00 -> 0.50 |",
+        "| violators rewarded | 0 of 5 |", "| groups dropped | 1 of 4 |", "| onset alarm | none |",
+    ]  # fmt: skip
     assert (out / "one.md").read_text().count("**after**") == 2
     again = CliRunner().invoke(app, ["runs", "--out", str(out)])
     assert again.exit_code == 0 and again.output == (out / "table.md").read_text()
