@@ -73,6 +73,11 @@ def train(
     try:
         guard = Guard(ledger, held_back)
         _watch(process, ledger, steps, int(flags["rollout.batch_size"]), console, guard)
+    except (KeyboardInterrupt, SystemExit):
+        _stop_group(process)
+        told = f"interrupted: {_state(run, ledger.refresh(), steps)}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        raise
     finally:
         _stop_group(process)
     ledger.refresh()

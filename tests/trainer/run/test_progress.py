@@ -6,9 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from tests.trainer.run.test_watching import group, write
+from trainer.run import training
 from trainer.run.ledger import Ledger
 from trainer.run.training import _watch
 
@@ -30,3 +32,28 @@ def test_the_last_state_is_one_whole_line(tmp_path: Path) -> None:
 
 def test_before_the_first_group_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert told(tmp_path, steps=0) == []
+
+
+def test_who_interrupts_a_run_is_told_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenRLHF is started and stopped; Ctrl-C comes before its first step, of a run that was resumed."""
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_watch", interrupted)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "checkpoints" / "_actor").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "_actor" / "latest").write_text("global_step2")
+    out = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        training.train(
+            {"rollout.batch_size": 4, "actor.num_nodes": 1, "actor.num_gpus_per_node": 1},
+            tmp_path,
+            reward_url="http://127.0.0.1:9",
+            strategy={"name": "rlmr"},
+            steps=8,
+            console=Console(file=out, width=60),
+        )
+    assert out.getvalue() == (
+        f"interrupted: made 0 of 8 steps; groups dropped: none; saved: checkpoint global_step2 (rlmr train --resume {tmp_path})\n"
+    )
