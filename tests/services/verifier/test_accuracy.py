@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from rlmr.cli import app
 from services.verifier.accuracy.labelled import read_labels
 from services.verifier.accuracy.measure import Rate, outcomes, tallies
-from services.verifier.constraints import check, registry
+from services.verifier.constraints import check, registry, writing
 from services.verifier.text import Text
 from tests.services.verifier.reference_data import DATA
 
@@ -90,6 +90,22 @@ def test_no_text_stands_in_both_halves() -> None:
     halves = [{label.row.text for label in read_labels([CORPUS / half])} for half in ("dev", "test")]
     assert halves[0]
     assert halves[0].isdisjoint(halves[1])
+
+
+def test_each_checker_of_our_own_has_thirty_texts_either_way() -> None:
+    """In both halves together; one text may obey some kwargs and violate others."""
+    own = {id for id, found in registry.items() if found.test.__module__.startswith(writing.__name__)}
+    texts: dict[tuple[str, bool], set[str]] = {(id, violated): set() for id in own for violated in (False, True)}
+    for label in read_labels([CORPUS / half for half in ("dev", "test")]):
+        if label.checker in own:
+            texts[label.checker, label.violated].add(label.row.text)
+    below = sorted(
+        f"{id}: {len(found)} that {'violate' if violated else 'obey'}"
+        for (id, violated), found in texts.items()
+        if len(found) < 30
+    )
+    assert own
+    assert not below, "\n".join(below)
 
 
 def test_a_checker_that_is_wrong_too_often_is_unsure() -> None:

@@ -45,6 +45,7 @@ class LengthOfSection(OfSection):
     ),
     summary="Words between a section's title and the next heading, in each so titled; the title may be numbered, marked, or followed by a colon.",
     version=5,
+    unsure=True,
 )
 def section_length(text: Text, kw: LengthOfSection) -> Verdict:
     if kw.unit == "characters":
@@ -129,6 +130,7 @@ def every_section_contains(text: Text, kw: InEverySection) -> Verdict:
     lambda kw: f"Let every list item have {said(kw)} words.",
     summary="Every list item is within the limits; the reason names the first that is not; a text without items fails.",
     version=3,
+    unsure=True,
 )
 def item_length(text: Text, kw: Range) -> Verdict:
     items = items_of(_lines(text))
