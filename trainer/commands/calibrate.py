@@ -52,17 +52,16 @@ def calibrate(
 
 
 def _show(found: "Calibration", console: "Console", batch: int) -> None:
-    from rich import box
     from rich.table import Table
 
     figures = found.figures
     title = f"{figures.groups} of {found.of} prompts, {figures.n} responses each"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)  # 80 columns hold it
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)  # 80 columns
     for name in ("constraint", "samples met", "mixed groups", "never met"):
         table.add_column(name, justify="left" if name == "constraint" else "right", overflow="fold")
     for kind in figures.kinds:
         table.add_row(kind.type, _told(kind.compliance), _told(kind.mixed), f"{kind.never:.0%}")
-    table.add_section()
+    table.add_row()
     table.add_row("all of a prompt's", _told(figures.compliance), _told(figures.mixed), "")
     console.print(table)
     lines: list[Any] = []
