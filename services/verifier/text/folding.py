@@ -29,6 +29,8 @@ _INVISIBLE = regex.compile(
 _MAY_BE_INVISIBLE = regex.compile(
     r"[[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800\ufffc\u3164\uffa0]--[\n\t]]", regex.V1
 )
+# Of ASCII only control characters are among them, and re finds those ten times as fast.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _MARK = regex.compile(r"\p{M}")
 _MAY_BE_HIDDEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Mn}\p{Me}\u2800\ufffc]")
 _JOINED = r"[\p{Arabic}\p{Syriac}\p{Nko}\p{Mongolian}\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}\p{Tamil}\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}\p{Khmer}\p{Myanmar}\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]"
@@ -50,9 +52,10 @@ _LOOKALIKES = str.maketrans(
 
 def as_read(text: str) -> str:
     """What is on the page, letter by letter."""
-    if _MAY_BE_INVISIBLE.search(text):
+    plain = text.isascii()
+    if (_CONTROL if plain else _MAY_BE_INVISIBLE).search(text):
         text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text))
-    if text.isascii():
+    if plain:
         return text
     text = _SPACES.sub(" ", text).replace("\u2028", "\n").replace("\u2029", "\n")
     if not _MARK.search(text):
