@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 WEIGHTS = np.geomspace(1e-3, 1e3, 241)
 """Where the front is looked at, in standard deviations of the writing reward."""
@@ -24,13 +25,10 @@ WEIGHTS = np.geomspace(1e-3, 1e3, 241)
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """One group's r and c about their means, over the samples in which both are known."""
+    """One group's r and c about their means, over the samples in which both are known; 0 for the others."""
 
-    n: int
-    """Samples of the group, unknown ones included."""
-    r: tuple[float, ...]
-    c: tuple[float, ...]
-    where: tuple[int, ...]
+    r: NDArray[np.float64]
+    c: NDArray[np.float64]
 
     @classmethod
     def of(cls, writing: Sequence[float | None], complies: Sequence[bool | None]) -> "Moments | None":
@@ -38,25 +36,22 @@ class Moments:
         known = [i for i, (w, c) in enumerate(zip(writing, complies, strict=True)) if w is not None and c is not None]
         if len(known) < 2 or not any(complies[i] for i in known):
             return None
-        r = np.array([writing[i] for i in known], dtype=float)
-        c = np.array([float(bool(complies[i])) for i in known])
-        return cls(len(writing), tuple(r - r.mean()), tuple(c - c.mean()), tuple(known))
+        r, c = np.zeros(len(writing)), np.zeros(len(writing))
+        r[known], c[known] = [writing[i] for i in known], [complies[i] for i in known]
+        r[known] -= r[known].mean()
+        c[known] -= c[known].mean()
+        return cls(r, c)
 
     def pull(self, advantages: Sequence[float] | None) -> tuple[float, float]:
         """On r and on c, of this group; 0 where it is not trained on."""
         if advantages is None:
             return 0.0, 0.0
-        own = [advantages[i] for i in self.where]
-        return _dot(own, self.r) / self.n, _dot(own, self.c) / self.n
+        return float(np.dot(advantages, self.r)) / len(self.r), float(np.dot(advantages, self.c)) / len(self.c)
 
     def squares(self) -> tuple[float, float, float]:
         """(n - 1) / n^2 times the sums of r^2, r c and c^2."""
-        scale = (self.n - 1) / self.n**2
-        return (
-            scale * _dot(self.r, self.r),
-            scale * _dot(self.r, self.c),
-            scale * _dot(self.c, self.c),
-        )
+        scale = (len(self.r) - 1) / len(self.r) ** 2
+        return scale * float(self.r @ self.r), scale * float(self.r @ self.c), scale * float(self.c @ self.c)
 
 
 @dataclass
@@ -68,22 +63,15 @@ class Front:
     def add(self, group: Moments) -> None:
         self.sums.append(group.squares())
 
-    def at(self, weights: Iterable[float]) -> np.ndarray:
+    def at(self, weights: Iterable[float]) -> NDArray[np.float64]:
         """pull on r + w (pull on c) of linear at each weight w, a mean over groups."""
         rr, rc, cc = np.array(self.sums, dtype=float).T
         return np.array([np.sqrt(np.maximum(0.0, rr + 2 * w * rc + w * w * cc)).mean() for w in weights])
 
-    def nearest(self, on_writing: float, on_compliance: float) -> tuple[float, float] | None:
-        """(reach, like_weight); None without groups that differ in anything."""
-        if not self.sums:
-            return None
-        best = self.at(WEIGHTS)
+    def nearest(self, pulls: Sequence[tuple[float, float]]) -> list[tuple[float, float]] | None:
+        """(reach, like_weight) of each pair of pulls; None without groups that differ in anything."""
+        best = self.at(WEIGHTS) if self.sums else np.zeros(1)
         if not best.any():
             return None
-        shares = (on_writing + WEIGHTS * on_compliance) / best
-        place = int(shares.argmax())
-        return float(shares[place]), float(WEIGHTS[place])
-
-
-def _dot(a: Sequence[float], b: Sequence[float]) -> float:
-    return float(np.dot(a, b))
+        shares = [(on_writing + WEIGHTS * on_compliance) / best for on_writing, on_compliance in pulls]
+        return [(float(of.max()), float(WEIGHTS[of.argmax()])) for of in shares]

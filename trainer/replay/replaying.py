@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from services.aggregator.deciding import Decided, reward_group
 from services.aggregator.mixing import BoundStrategy, GroupFilter
 from trainer.replay.advantages import advantages
@@ -89,24 +91,23 @@ def replay(
 ) -> list[Replay]:
     """One Replay a strategy, from one pass over the ledger. `renewed`: what gives the groups other signals (renewing.py). Raises NotReplayable where a strategy needs what the run never asked for."""
     results = [Replay(label) for label, _ in asked]
-    pulls, front = [[0.0, 0.0] for _ in asked], Front()
+    pulls, front = np.zeros((len(asked), 2)), Front()
     for stored in renewed(run.groups()):
         valid_then = [reward is not None for reward in stored.rewards]
         then = None if stored.reason else advantages(stored.rewards, valid_then, run.estimator)
         moments = _moments(stored)
         if moments is not None:
             front.add(moments)
-        for result, pull, (_, bound) in zip(results, pulls, asked, strict=True):
+        for result, pull, (_, bound) in zip(results, pulls, asked, strict=True):  # pull: a row of pulls, not a copy
             decided = reward_stored(run, stored, bound, rule)
             now = None if decided.reason else advantages(decided.rewards, decided.valid, run.estimator)
             _count(result, ReplayedGroup(stored, decided, now, then))
             if moments is not None:
-                for axis, more in enumerate(moments.pull(now)):
-                    pull[axis] += more
+                pull += moments.pull(now)
     if not results or not results[0].groups:
         raise NotReplayable(f"{run.folder}: the ledger holds no training group")
-    for result, pull in zip(results, pulls, strict=True):
-        _place(result, pull, front, run.estimator)
+    if front.sums:
+        _place(results, (pulls / len(front.sums)).tolist(), front, run.estimator)
     return results
 
 
@@ -118,14 +119,13 @@ def _moments(stored: StoredGroup) -> Moments | None:
     return Moments.of([w.score for w in signals.writing], [v.passed for v in signals.verdicts])
 
 
-def _place(result: Replay, pull: Sequence[float], front: Front, estimator: str) -> None:
-    if not front.sums:
-        return
-    result.pull_on_writing, result.pull_on_compliance = (x / len(front.sums) for x in pull)
-    if estimator == "group_norm":  # others do not give every group the same sum of squares
-        near = front.nearest(result.pull_on_writing, result.pull_on_compliance)
+def _place(results: Sequence[Replay], pulls: Sequence[tuple[float, float]], front: Front, estimator: str) -> None:
+    # Other estimators do not give every group the same sum of squares.
+    near = front.nearest(pulls) if estimator == "group_norm" else None
+    for i, result in enumerate(results):
+        result.pull_on_writing, result.pull_on_compliance = pulls[i]
         if near is not None:
-            result.reach, result.like_weight = near
+            result.reach, result.like_weight = near[i]
 
 
 def _count(result: Replay, group: ReplayedGroup) -> None:

@@ -52,7 +52,7 @@ def test_pulls_by_hand() -> None:
     assert front.at([6.0]) == pytest.approx([2 * a])  # r + 6 c = (3, 7)
     assert Moments.of([3.0, 1.0], [False, False]) is None
     assert Moments.of([3.0, None], [True, True]) is None
-    assert Front().nearest(0.0, 0.0) is None
+    assert Front().nearest([(0.0, 0.0)]) is None
 
 
 def test_another_estimator_has_pulls_and_no_front(tmp_path: Path) -> None:
