@@ -49,10 +49,8 @@ def _gamma(figures: Figures) -> list[Advice]:
     why = (
         "the reference's unit would be a margin of its own for every prompt"
         if changes
-        else "one in the reference's unit would be "
+        else f"one in the reference's unit would be {1 / middle:.1f} deviations of a group"
     )
-    if not changes:
-        why += f"{1 / middle:.1f} deviations of a group"
     return [Advice("strategy.gamma=0.1 strategy.gamma_unit=group strategy.delta_min=4", f"{told}: {why}")]
 
 

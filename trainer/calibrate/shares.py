@@ -28,8 +28,7 @@ def share(by_group: Sequence[float]) -> Share | None:
     p = float(np.mean(by_group))
     variance = float(np.var(by_group, ddof=1)) / m if m > 1 else 0.0
     worth = max(float(m), p * (1 - p) / variance) if variance > 0 else float(m)
-    low, high = wilson(p * worth, worth)
-    return Share(p, max(0.0, low), min(1.0, high), m)
+    return Share(p, *wilson(p * worth, worth), m)
 
 
 @dataclass(frozen=True, slots=True)

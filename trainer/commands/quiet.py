@@ -8,8 +8,7 @@ def quiet_libraries() -> None:
     """To be called before transformers and deepspeed are imported. What is set in the environment already wins."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault(
-        "HF_HUB_VERBOSITY", "error"
-    )  # else each retry of a name that nobody has is a warning of two lines
+    # Else each retry of a name that nobody has is a warning of two lines.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     # transformers imports deepspeed if it is there; on a machine without a GPU it then warns that it found none.
     logging.getLogger("DeepSpeed").addFilter(lambda record: "Setting accelerator to CPU" not in record.getMessage())

@@ -22,6 +22,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.aggregator.mixing import STRATEGIES
+
 VARIABLE = "RLMR_PRICE"
 
 PRICE = {
@@ -62,14 +64,14 @@ class Price:
 
     @classmethod
     def of(cls, strategy: Mapping[str, Any], rule: DualRule | None) -> "Price":
-        """It starts at the strategy's own parameter, or at its default (0 for rlmr, 1 for the others). Raises ValueError for a
+        """It starts at the strategy's own parameter, or at its default. Raises ValueError for a
         strategy without a price."""
         if rule is None:
             return cls()
         name = str(strategy.get("name"))
         if name not in PRICE:
             raise ValueError(f"strategy {name} has no price that could move; those that have one: {', '.join(PRICE)}")
-        usual = 0.0 if PRICE[name] == "delta_min" else 1.0
+        usual = STRATEGIES[name].parameters[PRICE[name]].default
         return cls(rule, PRICE[name], float(strategy.get(PRICE[name], usual)))
 
     @classmethod

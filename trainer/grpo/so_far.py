@@ -57,8 +57,8 @@ def scalars(groups: Sequence[dict[str, Any]]) -> dict[str, float]:
         "sibling_overlap": [g.get("sibling_overlap") for g in groups],
         "reward_seconds": [g["seconds"] for g in groups],
         "all_high": [(g.get("filter") or {}).get("all_high") for g in groups],
-        "price": [price for g in groups for price in (g.get("price") or {}).values()],
         "all_low": [(g.get("filter") or {}).get("all_low") for g in groups],
+        "price": [price for g in groups for price in (g.get("price") or {}).values()],
     }
     found = {name: mean(values) for name, values in means.items()}
     found["length_reward_correlation"] = correlation_inside(

@@ -129,6 +129,11 @@ def differences(points: dict[str, list[Record]], against: str, name: str) -> dic
     return {point: interval for point, interval in found.items() if interval is not None}
 
 
+def _differences(points: dict[str, list[Record]], against: str) -> dict[str, dict[str, Any]]:
+    """By metric and point, for results.json."""
+    return {m: {p: asdict(i) for p, i in differences(points, against, m).items()} for m in COMPARED}
+
+
 def fronts(records: Sequence[Record], axes: tuple[str, str], against: str = "linear") -> dict[str, dict[str, Any]]:
     """Per label, its front's hypervolume over both axes, above what the untrained policy has: of the strengths that three seeds have
     (or as many as any strength has), and of the seeds that have them all. More strengths make more area, so only labels with as many
@@ -190,12 +195,8 @@ def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record
                 for point, group in points.items()
             },
             "against": against,
-            "also": {
-                other: {m: {p: asdict(i) for p, i in differences(points, other, m).items()} for m in COMPARED}
-                for other in ALSO
-                if other in points and other != against
-            },
-            "differences": {m: {p: asdict(i) for p, i in differences(points, against, m).items()} for m in COMPARED},
+            "also": {other: _differences(points, other) for other in ALSO if other in points and other != against},
+            "differences": _differences(points, against),
             "fronts": {plane: fronts(of, axes) for plane, axes in FRONTS.items()},
         }
     return {

@@ -43,17 +43,18 @@ def members_of(text: str, names: tuple[str, ...]) -> list[int]:
     if not names:
         return [0]
     called = "|".join(_called(name) for name in sorted(names, key=len, reverse=True))
+    name = re.compile(called)
     lines = [_line(line) for line in lower.split("\n") if line.strip()]
     numbered = _numbered(lines, lower, called)
     if numbered > 1:
         return [numbered]
-    named = _named(lines, called)
+    named = _named(lines, name)
     if named > 1:
         return [named]
-    below = _below(lines, re.compile(called))
+    below = _below(lines, name)
     if below:
         return [*below, sum(below)]
-    return [max(numbered, named, _rows(lines, re.compile(called)), _enumerated(lower))]
+    return [max(numbered, named, _rows(lines, name), _enumerated(lower))]
 
 
 def _stem(name: str) -> str:
@@ -179,14 +180,13 @@ def _enumerated(lower: str) -> int:
     return best if best > 1 else 0
 
 
-def _named(lines: list[_Line], called: str) -> int:
+def _named(lines: list[_Line], name: re.Pattern[str]) -> int:
     """Headings, or leads of items, that each have the name in the singular."""
-    pattern = re.compile(called)
     found: Counter[str] = Counter()
     for line in lines:
         if line.kind in (None, "label"):
             continue
-        match = pattern.search(line.lead)
+        match = name.search(line.lead)
         if match and not (match.group().isascii() and match.group().endswith("s")) and len(line.lead) <= 40:
             found[line.kind or ""] += 1
     return max(found.values(), default=0)

@@ -1,6 +1,7 @@
 """structure:questions_answered: questions with their answers, as in a FAQ, an interview or a rehearsal for a defence."""
 
 import re
+from collections import Counter
 
 from services.verifier.constraints.registry import Verdict, checker
 from services.verifier.constraints.writing.ranges import Range, said, within
@@ -24,7 +25,7 @@ _AROUND = EDGES + "'‘’"
 )
 def questions_answered(text: Text, kw: Range) -> Verdict:
     lines = [line.strip() for line in text.plain.split("\n") if line.strip()]
-    marked = plain = 0
+    found: Counter[str] = Counter()
     for i, line in enumerate(lines):
         start = straight(line[:600]).strip(_AROUND)
         if not _MARK.search(line) and not _ASKS.match(start):
@@ -33,9 +34,9 @@ def questions_answered(text: Text, kw: Range) -> Verdict:
         kind = _kind(line, start, below)
         if kind is None or not (_answered_within(start) or _is_answer(lines[i + 1] if below else "", below)):
             continue
-        marked, plain = marked + (kind == "marked"), plain + (kind == "plain")
+        found[kind] += 1
     # Where some are marked as questions, others in the text are a manner of speaking.
-    return within(marked or plain, kw, "questions with an answer")
+    return within(found["marked"] or found["plain"], kw, "questions with an answer")
 
 
 def _kind(line: str, start: str, below: str) -> str | None:
@@ -62,8 +63,8 @@ def _answered_within(start: str) -> bool:
 def _is_answer(line: str, below: str) -> bool:
     if not below:
         return False
-    if _ANSWERS.match(below):
-        return len(below) > _ANSWERS.match(below).end()  # type: ignore[union-attr]
+    if mark := _ANSWERS.match(below):
+        return len(below) > mark.end()
     return (
         not (below[-1:] in ("?", "？") and _MARK.search(below)) and not _ASKS.match(below) and not line.startswith("#")
     )

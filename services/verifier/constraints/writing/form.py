@@ -40,18 +40,17 @@ def _described(kw: Form) -> str:
 )
 def form(text: Text, kw: Form) -> Verdict:
     parts = [[straight(wording).strip(_AROUND).rstrip(":： ") for wording in part] for part in kw.parts]
-    at = time = 0
+    found, wanted = 0, kw.times * len(parts)
     for line in text.plain.split("\n"):
-        before = at, time
+        before = found
         for segment in _APART.split(line):
-            if time < kw.times and _begins(segment, parts[at]):
-                at, time = (at + 1) % len(parts), time + (at + 1 == len(parts))
+            found += found < wanted and _begins(segment, parts[found % len(parts)])
         # A label that is spread over the line's width: 审　判　长
-        spread = (at, time) == before and time < kw.times and not line.isascii()
-        if spread and _begins(_SPACES.sub("", line), parts[at]):
-            at, time = (at + 1) % len(parts), time + (at + 1 == len(parts))
-        if time == kw.times:
-            return Verdict(True, f"every label found{f', {time} times' if time > 1 else ''}")
+        if found == before and not line.isascii():
+            found += _begins(_SPACES.sub("", line), parts[found % len(parts)])
+        if found == wanted:
+            return Verdict(True, f"every label found{f', {kw.times} times' if kw.times > 1 else ''}")
+    time, at = divmod(found, len(parts))
     behind = f" behind {kw.parts[at - 1][0]!r}" if at else ""
     return Verdict(
         False, f"no line begins with {kw.parts[at][0]!r}{behind}{f' (form {time + 1})' if kw.times > 1 else ''}"

@@ -31,6 +31,7 @@ _ADDRESSEE = re.compile(
     r"(?:to|attn|attention|主送|致|收件人|呈)[:：] ?\S.{0,80}$|(?:各|全体|尊敬的|敬爱的|亲爱的)[^。！？；\n]{1,60}[:：]$|[^。！？；\n]{1,40}[:：]$",
     re.IGNORECASE,
 )
+_TO = re.compile(r"(?:to|attn)\b.{0,80}:", re.IGNORECASE)
 _BULLET = re.compile(r"\s*(?:[-*+•]\s|\d{1,3}[.)、．]|[（(]?[一二三四五六七八九十]{1,3}[)）、]|附件|#)")
 _LONGEST = 80
 """Characters of a line that is no prose."""
@@ -102,11 +103,8 @@ def _closes(line: Line) -> bool:
 def _addresses(line: Line) -> bool:
     if len(line.plain) > 2 * _LONGEST:
         return False
-    if line.plain.isascii():
-        return (
-            SALUTATION.match(line.plain) is not None or re.match(r"(?:to|attn)\b.{0,80}:", line.plain, re.I) is not None
-        )
-    return SALUTATION.match(line.plain) is not None or _ADDRESSEE.match(line.plain) is not None
+    other = _TO if line.plain.isascii() else _ADDRESSEE
+    return SALUTATION.match(line.plain) is not None or other.match(line.plain) is not None
 
 
 def _titles(line: Line) -> bool:
