@@ -3,11 +3,11 @@
 An interval resamples prompts: four answers to a prompt are not four prompts.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake, read_json
 from rlmr.wire import ChatMessage
 from services.verifier.constraints import check
 from trainer.data.pairs import Answer
@@ -110,10 +110,9 @@ def _triple(found: Any) -> list[float | None]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise DataFileError(f"{path}: {exc}: name the folder of a finished run with an evaluation") from exc
-    return found
+        return read_json(path, dict)
+    except Mistake as exc:
+        raise DataFileError(f"{exc}: name the folder of a finished run with an evaluation") from exc
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:

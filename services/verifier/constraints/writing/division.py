@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from services.verifier.constraints.registry import Count, Kwargs, Verdict, checker
-from services.verifier.constraints.writing.ranges import said
+from services.verifier.constraints.writing.ranges import in_order, said
 from services.verifier.text import Text
 from services.verifier.text.units import words
 
@@ -19,8 +19,7 @@ class Part(Kwargs):
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> Self:
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min is greater than max")
+        in_order(self)
         return self
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from services.verifier.constraints.registry import Kwargs, Positive, Verdict, checker
-from services.verifier.constraints.writing.ranges import Range, a_number, allows, said, within
+from services.verifier.constraints.writing.ranges import Range, a_number, allows, given_in_order, said, within
 from services.verifier.text import Text, units
 from services.verifier.text.units import HAN
 
@@ -51,10 +51,7 @@ class Aloud(Kwargs):
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min is greater than max")
+        given_in_order(self)
         return self
 
 

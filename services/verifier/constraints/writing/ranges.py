@@ -7,6 +7,27 @@ from pydantic import BeforeValidator, Field, model_validator
 from services.verifier.constraints.registry import Count, Kwargs, Verdict
 
 
+class Limits(Protocol):
+    @property
+    def min(self) -> float | None: ...
+
+    @property
+    def max(self) -> float | None: ...
+
+
+def in_order(kw: Limits) -> None:
+    """Raises ValueError for limits that nothing lies between."""
+    if kw.min is not None and kw.max is not None and kw.min > kw.max:
+        raise ValueError("min is greater than max")
+
+
+def given_in_order(kw: Limits) -> None:
+    """Raises ValueError without a limit, too."""
+    if kw.min is None and kw.max is None:
+        raise ValueError("give min, max or both")
+    in_order(kw)
+
+
 class Range(Kwargs):
     """At least one limit; both are included."""
 
@@ -15,10 +36,7 @@ class Range(Kwargs):
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min is greater than max")
+        given_in_order(self)
         return self
 
 
@@ -39,19 +57,8 @@ class PercentRange(Kwargs):
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min is greater than max")
+        given_in_order(self)
         return self
-
-
-class Limits(Protocol):
-    @property
-    def min(self) -> float | None: ...
-
-    @property
-    def max(self) -> float | None: ...
 
 
 def said(kw: Limits) -> str:
