@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from services.verifier.constraints.registry import Prepared, Verdict, prepare
 from services.verifier.text import Text
+from services.verifier.text.folding import shows_nothing
 from services.verifier.text.view import loose_variants
 
 Mode = Literal["strict", "loose"]
@@ -17,7 +18,7 @@ class Subject:
 
     def __init__(self, response: str, prompt: str = "") -> None:
         self.text = Text(response, prompt)
-        self.blank = not self.text.raw.strip() or not self.text.plain.strip()
+        self.blank = shows_nothing(self.text.raw)
 
     @cached_property
     def alternatives(self) -> list[Text]:

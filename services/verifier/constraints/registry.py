@@ -151,8 +151,11 @@ class Prepared:
         verdict = self.checker.test(text, self.kwargs)
         reason = f"{UNSURE}{verdict.reason}" if self.checker.unsure and not verdict.passed else verdict.reason
         # Kwargs and evidence are quoted in it, whatever they hold.
-        plain = reason.isprintable() and len(reason) <= _MAX_REASON
-        return Verdict(verdict.passed, reason if plain else printable_line(reason), verdict.spans[:MAX_SPANS])
+        if not reason.isprintable() or len(reason) > _MAX_REASON:
+            reason = printable_line(reason)
+        if reason is verdict.reason and len(verdict.spans) <= MAX_SPANS:
+            return verdict
+        return Verdict(verdict.passed, reason, verdict.spans[:MAX_SPANS])
 
     def describe(self) -> str:
         description = self.checker.description

@@ -18,26 +18,31 @@ import regex
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85]")
 _SPACES = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
+# The character itself first, then what stands before it: a search is five times as fast where an alternative starts with a class.
 _INVISIBLE = regex.compile(
     # A joiner or variation selector beside a pictograph is part of it.
-    r"(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d|\u200d(?!\p{Extended_Pictographic})|(?<!\p{Extended_Pictographic}|\p{Emoji_Modifier})[\ufe0e\ufe0f](?!\u20e3)"
+    r"\u200d(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f].)|\u200d(?!\p{Extended_Pictographic})"
+    r"|[\ufe0e\ufe0f](?<!(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}).)(?!\u20e3)"
     r"|[[\p{Default_Ignorable_Code_Point}\p{Cc}\u2800\ufffc\u3164\uffa0\p{Cf}]--[\n\t\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]]"
-    r"|(?<!\U0001f3f4[\U000e0020-\U000e007f]{0,7})[\U000e0020-\U000e007f]",
-    regex.V1,
+    r"|[\U000e0020-\U000e007f](?<!\U0001f3f4[\U000e0020-\U000e007f]{0,7}.)",
+    regex.V1 | regex.DOTALL,
 )
-# One plain class is quick to look for, and most texts hold none of it.
-_MAY_BE_INVISIBLE = regex.compile(
-    r"[[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800\ufffc\u3164\uffa0]--[\n\t]]", regex.V1
+# Most texts hold characters of these only: nothing to fold, no mark, nothing invisible. `re` finds others ten times as fast as `regex`.
+_OTHERS = re.compile(
+    "[^\t\n -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u0590\u1e00-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u20cf\u2100-\u27ff"
+    "\u2e80-\u3029\u3030-\u3098\u309b-\u3163\u3165-\ua66e\uac00-\ud7a3\uf900-\ufb1d\uff01-\uff9f\uffe0-\uffe6\U0001f000-\U0001faff]"
 )
-# Of ASCII only control characters are among them, and re finds those ten times as fast.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_INK = re.compile("[!-~\u3400-\u9fff]")
 _MARK = regex.compile(r"\p{M}")
-_MAY_BE_HIDDEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Mn}\p{Me}\u2800\ufffc]")
+_MAY_BE_HIDDEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\u2800\ufffc]")
 _JOINED = r"[\p{Arabic}\p{Syriac}\p{Nko}\p{Mongolian}\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}\p{Tamil}\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}\p{Khmer}\p{Myanmar}\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]"
 _HIDDEN = regex.compile(
-    rf"(?<!{_JOINED})[\u200c\u200d]|[[\p{{Default_Ignorable_Code_Point}}\u2800\ufffc]--[\u200c\u200d\u200e\u200f\ufe00-\ufe0f\U000e0020-\U000e007f]]"
-    r"|(?<!\p{Extended_Pictographic}|\p{Emoji_Modifier})[\ufe00-\ufe0f](?!\u20e3)|(?<!\U0001f3f4[\U000e0020-\U000e007f]{0,7})[\U000e0020-\U000e007f]|(?<![\p{Arabic}\p{Hebrew}\p{P}\s])[\u200e\u200f]",
-    regex.V1,
+    rf"[\u200c\u200d](?<!{_JOINED}.)"
+    r"|[[\p{Default_Ignorable_Code_Point}\u2800\ufffc]--[\u200c-\u200f\ufe00-\ufe0f\U000e0020-\U000e007f]]"
+    r"|[\ufe00-\ufe0f](?<!(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}).)(?!\u20e3)"
+    r"|[\U000e0020-\U000e007f](?<!\U0001f3f4[\U000e0020-\U000e007f]{0,7}.)"
+    r"|[\u200e\u200f](?<![\p{Arabic}\p{Hebrew}\p{P}\s].)",
+    regex.V1 | regex.DOTALL,
 )
 # At most two marks on a letter: no writing that our checkers read has more, and normalising long runs takes quadratic time.
 _PILED_MARKS = regex.compile(r"(\p{Mn}{2})\p{Mn}++")
@@ -50,12 +55,17 @@ _LOOKALIKES = str.maketrans(
 )
 
 
+def shows_nothing(text: str) -> bool:
+    """Whether a reader sees a blank page."""
+    return not _INK.search(text) and not as_read(text).strip()
+
+
 def as_read(text: str) -> str:
     """What is on the page, letter by letter."""
-    plain = text.isascii()
-    if (_CONTROL if plain else _MAY_BE_INVISIBLE).search(text):
-        text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text))
-    if plain:
+    if not _OTHERS.search(text):
+        return text
+    text = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text))
+    if text.isascii():
         return text
     text = _SPACES.sub(" ", text).replace("\u2028", "\n").replace("\u2029", "\n")
     if not _MARK.search(text):
@@ -66,9 +76,11 @@ def as_read(text: str) -> str:
 def without_hidden(text: str) -> str:
     """For the reference checkers, which read text as it is: all but what shows nothing and stands where no writing has it. Joiners stay
     beside letters that they join (Persian, Hindi) and within emoji, line ends and spaces stay what they are."""
-    if text.isascii() or not _MAY_BE_HIDDEN.search(text):
+    if text.isascii() or not _OTHERS.search(text):
         return text
-    return _LONE_MARKS.sub("", _HIDDEN.sub("", text))
+    if _MAY_BE_HIDDEN.search(text):
+        text = _HIDDEN.sub("", text)
+    return _LONE_MARKS.sub("", text)
 
 
 def without_invisible(text: str) -> str:

@@ -214,7 +214,9 @@ class _EndingGrams(dict[str, bytes]):
 
     def __missing__(self, last: str) -> bytes:
         row = profiles().row
-        grams = () if last[1].isupper() and last[2].isupper() else (last[2:].strip(" "), last[1:], last)
+        grams: tuple[str, ...] = ()
+        if not (last[1].isupper() and last[2].isupper()):
+            grams = (last[1:], last) if last[2] == " " else (last[2], last[1:], last)
         rows = array("i", [known for gram in grams if (known := row(gram)) is not None]).tobytes()
         if len(self) >= _MAX_CACHED_ENDINGS:
             self.clear()

@@ -8,17 +8,17 @@ it with the installed langdetect.
 """
 
 import json
-from bisect import bisect_left
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FILE = Path(__file__).with_name("profiles.npz")
+_BLOCK = 16
+"""Rows that are filled in together: n-grams that begin alike, of which a text that has one has others."""
 
 
 class Profiles:
@@ -27,34 +27,26 @@ class Profiles:
     def __init__(self) -> None:
         with np.load(FILE) as stored:
             self.languages: list[str] = stored["languages"].tolist()
-            self._codes = memoryview(stored["codes"])
-            self._starts: list[int] = stored["starts"].tolist()
-            self._columns, self._counts, self._totals = stored["columns"], stored["counts"], stored["totals"]
-        self.table: NDArray[np.float64] = np.zeros((2048, len(self.languages)))
-        """Probability of each n-gram in each language: (n-grams, languages). Read it after the rows are known: it grows."""
-        self._rows: dict[str, int] = {}
-        self._lock = Lock()
+            codes, starts, columns = stored["codes"], stored["starts"], stored["columns"]
+            lengths = 1 + (codes >> 21 > 0) + (codes >> 42 > 0)
+            rows = np.arange(len(codes)).repeat(np.diff(starts))
+            self._probabilities = stored["counts"] / stored["totals"][lengths[rows] - 1, columns]
+        self._cells = rows * len(self.languages) + columns
+        self._starts: list[int] = [*starts[:-1:_BLOCK].tolist(), len(columns)]
+        self._filled = bytearray(len(self._starts))
+        self._rows = dict(zip(_grams(codes, lengths), range(len(codes)), strict=True))
+        self.table: NDArray[np.float64] = np.zeros((len(codes), len(self.languages)))
+        """Probability of each n-gram in each language: (n-grams, languages). What was never asked for takes no memory."""
 
     def row(self, gram: str) -> int | None:
         """Row in the table of an n-gram of at most three characters; None if no language has it."""
-        found = self._rows.get(gram)
-        if found is not None:
-            return found
-        code = _code(gram)
-        at = bisect_left(self._codes, code)
-        if at == len(self._codes) or self._codes[at] != code:
-            return None
-        with self._lock:
-            return self._rows[gram] if gram in self._rows else self._add(gram, at)
-
-    def _add(self, gram: str, at: int) -> int:
-        row = len(self._rows)
-        if row == len(self.table):
-            self.table = np.concatenate([self.table, np.zeros_like(self.table)])
-        part = slice(self._starts[at], self._starts[at + 1])
-        columns = self._columns[part]
-        self.table[row, columns] = self._counts[part] / self._totals[len(gram) - 1, columns]
-        self._rows[gram] = row
+        row = self._rows.get(gram)
+        if row is not None and not self._filled[row // _BLOCK]:
+            # Two threads may both do this, and write the same.
+            block = row // _BLOCK
+            part = slice(self._starts[block], self._starts[block + 1])
+            self.table.put(self._cells[part], self._probabilities[part])
+            self._filled[block] = True
         return row
 
 
@@ -69,6 +61,14 @@ def _code(gram: str) -> int:
     for character in gram:
         code = code << 21 | (ord(character) + 1)
     return code
+
+
+def _grams(codes: NDArray[np.uint64], lengths: NDArray[np.int64]) -> list[str]:
+    """The n-grams of these codes."""
+    first_on_the_left = codes << (21 * (3 - lengths)).astype(np.uint64)
+    characters = first_on_the_left[:, None] >> np.array([42, 21, 0], dtype=np.uint64) & np.uint64((1 << 21) - 1)
+    found: list[str] = (characters - (characters > 0)).astype(np.uint32).view("U3").ravel().tolist()
+    return found
 
 
 def langdetect_counts() -> tuple[list[str], list[list[int]], dict[str, dict[int, int]]]:

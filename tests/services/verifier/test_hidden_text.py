@@ -1,9 +1,12 @@
 """What shows nothing changes no verdict, in any checker: invisible characters neither count nor hide."""
 
+import sys
+
 import pytest
 
 from services.verifier.constraints import Subject, check, evaluate, prepare, registry
-from services.verifier.text.folding import as_read, without_hidden
+from services.verifier.text import folding
+from services.verifier.text.folding import as_read, shows_nothing, without_hidden
 from tests.services.verifier.examples import example
 
 TEXTS = (
@@ -76,3 +79,27 @@ def test_what_writing_needs_stays(text: str) -> None:
 def test_windows_line_ends_are_the_reference_checkers_own_matter() -> None:
     assert without_hidden("a\r\nb") == "a\r\nb"
     assert as_read("a\r\nb") == "a\nb"
+
+
+def test_what_is_passed_over_quickly_holds_nothing_to_fold() -> None:
+    """`_OTHERS` and `_INK` let most texts through unread: over all of Unicode, nothing that the slow way would change or find blank."""
+    folded = (folding._LINE_ENDS, folding._SPACES, folding._MARK, folding._INVISIBLE, folding._HIDDEN)
+    characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    passed_over = "".join(c for c in characters if not folding._OTHERS.search(c))
+    assert len(passed_over) > 40_000
+    for pattern in (*folded, folding._LONE_MARKS):
+        found = pattern.search(passed_over)
+        assert found is None, (pattern.pattern[:40], ascii(found[0]))
+    assert not {"\u2028", "\u2029"} & set(passed_over)
+    ink = "".join(c for c in characters if folding._INK.search(c))
+    assert len(as_read(ink).split()) == 1 and len(as_read(ink)) == len(ink)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u200b\u3164", "\u0301\u0301", "\u00a0\u2028", "\x00"])
+def test_a_blank_page_shows_nothing(text: str) -> None:
+    assert shows_nothing(text)
+
+
+@pytest.mark.parametrize("text", [".", "海", "ह", "é", "❤️", "\u200bא"])
+def test_a_page_with_ink_is_not_blank(text: str) -> None:
+    assert not shows_nothing(text)
