@@ -81,7 +81,13 @@ def _counts(results: list["Replay"]) -> list[tuple[str, ...]]:
 def _pulls(results: list["Replay"]) -> list[tuple[str, ...]]:
     def row(r: "Replay") -> tuple[str, ...]:
         told = (r.pull_on_writing, "+.3f"), (r.pull_on_compliance, "+.3f"), (r.reach, ".1%")
-        weight = "-" if r.reach is None else "compliance alone" if r.like_weight is None else f"{round(r.like_weight, 4):.2g}"
+        weight = (
+            "-"
+            if r.reach is None
+            else "compliance alone"
+            if r.like_weight is None
+            else f"{round(r.like_weight, 4):.2g}"
+        )
         return (r.label, *("-" if value is None else format(value, form) for value, form in told), weight)
 
     return [row(r) for r in results]
