@@ -9,6 +9,7 @@ in the order of `like linear at`, and Spearman's rank correlations over those of
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,13 @@ def main() -> None:
     points = json.loads(given.results.read_text(encoding="utf-8"))["conditions"][CONDITION]["points"]
     asked = [(point, strategy_asked(strategy_of(point, row))) for point, row in points.items()]
     found = replay(StoredRun(given.run, {}, "group_norm"), asked, GroupFilter())
-    found = sorted((r for r in found if r.like_weight is not None), key=lambda r: (r.like_weight, r.label))
+    found = sorted(found, key=lambda r: (_weight(r), r.label))
     print("| strategy | like linear at | reach | pull on writing | on compliance | seeds | score | late compliance |")
     print("|---|---|---|---|---|---|---|---|")
     for r in found:
         p = points[r.label]
         print(
-            f"| {r.label} | {r.like_weight:.2f} | {r.reach:.1%} | {r.pull_on_writing:+.3f} | {r.pull_on_compliance:+.3f} "
+            f"| {r.label} | {_weight(r):.2f} | {r.reach:.1%} | {r.pull_on_writing:+.3f} | {r.pull_on_compliance:+.3f} "
             f"| {len(p['seeds'])} | {p['writing_score']['mean']:+.2f} | {p['late_compliance']['mean']:.1%} |"
         )
     known = [r for r in found if len(points[r.label]["seeds"]) >= 3]
@@ -54,7 +55,11 @@ def main() -> None:
 
 def _rank(known: list[Replay], points: dict[str, Any], name: str) -> float:
     became = [points[r.label][name]["mean"] for r in known]
-    return float(stats.spearmanr([r.like_weight for r in known], became).statistic)
+    return float(stats.spearmanr([_weight(r) for r in known], became).statistic)
+
+
+def _weight(r: Replay) -> float:
+    return math.inf if r.like_weight is None else r.like_weight
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ def replay(
     rule: list[str] = typer.Option(
         [], "--filter", help="What to change of the run's filter, e.g. all_high=2.0. Repeatable."
     ),
+    estimator: str = typer.Option("", help="group_norm, dr_grpo or rloo, instead of the run's."),
     verifier: str | None = typer.Option(None, help="URL of a verifier that judges the stored responses anew."),
     writing_rm: str | None = typer.Option(None, help="URL of a writing reward model that scores them anew."),
     as_json: bool = typer.Option(False, "--json", help="Print every count as JSON."),
@@ -40,11 +41,12 @@ def replay(
     asked = [spelled(stored.strategy), *strategies]
     renewal = Renewal(writing_rm, verifier) if writing_rm or verifier else None
     kept = filter_asked(stored.filter, rule)
-    results = replay_run(stored, [(text.rstrip(":"), strategy_asked(text)) for text in asked], kept, renewal or iter)
+    bound = [(text.rstrip(":"), strategy_asked(text)) for text in asked]
+    results = replay_run(stored, bound, kept, renewal or iter, estimator or None)
     if as_json:
         typer.echo(json.dumps([asdict(r) for r in results], indent=1))
         return
-    title = f"{results[0].groups} groups of {run.name} ({stored.estimator})"
+    title = f"{results[0].groups} groups of {run.name} ({estimator or stored.estimator})"
     print_table(console, COUNTS, _counts(results), title)
     if results[0].pull_on_writing is not None:
         print_table(console, PULLS, _pulls(results))
@@ -56,8 +58,8 @@ def replay(
 COUNTS = ("strategy", "trained on", "dropped", "violators > 0", "compliant < 0", "other sign", "groups differ")
 PULLS = ("strategy", "pull on writing", "pull on compliance", "reach", "like linear at")
 OF_PULLS = (
-    "to first order, what a step adds to the mean writing reward and to compliance where anyone complies; reach: how much of what a fixed "
-    "weight adds, at the weight that comes nearest (docs/strategies.md)"
+    "to first order, what a step of one length adds to the mean writing reward and to compliance where anyone complies; reach: how much of "
+    "the most that any advantages could add, which is what a fixed weight adds under dr_grpo (docs/strategies.md)"
 )
 
 
@@ -78,8 +80,15 @@ def _counts(results: list["Replay"]) -> list[tuple[str, ...]]:
 
 def _pulls(results: list["Replay"]) -> list[tuple[str, ...]]:
     def row(r: "Replay") -> tuple[str, ...]:
-        told = (r.pull_on_writing, "+.3f"), (r.pull_on_compliance, "+.3f"), (r.reach, ".1%"), (r.like_weight, ".2g")
-        return (r.label, *("-" if value is None else format(value, form) for value, form in told))
+        told = (r.pull_on_writing, "+.3f"), (r.pull_on_compliance, "+.3f"), (r.reach, ".1%")
+        weight = (
+            "-"
+            if r.reach is None
+            else "compliance alone"
+            if r.like_weight is None
+            else f"{round(r.like_weight, 4):.2g}"
+        )
+        return (r.label, *("-" if value is None else format(value, form) for value, form in told), weight)
 
     return [row(r) for r in results]
 

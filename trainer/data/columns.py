@@ -58,8 +58,11 @@ def _load(source: str, columns: Columns) -> Any:
     datasets.disable_progress_bars()
     kind = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}.get(Path(source).suffix)
     path = Path(source)
-    if not path.exists() and (kind or path.is_absolute() or source.startswith(".") or source.count("/") > 1):
-        raise DataFileError(f"{source} does not exist: give the path of a prompt file, or a dataset's name")
+    # Whatever can be no dataset's name is not looked for on the network, which may take half a minute to say no.
+    if not path.exists() and (kind or path.is_absolute() or source.startswith(".") or source.count("/") != 1):
+        raise DataFileError(
+            f"{source} does not exist: give the path of a prompt file, or a dataset's name (OWNER/NAME)"
+        )
     if not kind and path.is_file():
         raise DataFileError(f"{source}: the name ends in none of .jsonl, .json, .parquet: rename it as what it is")
     try:

@@ -8,7 +8,7 @@ this gradient on the logits of a softmax over all weights, the reward's included
 takes the step, so that its unit stays that of the writing reward. Bounds keep lambda from running away while the policy cannot comply
 yet, for it would take as long to come back.
 
-lambda is the parameter that PRICE names for the strategy: a fixed weight in `linear` and `lagrangian`, the least penalty in `rlmr`,
+lambda is the parameter that the strategy declares as its price: a fixed weight in `linear` and `lagrangian`, the least penalty in `rlmr`,
 which keeps its guarantee at any price. It moves once a step, by all groups of the steps before, dropped ones included, and goes with
 each request: the service stays stateless, all groups of a step have one price, and a resumed run, which reads its ledger again, has the
 price that it had.
@@ -25,15 +25,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.aggregator.mixing import STRATEGIES
 
 VARIABLE = "RLMR_PRICE"
-
-PRICE = {
-    "lagrangian": "multiplier",
-    "linear": "weight",
-    "rlmr": "delta_min",
-    "rlmr_partial": "delta_min",
-    "rlmr_diverse": "delta_min",
-}
-"""The parameter that is a price, by strategy."""
 
 
 class DualRule(BaseModel):
@@ -69,10 +60,12 @@ class Price:
         if rule is None:
             return cls()
         name = str(strategy.get("name"))
-        if name not in PRICE:
-            raise ValueError(f"strategy {name} has no price that could move; those that have one: {', '.join(PRICE)}")
-        usual = STRATEGIES[name].parameters[PRICE[name]].default
-        return cls(rule, PRICE[name], float(strategy.get(PRICE[name], usual)))
+        parameter = STRATEGIES[name].price if name in STRATEGIES else None
+        if parameter is None:
+            able = ", ".join(other.name for other in STRATEGIES.values() if other.price)
+            raise ValueError(f"strategy {name} has no price that could move; those that have one: {able}")
+        usual = STRATEGIES[name].parameters[parameter].default
+        return cls(rule, parameter, float(strategy.get(parameter, usual)))
 
     @classmethod
     def from_environment(cls) -> "Price":

@@ -1,26 +1,26 @@
-"""Where a strategy pulls the policy: how far its advantages go along with compliance and with the writing reward.
+"""Where advantages pull the policy: how far they go along with compliance and with the writing reward.
 
-    pull on x = mean over groups of (1/n) sum over valid i of A_i (x_i - mean x),   x = c (1 complies, 0 violates) or r
+    pull on x = sum A_i (x_i - mean x) / sqrt(N sum A_i^2),   x = c (1 complies, 0 violates) or r
 
-is, to first order and up to a common factor, what one step of the policy gradient adds to the mean of x if different samples move the
-policy in unrelated directions. group_norm gives every group that it trains on the same sum of A_i^2 (n - 1 for n samples). So the
-Cauchy-Schwarz inequality holds in every group, and for every exchange rate w >= 0 of compliance against reward
+over the N samples of all groups in which anyone complies, the mean being the group's. To first order and up to one factor, this is what
+one step of the policy gradient adds to the mean of x if different samples move the policy in unrelated directions; how long the step is, the
+optimiser decides, so the advantages' own size is divided out. By Cauchy and Schwarz, for every exchange rate w >= 0 of compliance
+against reward
 
-    pull on r + w (pull on c) <= mean over groups of (1/n) sqrt((n - 1) sum (r_i + w c_i - mean)^2) = what linear at weight w has.
+    pull on r + w (pull on c) <= sqrt(sum (r_i + w c_i - mean)^2 / N), with equality for A_i = r_i + w c_i - mean alone.
 
-The fixed weight is the first-order optimum, group by group; what another strategy can have is at most as much (`reach`, 1 = on that
-front), at the weight to which it comes nearest (`like_weight`). Groups in which nobody complies say nothing about this exchange and are
-left out. The argument needs the reward to be what one wants: where each prompt's reward has a scale of its own, it is about the scaled ones.
+So the best that any advantages can have is `linear` at weight w under an estimator that only centres (dr_grpo): `reach` is the share of it, at
+the weight to which the pulls come nearest (`like_weight`). Under group_norm, which gives every group the same say, `linear` is the best
+in each group and has less over all. The argument needs the reward to be what one wants: where each prompt's
+reward has a scale of its own, it is about the scaled ones. Groups in which nobody complies say nothing about this exchange.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-WEIGHTS = np.geomspace(1e-3, 1e3, 241)
-"""Where the front is looked at, in standard deviations of the writing reward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +42,55 @@ class Moments:
         c[known] -= c[known].mean()
         return cls(r, c)
 
-    def pull(self, advantages: Sequence[float] | None) -> tuple[float, float]:
-        """On r and on c, of this group; 0 where it is not trained on."""
-        if advantages is None:
-            return 0.0, 0.0
-        return float(np.dot(advantages, self.r)) / len(self.r), float(np.dot(advantages, self.c)) / len(self.c)
 
-    def squares(self) -> tuple[float, float, float]:
-        """(n - 1) / n^2 times the sums of r^2, r c and c^2."""
-        scale = (len(self.r) - 1) / len(self.r) ** 2
-        return scale * float(self.r @ self.r), scale * float(self.r @ self.c), scale * float(self.c @ self.c)
+class Spread:
+    """The sums of r^2, r c and c^2 over groups: all that the bound needs."""
 
-
-@dataclass
-class Front:
-    """What a fixed weight has, of the same groups."""
-
-    sums: list[tuple[float, float, float]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.samples = 0
+        self.rr = self.rc = self.cc = 0.0
 
     def add(self, group: Moments) -> None:
-        self.sums.append(group.squares())
+        self.samples += len(group.r)
+        self.rr += float(group.r @ group.r)
+        self.rc += float(group.r @ group.c)
+        self.cc += float(group.c @ group.c)
 
-    def at(self, weights: Iterable[float]) -> NDArray[np.float64]:
-        """pull on r + w (pull on c) of linear at each weight w, a mean over groups."""
-        rr, rc, cc = np.array(self.sums, dtype=float).T
-        return np.array([np.sqrt(np.maximum(0.0, rr + 2 * w * rc + w * w * cc)).mean() for w in weights])
+    def best(self, weight: float) -> float:
+        """The largest pull on r + w (pull on c) that advantages can have."""
+        return math.sqrt(max(0.0, self.rr + 2 * weight * self.rc + weight**2 * self.cc) / max(1, self.samples))
 
-    def nearest(self, pulls: Sequence[tuple[float, float]]) -> list[tuple[float, float]] | None:
-        """(reach, like_weight) of each pair of pulls; None without groups that differ in anything."""
-        best = self.at(WEIGHTS) if self.sums else np.zeros(1)
-        if not best.any():
-            return None
-        shares = [(on_writing + WEIGHTS * on_compliance) / best for on_writing, on_compliance in pulls]
-        return [(float(of.max()), float(WEIGHTS[of.argmax()])) for of in shares]
+
+class Pull:
+    """What a strategy's advantages add up to; a group that is not trained on adds nothing."""
+
+    def __init__(self) -> None:
+        self.along_r = self.along_c = self.squares = 0.0
+
+    def add(self, advantages: Sequence[float] | None, group: Moments) -> None:
+        if advantages is not None:
+            a = np.asarray(advantages)
+            self.along_r += float(a @ group.r)
+            self.along_c += float(a @ group.c)
+            self.squares += float(a @ a)
+
+    def on(self, spread: Spread) -> tuple[float, float]:
+        """On the writing reward (in standard deviations of the reference set) and on compliance."""
+        size = math.sqrt(spread.samples * self.squares)
+        return (self.along_r / size, self.along_c / size) if size else (0.0, 0.0)
+
+
+def nearest(pull: tuple[float, float], spread: Spread) -> tuple[float | None, float | None]:
+    """(reach, like_weight): the largest share of `spread.best(w)` over w >= 0, and where it is, None being compliance alone. No
+    reach where the samples of every group have one writing reward, or all comply."""
+    on_r, on_c = pull
+    if not spread.rr * spread.cc > 0:
+        return None, None
+    # The maximum of (on_r + w on_c) / best(w) over all (1, w): its gradient is zero at w = up / down.
+    up = on_c * spread.rr - on_r * spread.rc
+    down = on_r * spread.cc - on_c * spread.rc
+    if up > 0 and down > 0:
+        weight = up / down
+        return (on_r + weight * on_c) / spread.best(weight), weight
+    of_r, of_c = (on_x / math.sqrt(xx / spread.samples) for on_x, xx in ((on_r, spread.rr), (on_c, spread.cc)))
+    return (of_r, 0.0) if of_r > of_c else (of_c, None)

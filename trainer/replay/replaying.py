@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from services.aggregator.deciding import Decided, reward_group
 from services.aggregator.mixing import BoundStrategy, GroupFilter
 from trainer.replay.advantages import advantages
-from trainer.replay.pull import Front, Moments
+from trainer.replay.pull import Moments, Pull, Spread, nearest
 from trainer.replay.stored import NotReplayable, StoredGroup, StoredRun
 
 
@@ -38,12 +36,12 @@ class Replay:
     other_reward: int = 0
     """Groups whose rewards, reason or delta differ from the run's in any bit."""
     pull_on_writing: float | None = None
-    """Mean over the groups in which anyone complies (pull.py), in standard deviations of the reference set; None without one."""
+    """Over the groups in which anyone complies (pull.py), in standard deviations of the reference set; None without one."""
     pull_on_compliance: float | None = None
     reach: float | None = None
-    """Share of what the best fixed weight has, 1 at most; None under an estimator that does not divide by the group's deviation."""
+    """Share of the most that any advantages could have, 1 at most; None where nothing can be exchanged."""
     like_weight: float | None = None
-    """The weight of `linear` to which the pulls come nearest."""
+    """The weight of `linear` to which the pulls come nearest; None beside a reach: compliance alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +86,30 @@ def replay(
     asked: Sequence[Asked],
     rule: GroupFilter,
     renewed: Callable[[Iterator[StoredGroup]], Iterator[StoredGroup]] = iter,
+    estimator: str | None = None,
 ) -> list[Replay]:
-    """One Replay a strategy, from one pass over the ledger. `renewed`: what gives the groups other signals (renewing.py). Raises NotReplayable where a strategy needs what the run never asked for."""
+    """One Replay a strategy, from one pass over the ledger. `renewed`: what gives the groups other signals (renewing.py);
+    `estimator`: of the advantages, None = the run's. Raises NotReplayable where a strategy needs what the run never asked for."""
     results = [Replay(label) for label, _ in asked]
-    pulls, front = np.zeros((len(asked), 2)), Front()
+    pulls, spread = [Pull() for _ in asked], Spread()
     for stored in renewed(run.groups()):
         valid_then = [reward is not None for reward in stored.rewards]
         then = None if stored.reason else advantages(stored.rewards, valid_then, run.estimator)
         moments = _moments(stored)
         if moments is not None:
-            front.add(moments)
-        for result, pull, (_, bound) in zip(results, pulls, asked, strict=True):  # pull: a row of pulls, not a copy
+            spread.add(moments)
+        for result, pull, (_, bound) in zip(results, pulls, asked, strict=True):
             decided = reward_stored(run, stored, bound, rule)
-            now = None if decided.reason else advantages(decided.rewards, decided.valid, run.estimator)
+            now = None if decided.reason else advantages(decided.rewards, decided.valid, estimator or run.estimator)
             _count(result, ReplayedGroup(stored, decided, now, then))
             if moments is not None:
-                pull += moments.pull(now)
+                pull.add(now, moments)
     if not results or not results[0].groups:
         raise NotReplayable(f"{run.folder}: the ledger holds no training group")
-    if front.sums:
-        _place(results, (pulls / len(front.sums)).tolist(), front, run.estimator)
+    if spread.samples:
+        for result, pull in zip(results, pulls, strict=True):
+            result.pull_on_writing, result.pull_on_compliance = found = pull.on(spread)
+            result.reach, result.like_weight = nearest(found, spread)
     return results
 
 
@@ -117,15 +119,6 @@ def _moments(stored: StoredGroup) -> Moments | None:
     if signals.writing is None or signals.verdicts is None:
         return None
     return Moments.of([w.score for w in signals.writing], [v.passed for v in signals.verdicts])
-
-
-def _place(results: Sequence[Replay], pulls: Sequence[tuple[float, float]], front: Front, estimator: str) -> None:
-    # Other estimators do not give every group the same sum of squares.
-    near = front.nearest(pulls) if estimator == "group_norm" else None
-    for i, result in enumerate(results):
-        result.pull_on_writing, result.pull_on_compliance = pulls[i]
-        if near is not None:
-            result.reach, result.like_weight = near[i]
 
 
 def _count(result: Replay, group: ReplayedGroup) -> None:

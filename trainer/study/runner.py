@@ -34,7 +34,7 @@ def make_missing(runs: Sequence[PlannedRun], results: Path, work: Path, console:
     took: list[float] = []
     for i, run in enumerate(todo):
         left = f", about {_hours(statistics.median(took) * (len(todo) - i))} left" if took else ""
-        console.print(f"[bold]run {i + 1} of {len(todo)}[/bold]: {run.id}{left}", highlight=False)
+        console.print(f"[bold]run {i + 1} of {len(todo)}[/bold]: {run.id}{left}", highlight=False, soft_wrap=True)
         started = time.monotonic()
         make(run, results, work, console)
         took.append(time.monotonic() - started)

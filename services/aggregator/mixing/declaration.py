@@ -49,6 +49,8 @@ class Strategy:
     keeps_violators_below_mean: bool = False
     """Promises that in every kept group each violator ends below the group mean, so that its advantage is negative. The trainer
     then refuses flags that would break the promise."""
+    price: str | None = None
+    """The parameter that is the price of a violation: what the trainer may move by the violation rate (trainer/grpo/lagrange.py)."""
 
     @property
     def summary(self) -> str:
@@ -72,6 +74,7 @@ def strategy(
     drops_all_violate: bool = False,
     ranks_all_violate: bool = False,
     keeps_violators_below_mean: bool = False,
+    price: str | None = None,
 ) -> Callable[[Callable[[Samples, P], Mixed]], Strategy]:
     """Makes a pure function `(samples, params) -> Mixed` a Strategy; its fields tell what the flags mean. The docstring's first
     paragraph must be the equation with its source. Raises TypeError for a declaration that the service could not work with."""
@@ -89,11 +92,14 @@ def strategy(
             drops_all_violate=drops_all_violate,
             ranks_all_violate=ranks_all_violate,
             keeps_violators_below_mean=keeps_violators_below_mean,
+            price=price,
         )
         if not declared.summary:
             raise TypeError(f"strategy {declared.name}: its function needs a docstring that begins with the equation")
         if drops_all_violate and ranks_all_violate:
             raise TypeError(f"strategy {declared.name}: a group of violators only is either dropped or ranked")
+        if price is not None and price not in declared.parameters:
+            raise TypeError(f"strategy {declared.name}: its price {price} is none of its parameters")
         for name, field in declared.parameters.items():
             if field.is_required() or not field.description:
                 raise TypeError(f"strategy {declared.name}: parameter {name} needs a default and a description")

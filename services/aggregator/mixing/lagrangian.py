@@ -23,7 +23,7 @@ class LagrangianParams(Params):
     )
 
 
-@strategy(LagrangianParams, needs_writing=True, needs_verdict=True, per_sample=False)
+@strategy(LagrangianParams, needs_writing=True, needs_verdict=True, per_sample=False, price="multiplier")
 def lagrangian(samples: Samples, params: LagrangianParams) -> Mixed:
     """r'_i = r_i - lambda v_i, or z(r)_i - lambda z(v)_i, z(x)_i = (x_i - mean x) / (std x + 1e-4). Constrained GRPO, arXiv 2602.05863.
 

@@ -18,7 +18,7 @@ class LinearParams(Params):
     )
 
 
-@strategy(LinearParams, needs_writing=True, needs_verdict=True, per_sample=True)
+@strategy(LinearParams, needs_writing=True, needs_verdict=True, per_sample=True, price="weight")
 def linear(samples: Samples, params: LinearParams) -> Mixed:
     """r'_i = r_i + w c_i. RLMR, arXiv 2508.18642, baseline.
 

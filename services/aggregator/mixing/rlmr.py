@@ -47,6 +47,7 @@ class RlmrParams(Params):
     per_sample=False,
     drops_all_violate=True,
     keeps_violators_below_mean=True,
+    price="delta_min",
 )
 def rlmr(samples: Samples, params: RlmrParams) -> Mixed:
     """r'_i = r_i - delta v_i, delta = max(delta_min, (n max_{v_j=1} r_j + n gamma - sum_j r_j) / (n - k)). RLMR, arXiv 2508.18642.

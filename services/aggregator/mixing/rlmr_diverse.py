@@ -28,6 +28,7 @@ class RlmrDiverseParams(RlmrParams):
     needs_likeness=True,
     drops_all_violate=True,
     keeps_violators_below_mean=True,
+    price="delta_min",
 )
 def rlmr_diverse(samples: Samples, params: RlmrDiverseParams) -> Mixed:
     """r'_i = rlmr(r_i - beta l_i): rlmr of rewards lowered by likeness. Ours, after RLMR, arXiv 2508.18642.

@@ -18,6 +18,7 @@ class RlmrPartialParams(RlmrParams):
     per_sample=False,
     needs_details=True,
     ranks_all_violate=True,
+    price="delta_min",
 )
 def rlmr_partial(samples: Samples, params: RlmrPartialParams) -> Mixed:
     """r'_i = rlmr(r_i) where a sample complies, m_i where none does; m_i: share of its constraints met. Ours, after RLMR, arXiv 2508.18642.

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from services.aggregator.describing import README, with_tables
 from services.aggregator.mixing import STRATEGIES, Mixed, Params, Registry, Samples, strategy
+from services.aggregator.mixing.linear import LinearParams
 from services.aggregator.parameters import read_parameters
 from services.aggregator.settings import AggregatorSettings
 from tests.services.aggregator.conftest import Bench
@@ -129,3 +130,12 @@ def test_a_strategy_that_gives_no_finite_reward_per_sample_is_a_bug_and_not_a_re
     broken = strategy(CapParams, needs_writing=True, needs_verdict=False, per_sample=True)(half)
     with pytest.raises(RuntimeError, match="for 2 samples"):
         Registry([broken, *STRATEGIES.values()]).bind({"name": "cap"})(Samples(writing=[1.0, 2.0]))
+
+
+def test_a_price_that_is_no_parameter_is_refused() -> None:
+    def mix(samples: Samples, params: Params) -> Mixed:
+        """r'_i = r_i. An example."""
+        return Mixed(list(samples.writing))
+
+    with pytest.raises(TypeError, match="its price bottom is none of its parameters"):
+        strategy(LinearParams, needs_writing=True, needs_verdict=True, per_sample=True, price="bottom")(mix)

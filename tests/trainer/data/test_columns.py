@@ -62,6 +62,13 @@ def test_mistakes_name_the_row_and_the_column(tmp_path: Path, rows: Any, columns
         read_table(write(tmp_path / "p.jsonl", rows), columns)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["none.parquet", "word", "./word", "a/b/c"])
+def test_a_file_that_is_not_there_is_told_without_asking_the_network(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "load_dataset", None)
     with pytest.raises(DataFileError, match="does not exist"):
-        read_table(str(tmp_path / "none.parquet"), Columns())
+        read_table(name, Columns())

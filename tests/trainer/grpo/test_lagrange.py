@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.mixing import bind
+from services.aggregator.mixing import STRATEGIES, Strategy, bind
 from tests.trainer.grpo.test_so_far import group
-from trainer.grpo.lagrange import PRICE, VARIABLE, DualRule, Price, updated
+from trainer.grpo.lagrange import VARIABLE, DualRule, Price, updated
 from trainer.grpo.so_far import SoFar
 from trainer.run.presets import PresetError, load_preset
 
@@ -70,10 +70,11 @@ def test_a_preset_asks_for_it_and_mistakes_are_named(monkeypatch: pytest.MonkeyP
         Price.of({"name": "quality_only"}, RULE)
 
 
-@pytest.mark.parametrize("name", PRICE)
-def test_what_is_called_a_price_is_a_parameter_that_takes_it(name: str) -> None:
+@pytest.mark.parametrize("declared", [s for s in STRATEGIES.values() if s.price], ids=lambda s: s.name)
+def test_what_is_called_a_price_is_a_parameter_that_takes_it(declared: Strategy) -> None:
+    assert declared.price is not None
     for value in (0.0, 3.0):
-        assert getattr(bind(name, {PRICE[name]: value}).params, PRICE[name]) == value
+        assert getattr(bind(declared.name, {declared.price: value}).params, declared.price) == value
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 3))

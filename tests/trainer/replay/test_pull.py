@@ -1,16 +1,29 @@
-"""No strategy pulls further than a fixed weight: in any group, on any exchange of compliance for writing, whatever the rewards are."""
+"""No advantages pull further than those of a fixed weight that is only centred, on any exchange of compliance for writing."""
 
 import random
-from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.aggregator.mixing import STRATEGIES, GroupFilter
 from tests.trainer.replay.test_replay import RLMR, run_of
+from trainer.replay.advantages import ESTIMATORS
 from trainer.replay.asked import strategy_asked
-from trainer.replay.pull import Front, Moments
-from trainer.replay.replaying import replay
+from trainer.replay.pull import Moments, Pull, Spread, nearest
+from trainer.replay.replaying import Asked, replay
 from trainer.replay.stored import StoredRun, read_run
+
+Drawn = list[tuple[list[float], list[bool]]]
+lists_of_groups: st.SearchStrategy[Drawn] = st.lists(
+    st.integers(2, 6).flatmap(
+        lambda n: st.tuples(
+            st.lists(st.floats(-5, 5), min_size=n, max_size=n), st.lists(st.booleans(), min_size=n, max_size=n)
+        )
+    ),
+    min_size=1,
+    max_size=8,
+)
 
 
 @pytest.fixture(scope="module")
@@ -18,46 +31,70 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> StoredRun:
     return read_run(run_of(tmp_path_factory.mktemp("runs") / "run", RLMR, groups=200, n=6))
 
 
-def test_a_fixed_weight_is_on_the_front_at_its_own_weight(run: StoredRun) -> None:
-    weights = (0.1, 0.5, 1.0, 2.0, 8.0)
-    asked = [(f"{w}", strategy_asked(f"linear:weight={w}")) for w in weights]
-    for weight, found in zip(weights, replay(run, asked, GroupFilter()), strict=True):
-        assert found.reach == pytest.approx(1.0, abs=2e-3)
-        assert found.like_weight == pytest.approx(weight, rel=0.06)
+WEIGHTS = (0.1, 0.5, 1.0, 2.0, 8.0)
 
 
-def test_no_strategy_reaches_further(run: StoredRun) -> None:
+def asked(*names: str) -> list[Asked]:
+    return [(name, strategy_asked(name)) for name in names]
+
+
+def test_a_fixed_weight_that_is_only_centred_has_all_that_can_be_had_at_its_own_weight(run: StoredRun) -> None:
+    found = replay(run, asked(*(f"linear:weight={w}" for w in WEIGHTS)), GroupFilter(), estimator="dr_grpo")
+    for weight, r in zip(WEIGHTS, found, strict=True):
+        assert (r.reach, r.like_weight) == (pytest.approx(1.0, abs=1e-5), pytest.approx(weight, rel=1e-4))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_no_strategy_reaches_further(run: StoredRun, estimator: str) -> None:
     rng = random.Random(0)
     names = [*STRATEGIES, *(f"rlmr:gamma={rng.random():.3f},delta_min={4 * rng.random():.3f}" for _ in range(4))]
-    for found in replay(run, [(name, strategy_asked(name)) for name in names], GroupFilter()):
+    for found in replay(run, asked(*names), GroupFilter(), estimator=estimator):
         assert found.reach is not None and found.reach <= 1 + 1e-6, found.label
 
 
+def test_one_say_for_every_group_costs_a_part(run: StoredRun) -> None:
+    centred, divided = (replay(run, asked("linear:weight=2"), GroupFilter(), estimator=e)[0] for e in ESTIMATORS[1::-1])
+    assert centred.reach is not None and divided.reach is not None
+    assert 0.5 < divided.reach < centred.reach - 0.01
+
+
 def test_the_guarantee_costs_less_above_a_fixed_weight(run: StoredRun) -> None:
-    asked = [(name, strategy_asked(name)) for name in ("rlmr:gamma=0.1", "rlmr:gamma=0.1,delta_min=3")]
-    plain, floored = replay(run, asked, GroupFilter())
+    plain, floored = replay(run, asked("rlmr:gamma=0.1", "rlmr:gamma=0.1,delta_min=3"), GroupFilter())
     assert plain.violators_above_zero == floored.violators_above_zero == 0
     assert plain.reach is not None and floored.reach is not None and floored.reach > plain.reach
 
 
 def test_pulls_by_hand() -> None:
     """r = (3, 1), the first violates: quality pays it, compliance does not, and a weight of 2 makes both rewards equal."""
-    group = Moments.of([3.0, 1.0], [False, True])
+    group, spread, pull = Moments.of([3.0, 1.0], [False, True]), Spread(), Pull()
     assert group is not None
-    a = 2**-0.5
-    assert group.pull([a, -a]) == (pytest.approx(a), pytest.approx(-a / 2))
-    assert group.pull(None) == (0.0, 0.0)
-    front = Front([group.squares()])
-    assert front.at([2.0]) == pytest.approx([0.0], abs=1e-9)
-    assert front.at([6.0]) == pytest.approx([2 * a])  # r + 6 c = (3, 7)
+    spread.add(group)
+    for size in (1.0, 5.0):  # how large advantages are does not count
+        pull = Pull()
+        pull.add([size, -size], group)
+        assert pull.on(spread) == (pytest.approx(1.0), pytest.approx(-0.5))
+    assert nearest(pull.on(spread), spread) == (pytest.approx(1.0), 0.0)
+    assert nearest((-1.0, 0.5), spread) == (pytest.approx(1.0), None)
+    pull.add(None, group)
+    assert pull.on(spread) == (pytest.approx(1.0), pytest.approx(-0.5))
+    assert Pull().on(spread) == (0.0, 0.0)
+    assert [spread.best(w) for w in (0.0, 2.0, 6.0)] == pytest.approx([1.0, 0.0, 2.0])  # r + 6 c = (3, 7)
     assert Moments.of([3.0, 1.0], [False, False]) is None
     assert Moments.of([3.0, None], [True, True]) is None
-    assert Front().nearest([(0.0, 0.0)]) is None
+    assert nearest((0.0, 0.0), Spread()) == (None, None)
 
 
-def test_another_estimator_has_pulls_and_no_front(tmp_path: Path) -> None:
-    folder = run_of(tmp_path / "run", RLMR)
-    (folder / "command.json").write_text('["x", "--algo.advantage.estimator", "dr_grpo"]')
-    (found,) = replay(read_run(folder), [("own", strategy_asked("rlmr"))], GroupFilter())
-    assert found.pull_on_compliance is not None and found.pull_on_compliance > 0
-    assert found.reach is None and found.like_weight is None
+@given(lists_of_groups, st.floats(0, 50), st.integers(0, 2**32))
+def test_no_advantages_whatever_reach_further(drawn: Drawn, weight: float, seed: int) -> None:
+    groups = [moments for writing, complies in drawn if (moments := Moments.of(writing, complies))]
+    spread, pull, rng = Spread(), Pull(), random.Random(seed)
+    for group in groups:
+        spread.add(group)
+        pull.add([rng.gauss(0, 1) for _ in group.r], group)
+    on_r, on_c = pull.on(spread)
+    assert on_r + weight * on_c <= spread.best(weight) + 1e-9
+    reach, like = nearest((on_r, on_c), spread)
+    if reach is not None and spread.best(weight) > 1e-6:
+        assert reach <= 1 + 1e-9
+        assert (on_r + weight * on_c) / spread.best(weight) <= reach + 1e-6
+        assert like is None or like >= 0
