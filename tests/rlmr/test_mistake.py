@@ -42,7 +42,7 @@ NO_SUCH = "No such file or directory"
         ("constraints coverage {}", b"a: 1", "want a list of rows, not dict"),
         ("constraints diff reference fixed --responses {}", b"{", ":1: not JSON"),
         ("constraints check punctuation:no_comma {}", NOT_UTF8, "not UTF-8"),
-        ("constraints show punctuation:no_comma --kwargs x", None, "--kwargs: not JSON"),
+        ("constraints list {}", None, "no id begins with"),
         ("judge eval {} --url http://127.0.0.1:9 --model m", b"- 1", "Input should be a valid dictionary"),
         ("data pairs out --choices {}", b'{"prompt": 1}', ":1: a: Field required"),
         ("eval ifeval --data {0} --responses {0} --out out", b"", "no rows in the file"),
