@@ -73,6 +73,9 @@ def test_a_run_that_did_not_end_is_named(run: Path, tmp_path: Path) -> None:
     assert found.exit_code == 2 and "summary.json" in found.output and "finished run" in found.output
     found = CliRunner().invoke(app, ["eval", "runs", "--out", str(tmp_path / "out")])
     assert found.exit_code == 2 and "holds no run yet" in found.output
+    (tmp_path / "out" / "texts.json").write_text("{}")
+    found = CliRunner().invoke(app, ["eval", "runs", "--out", str(tmp_path / "out")])
+    assert found.exit_code == 2 and "texts.json: not written by `rlmr eval runs`" in found.output
 
 
 def test_which_way_constraints_pull() -> None:
