@@ -72,7 +72,6 @@ GROUPS = {
 
 app = typer.Typer(
     name="rlmr",
-    help="RLMR: reward services and GRPO trainer for writing under constraints.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
@@ -89,7 +88,10 @@ def _show_version(wanted: bool) -> None:
 def root(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
 ) -> None:
-    """RLMR: reward services and GRPO trainer for writing under constraints."""
+    """RLMR: reward services and GRPO trainer for writing under constraints.
+
+    Exit code 0: done, 1: done, and what was found is bad, 2: not done, by a mistake that `error:` names.
+    """
 
 
 def _pass_on(name: str, group: CommandGroup) -> Callable[[typer.Context], None]:
@@ -104,12 +106,12 @@ def _pass_on(name: str, group: CommandGroup) -> Callable[[typer.Context], None]:
             raise typer.Exit(2) from exc
         except Mistake as exc:
             typer.echo(f"error: {exc}", err=True)
-            raise typer.Exit(1) from exc
+            raise typer.Exit(2) from exc
         except OSError as exc:
             if exc.filename is None:  # no file that somebody named
                 raise
             typer.echo(f"error: {exc.filename}: {exc.strerror}", err=True)
-            raise typer.Exit(1) from exc
+            raise typer.Exit(2) from exc
 
     return run
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import aiohttp
 
-from services.verifier.accuracy.json_lines import read_json_lines
+from rlmr.mistake import read_json_lines
 from tests.service_process import ServiceProcess
 
 
 def measure(data: Path, connections: int = 4, rounds: int = 3) -> dict[str, Any]:
-    prompts = {str(row["key"]): row for _, row in read_json_lines(data / "input_data.jsonl", ValueError)}
+    prompts = {str(row["key"]): row for _, row in read_json_lines(data / "input_data.jsonl")}
     samples = []
-    for _, row in read_json_lines(data / "gpt4_verdicts.jsonl", ValueError):
+    for _, row in read_json_lines(data / "gpt4_verdicts.jsonl"):
         prompt = prompts[str(row["key"])]
         pairs = zip(prompt["instruction_id_list"], prompt["kwargs"], strict=True)
         constraints = [{"type": id, "kwargs": {k: v for k, v in kw.items() if v is not None}} for id, kw in pairs]

@@ -9,8 +9,6 @@ from enum import StrEnum
 
 import typer
 
-from services import PluginError
-
 
 class Service(StrEnum):
     WRITING_RM = "writing-rm"
@@ -36,11 +34,7 @@ def serve(
             raise typer.BadParameter("`all` starts three services: set RLMR_<SERVICE>_PORT for each instead of --port")
         raise typer.Exit(_serve_all(host))
     overrides = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
-    try:
-        importlib.import_module(f"services.{service.value.replace('-', '_')}.app").main(**overrides)
-    except PluginError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    importlib.import_module(f"services.{service.value.replace('-', '_')}.app").main(**overrides)
 
 
 def _serve_all(host: str | None) -> int:

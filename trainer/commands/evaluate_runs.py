@@ -5,6 +5,8 @@ from pathlib import Path
 
 import typer
 
+from rlmr.mistake import Mistake, read_json
+
 
 def runs(
     folders: list[Path] = typer.Argument(
@@ -17,26 +19,24 @@ def runs(
 ) -> None:
     """Compliance (floors and ceilings apart), writing score, length, diversity, a held-back signal and samples, before and after."""
     from trainer.data.pairs import read_answers
-    from trainer.data.rows import DataFileError, write_text
-    from trainer.evaluation.run_texts import describe_run, evaluation, table
+    from trainer.data.rows import write_text
+    from trainer.evaluation.run_texts import answers, describe_run, evaluations, table
     from trainer.evaluation.texts import held_back, side_by_side
 
     if (strong is None) != (weak is None):
         raise typer.BadParameter("--strong and --weak belong together")
-    try:
-        classifier, accuracy = held_back(read_answers(strong), read_answers(weak)) if strong and weak else (None, None)
-        out.mkdir(parents=True, exist_ok=True)
-        for run in folders or []:
-            found = describe_run(run, classifier) | {"classifier_accuracy": accuracy}
-            write_text(out / f"{run.name}.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-            write_text(
-                out / f"{run.name}.md", side_by_side(evaluation(run, "before"), evaluation(run, "after"), samples)
-            )
-        kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*.json"))]
-        if not kept:
-            raise DataFileError(f"{out}: it holds no run yet: name some")
-    except DataFileError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-    write_text(out / "table.md", table(kept))
-    typer.echo((out / "table.md").read_text(encoding="utf-8"), nl=False)
+    classifier, accuracy = held_back(read_answers(strong), read_answers(weak)) if strong and weak else (None, None)
+    out.mkdir(parents=True, exist_ok=True)
+    for run in folders or []:
+        before, after = evaluations(run)
+        found = describe_run(run, before, after, classifier) | {"classifier_accuracy": accuracy}
+        write_text(out / f"{run.name}.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        write_text(out / f"{run.name}.md", side_by_side(answers(before), answers(after), samples))
+    kept = {path: read_json(path, dict) for path in sorted(out.glob("*.json"))}
+    if not kept:
+        raise Mistake(f"{out}: it holds no run yet: name some")
+    if strange := [path for path, found in kept.items() if not {"run", "figures", "texts"} <= found.keys()]:
+        raise Mistake(f"{strange[0]}: not written by `rlmr eval runs`: move it away, or name another --out")
+    shown = table(list(kept.values()))
+    write_text(out / "table.md", shown)
+    typer.echo(shown, nl=False)

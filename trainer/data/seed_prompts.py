@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import yaml
-
+from rlmr.mistake import read_yaml_mapping
 from rlmr.wire import ChatMessage
 from trainer.data.rows import DataFileError, Label, Language, PromptRow
 
@@ -17,15 +16,9 @@ def seed_prompts(languages: tuple[Language, ...] = LANGUAGES) -> list[PromptRow]
 
 
 def read_seeds(path: Path, language: Language) -> list[PromptRow]:
-    """A YAML mapping of domain to list of prompts. Raises DataFileError that names the file, the domain and the number."""
-    try:
-        domains = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as exc:
-        raise DataFileError(f"{path}: {exc}") from exc
-    if not isinstance(domains, dict):
-        raise DataFileError(f"{path}: want a mapping of domain to list of prompts")
+    """A YAML mapping of domain to list of prompts. Raises Mistake that names the file, the domain and the number."""
     rows = []
-    for domain, prompts in domains.items():
+    for domain, prompts in read_yaml_mapping(path).items():
         if not isinstance(prompts, list):
             raise DataFileError(f"{path}: {domain}: want a list of prompts")
         for number, prompt in enumerate(prompts, 1):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from trainer.data.rows import DataFileError, objects
+from rlmr.mistake import read_json_lines
+from trainer.data.rows import DataFileError
 
 Message = dict[str, str]
 
@@ -101,7 +102,7 @@ class Benchmark(ABC):
 
     @abstractmethod
     def read(self, data: Path, options: Mapping[str, str]) -> list[Item]:
-        """Raises DataFileError (or any ValueError) that names the file, the line and the field."""
+        """Raises rlmr.mistake.Mistake that names the file, the line and the field."""
 
     @abstractmethod
     def questions(self, item: Item, response: str) -> Sequence[Question]: ...
@@ -117,10 +118,10 @@ class Benchmark(ABC):
 
 def read_responses(path: Path, items: Sequence[Item], benchmark: Benchmark, some: bool = False) -> dict[str, str]:
     """{key, response} or {prompt, response} a line, or the benchmark's own names for these. `some`: the items are not all that the
-    data has, and responses to others are left out. Raises DataFileError."""
+    data has, and responses to others are left out. Raises Mistake."""
     by_prompt = {item.messages[-1]["content"]: item.key for item in items}
     known, found = {item.key for item in items}, dict[str, str]()
-    for where, row in objects(path):
+    for where, row in read_json_lines(path):
         name = next((n for n in ("key", benchmark.key_field, "prompt") if n in row), None)
         text = row.get("response", row.get(benchmark.response_field))
         if name is None or not isinstance(text, str):

@@ -110,8 +110,6 @@ def unpack(bundle: Path, folder: Path) -> tuple[dict[str, Path], list[str]]:
             raise DataFileError(f"{bundle}: format {manifest['format']}: this rlmr reads {FORMAT}")
         settings = read_settings(folder / "run")
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as exc:
-        if isinstance(exc, DataFileError):
-            raise
         raise DataFileError(f"{bundle}: not a bundle of `rlmr eval bundle`: {exc}") from exc
     found = [f"{name}: is not in the manifest" for name in names if name not in told and name != "manifest.json"]
     for name, digest in told.items():

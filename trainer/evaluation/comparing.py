@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake, read_json
 from trainer.data.rows import DataFileError, write_text
 from trainer.evaluation.benchmark import Measure
 from trainer.evaluation.intervals import difference, estimate
@@ -58,11 +59,9 @@ def _difference(a: Measure, b: Measure) -> dict[str, Any] | None:
 
 def _measures(run: Path) -> dict[str, Measure]:
     try:
-        units = json.loads((run / "units.json").read_text(encoding="utf-8"))
-        shares = {
-            m["name"]: m["share"] for m in json.loads((run / "results.json").read_text(encoding="utf-8"))["measures"]
-        }
-    except (OSError, ValueError, KeyError) as exc:
+        units = read_json(run / "units.json", dict)
+        shares = {m["name"]: m["share"] for m in read_json(run / "results.json", dict)["measures"]}
+    except (Mistake, KeyError) as exc:
         raise DataFileError(f"{run}: {exc}: finish the run with the same command first") from exc
     return {name: Measure(name, {k: (n, d) for k, (n, d) in of.items()}, shares[name]) for name, of in units.items()}
 

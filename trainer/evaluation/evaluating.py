@@ -70,6 +70,8 @@ def chosen_options(benchmark: Benchmark, given: Mapping[str, str]) -> dict[str, 
 
 def read_items(plan: Plan) -> list[Item]:
     items = plan.benchmark.read(plan.data, plan.options)
+    if not items:
+        raise DataFileError(f"{plan.data}: no rows in the file")
     return items if plan.limit is None else items[: plan.limit]
 
 

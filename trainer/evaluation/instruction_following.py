@@ -3,13 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.verifier.accuracy.json_lines import read_json_lines
+from rlmr.mistake import Mistake, read_json_lines
 from services.verifier.constraints import ConstraintError, Prepared, Subject, evaluate, evaluate_variants, prepare
 from services.verifier.constraints.versions import in_version
-
-
-class DataError(ValueError):
-    """A file that is not as it should be; the message names file, line and field."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ def read_tasks(path: Path, checkers: str = "reference") -> dict[str, Task]:
     """IFEval's and IFBench's own format: key, prompt, instruction_id_list, kwargs. Kwargs that are null count as absent.
     `checkers`: a version of services.verifier.constraints.versions."""
     tasks: dict[str, Task] = {}
-    for number, row in read_json_lines(path, DataError):
+    for where, row in read_json_lines(path):
         try:
             ids, kwargs = row["instruction_id_list"], row["kwargs"]
             pairs = list(zip(ids, kwargs, strict=True))
@@ -45,28 +41,28 @@ def read_tasks(path: Path, checkers: str = "reference") -> dict[str, Task]:
             ]
             task = Task(row["key"], row["prompt"], constraints)
         except KeyError as error:
-            raise DataError(f"{path}:{number}: field {error} is missing") from None
+            raise Mistake(f"{where}: field {error} is missing") from None
         except (TypeError, ValueError, AttributeError) as error:
             kind = "" if isinstance(error, ConstraintError) else "instruction_id_list and kwargs: "
-            raise DataError(f"{path}:{number}: {kind}{error}") from None
+            raise Mistake(f"{where}: {kind}{error}") from None
         if str(task.key) in tasks:
-            raise DataError(f"{path}:{number}: key {task.key} occurs twice")
+            raise Mistake(f"{where}: key {task.key} occurs twice")
         tasks[str(task.key)] = task
     return tasks
 
 
 def read_responses(path: Path, tasks: dict[str, Task]) -> dict[str, str]:
-    """{key, response} a line, or {prompt, response} as IFEval's own script has it. Raises DataError."""
+    """{key, response} a line, or {prompt, response} as IFEval's own script has it. Raises Mistake."""
     by_prompt = {task.prompt: key for key, task in tasks.items()}
     responses: dict[str, str] = {}
-    for number, row in read_json_lines(path, DataError):
+    for where, row in read_json_lines(path):
         if not ("key" in row or isinstance(row.get("prompt"), str)) or not isinstance(row.get("response"), str):
-            raise DataError(f"{path}:{number}: needs `key` (or `prompt`) and a `response` that is text")
+            raise Mistake(f"{where}: needs `key` (or `prompt`) and a `response` that is text")
         key = str(row["key"]) if "key" in row else by_prompt.get(row["prompt"])
         if key is None:
-            raise DataError(f"{path}:{number}: its prompt is none of the data's")
+            raise Mistake(f"{where}: its prompt is none of the data's")
         if key in responses:
-            raise DataError(f"{path}:{number}: key {key} occurs twice")
+            raise Mistake(f"{where}: key {key} occurs twice")
         responses[key] = row["response"]
     return responses
 

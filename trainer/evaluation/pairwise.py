@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rlmr import __version__
-from trainer.data.rows import DataFileError, objects
+from rlmr.mistake import read_json_lines
+from trainer.data.rows import DataFileError
 from trainer.evaluation.asking import Model, each
 from trainer.evaluation.benchmark import Unparseable, after_thinking, json_answer, whole
 from trainer.evaluation.evaluating import Progress
@@ -115,7 +116,7 @@ async def _decide(
 def read_prompts(path: Path, limit: int | None = None) -> dict[str, str]:
     """{key, prompt} a line. Raises DataFileError."""
     found: dict[str, str] = {}
-    for where, row in objects(path):
+    for where, row in read_json_lines(path):
         if "key" not in row or not isinstance(row.get("prompt"), str):
             raise DataFileError(f"{where}: needs `key` and a `prompt` that is text")
         if str(row["key"]) in found:
@@ -129,7 +130,7 @@ def read_prompts(path: Path, limit: int | None = None) -> dict[str, str]:
 def read_texts(path: Path, prompts: Mapping[str, str]) -> dict[str, str]:
     """{key, response} a line; of other keys nothing is kept. Raises DataFileError."""
     found: dict[str, str] = {}
-    for where, row in objects(path):
+    for where, row in read_json_lines(path):
         if "key" not in row or not isinstance(row.get("response"), str):
             raise DataFileError(f"{where}: needs `key` and a `response` that is text")
         if str(row["key"]) in found:

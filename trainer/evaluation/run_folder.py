@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from rlmr.mistake import Mistake, read_json, read_json_lines
 from trainer.data.journal import Journal
-from trainer.data.rows import DataFileError, objects, write_text
+from trainer.data.rows import DataFileError, write_text
 
 
 class Run:
@@ -100,12 +101,12 @@ class RunFolder(Run):
 
 
 def read_run(path: Path) -> Run:
-    """For reading only. Raises DataFileError, also for a row that is there twice."""
+    """For reading only. Raises Mistake, also for a row that is there twice."""
     run = Run(path, read_settings(path))
-    for where, row in objects(path / "responses.jsonl"):
+    for where, row in read_json_lines(path / "responses.jsonl"):
         if run.responses.setdefault(str(row.get("key")), row) is not row:
             raise DataFileError(f"{where}: key {row.get('key')} is there twice")
-    for where, row in objects(path / "verdicts.jsonl"):
+    for where, row in read_json_lines(path / "verdicts.jsonl"):
         if run.verdicts.setdefault((str(row.get("key")), str(row.get("question"))), row) is not row:
             raise DataFileError(f"{where}: question {row.get('question')} of key {row.get('key')} is there twice")
     return run
@@ -115,10 +116,10 @@ def read_settings(run: Path) -> dict[str, Any]:
     """Raises DataFileError."""
     file = run / "settings.json"
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise DataFileError(f"{file}: {exc}: name the --out of an `rlmr eval` run") from exc
-    if not isinstance(found, dict) or "benchmark" not in found:
+        found = read_json(file, dict)
+    except Mistake as exc:
+        raise DataFileError(f"{exc}: name the --out of an `rlmr eval` run") from exc
+    if "benchmark" not in found:
         raise DataFileError(f"{file}: these are not the settings of an `rlmr eval` run")
     return found
 

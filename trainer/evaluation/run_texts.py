@@ -12,7 +12,6 @@ from rlmr.wire import ChatMessage
 from services.verifier.constraints import check
 from trainer.data.pairs import Answer
 from trainer.data.prompts import read_prompts
-from trainer.data.rows import DataFileError
 from trainer.data.similarity import language_of
 from trainer.evaluation.benchmark import Measure
 from trainer.evaluation.intervals import difference, estimate
@@ -27,11 +26,18 @@ FIGURES: dict[str, Callable[[Row], float]] = {
 }
 
 
-def describe_run(run: Path, classifier: WordClassifier | None = None) -> dict[str, Any]:
-    """Everything the table shows. Raises DataFileError if `run` is not a finished run that was evaluated."""
+def evaluations(run: Path) -> tuple[list[Row], list[Row]]:
+    """Rows before and after training. Raises Mistake."""
+    before, after = (_read(run / f"{when}.json")["rows"] for when in ("before", "after"))
+    return before, after
+
+
+def describe_run(
+    run: Path, before: Sequence[Row], after: Sequence[Row], classifier: WordClassifier | None = None
+) -> dict[str, Any]:
+    """Everything the table shows, of the run and its `evaluations`. Raises Mistake if `run` is not a finished run."""
     summary = _read(run / "summary.json")
     constraints = {row["prompt_id"]: row["constraints"] or [] for row in read_prompts(run / "prompts_eval.jsonl")}
-    before, after = (_read(run / f"{when}.json")["rows"] for when in ("before", "after"))
     found = {name: _change(before, after, of) for name, of in FIGURES.items()}
     for kind in ("floor", "ceiling"):
         old, new = (_met(rows, constraints, kind) for rows in (before, after))
@@ -78,11 +84,6 @@ def answers(rows: Iterable[Row]) -> list[Answer]:
     ]  # fmt: skip
 
 
-def evaluation(run: Path, when: str) -> list[Answer]:
-    """`when`: before or after. Raises DataFileError."""
-    return answers(_read(run / f"{when}.json")["rows"])
-
-
 def _change(before: Sequence[Row], after: Sequence[Row], of: Callable[[Row], float]) -> dict[str, Any] | None:
     """Means with their intervals and, over the prompts that both have, the difference; None where one side has no rows."""
     if not before or not after:
@@ -112,7 +113,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return read_json(path, dict)
     except Mistake as exc:
-        raise DataFileError(f"{exc}: name the folder of a finished run with an evaluation") from exc
+        raise Mistake(f"{exc}: name the folder of a finished run with an evaluation") from exc
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake, read_json
+from services import PluginError
 from trainer.data.rows import DataFileError
 from trainer.evaluation import pairwise, pairwise_page
 from trainer.evaluation import results as tables
@@ -19,21 +21,23 @@ from trainer.evaluation.templating import own_hash
 
 
 def verify(bundle: Path) -> list[str]:
-    """What differs; empty if nothing does. Raises DataFileError for a file that is no bundle, and PluginError."""
+    """What differs; empty if nothing does. Raises Mistake for a file that is no bundle."""
     with tempfile.TemporaryDirectory(prefix="rlmr-bundle-") as place:
         folder = Path(place)
         inputs, found = unpack(bundle, folder)
         try:
             run = read_run(folder / "run")
+            stored = read_json(folder / "run" / "results.json", dict)
             found += list(_inputs(inputs, run.settings))
             again = (
                 _pairwise(inputs, run, found)
                 if run.settings["benchmark"] == "pairwise"
                 else _benchmark(inputs, run, found)
             )
-        except DataFileError as exc:
+        except PluginError:
+            raise  # nothing was compared
+        except Mistake as exc:
             return [*found, str(exc).replace(f"{folder}/", "")]
-        stored = _read(folder / "run" / "results.json")
         figures = json.loads(json.dumps({name: value for name, value in again[0].items() if name != "units"}))
         found += [f"run/results.json: {where}" for where in _unlike(stored, figures)]
         for name, text in again[1].items():
@@ -122,13 +126,6 @@ def _pairwise(inputs: Mapping[str, Path], run: Run, found: list[str]) -> Again:
 
 def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as exc:
-        raise DataFileError(f"{path}: not JSON: {exc}") from exc
 
 
 def _unlike(stored: Any, again: Any, where: str = "") -> Iterator[str]:

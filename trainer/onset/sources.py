@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rlmr.client import RlmrClient, RlmrError
-from rlmr.mistake import Mistake
-from trainer.data.rows import objects
+from rlmr.mistake import Mistake, read_json_lines
 
 Source = Callable[[dict[str, Any]], "Sequence[float | None] | None"]
 """From a group's row of texts (prompt_id, step, prompt, responses) to a value per response; None = it says nothing of this group."""
@@ -19,7 +18,7 @@ class SourceError(Mistake):
 def source_of(text: str) -> Source:
     """`world`; the base URL of a second writing reward model; `words:STRONG.jsonl,WEAK.jsonl`, answers that a naive Bayes classifier
     learns to tell apart; or a JSONL file of {prompt_id, values: [one per response]} with an optional step: votes of people, or any
-    scores made elsewhere. Raises SourceError."""
+    scores made elsewhere. Raises Mistake."""
     if text == "world":
         return _world()
     if text.startswith("words:"):
@@ -50,16 +49,12 @@ def _reward_model(url: str) -> Source:
 
 def _words(files: str) -> Source:
     from trainer.data.pairs import read_answers
-    from trainer.data.rows import DataFileError
     from trainer.evaluation.texts import WordClassifier
 
     strong, comma, weak = files.partition(",")
     if not comma:
         raise SourceError(f"words:{files}: want words:STRONG.jsonl,WEAK.jsonl, rows of {{prompt, response}}")
-    try:
-        texts = [[answer.text for answer in read_answers(Path(path))] for path in (strong, weak)]
-    except DataFileError as exc:
-        raise SourceError(str(exc)) from exc
+    texts = [[answer.text for answer in read_answers(Path(path))] for path in (strong, weak)]
     classifier = WordClassifier(*texts)
     return lambda row: [classifier.log_odds(response) for response in row["responses"]]
 
@@ -68,7 +63,7 @@ def _votes(path: Path) -> Source:
     if not path.is_file():
         raise SourceError(f"{path} does not exist: give world, the URL of a reward model, or a JSONL file of votes")
     told: dict[tuple[str, int | None], list[float | None]] = {}
-    for where, row in objects(path):
+    for where, row in read_json_lines(path):
         try:
             told[str(row["prompt_id"]), row.get("step")] = [None if v is None else float(v) for v in row["values"]]
         except (ValueError, KeyError, TypeError) as exc:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlmr.aiohttp_transport import AiohttpTransport
 from rlmr.calls import AttemptFailed
+from rlmr.mistake import Mistake
 from services.writing_rm.engines.base import Outcome, Text
 from services.writing_rm.engines.protocols import PROTOCOLS, EngineMisconfigured
 from services.writing_rm.model.golden_check import GoldenCheck
@@ -34,7 +35,7 @@ class Verdict:
 def check_model(directory: Path, urls: Sequence[str] = (), device: str = "cpu") -> list[Verdict]:
     """One verdict each for transformers, our packed forward, and every KIND=URL (sglang, vllm, or service for a POST /score).
 
-    Raises ManifestError if the directory is not what its manifest says, ValueError for a KIND=URL it does not understand.
+    Raises Mistake if the directory is not what its manifest says, or for a KIND=URL that is none.
     """
     targets = [_split(url) for url in urls]
     manifest = read_manifest(directory)
@@ -49,7 +50,7 @@ def check_model(directory: Path, urls: Sequence[str] = (), device: str = "cpu") 
 def _split(target: str) -> tuple[str, str]:
     kind, _, url = target.partition("=")
     if kind not in (*PROTOCOLS, "service") or not url.startswith(("http://", "https://")):
-        raise ValueError(f"{target!r}: write KIND=URL with KIND one of {', '.join(PROTOCOLS)}, service")
+        raise Mistake(f"{target!r}: write KIND=URL with KIND one of {', '.join(PROTOCOLS)}, service")
     return kind, url.rstrip("/")
 
 

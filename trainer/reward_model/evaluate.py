@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake
 from services.writing_rm.model.manifest import RewardModelManifest, read_manifest
 from trainer.data.corruptions import pieces
 from trainer.data.similarity import language_of, tokens
@@ -53,7 +54,7 @@ def evaluate(model: Model, pairs: Sequence[Held], seed: int = 0) -> dict[str, An
     rejected = model.score([(p.prompt, p.rejected) for p in pairs])
     judged = [(p, c, r) for p, c, r in zip(pairs, chosen, rejected, strict=True) if c is not None and r is not None]
     if not judged:
-        raise ValueError(f"every pair has a text longer than the model's {model.manifest.max_tokens} tokens")
+        raise Mistake(f"every pair has a text longer than the model's {model.manifest.max_tokens} tokens")
     margins = [c - r for _, c, r in judged]
     lengths = [(len(tokens(p.chosen)), len(tokens(p.rejected))) for p, _, _ in judged]
     std = model.manifest.standardisation.std

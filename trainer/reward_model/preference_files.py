@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from rlmr.mistake import read_json_lines
 from rlmr.wire import Prompt
-from trainer.data.rows import DataFileError, objects
+from trainer.data.rows import DataFileError
 from trainer.data.similarity import language_of
 
 PROMPT = ("prompt", "query", "input", "instruction")
@@ -43,7 +44,7 @@ class Held:
 def read_held(path: Path) -> list[Held]:
     """Raises DataFileError that names file, line and field."""
     found = []
-    for where, row in objects(path):
+    for where, row in read_json_lines(path):
         prompt = _prompt(_field(row, PROMPT, where), where)
         chosen = _texts(_field(row, CHOSEN, where), where, "chosen")
         rejected = _texts(_field(row, REJECTED, where), where, "rejected")

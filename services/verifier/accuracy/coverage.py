@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from services.verifier.accuracy.labelled import LabelError
+from rlmr.mistake import Mistake, read_yaml_list
 from services.verifier.constraints import ConstraintError, prepare
 
 
@@ -58,20 +57,14 @@ class Share:
 
 
 def read_annotations(file: Path) -> list[Query]:
-    """Raises LabelError, which names the row and the field."""
-    try:
-        rows = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise LabelError(f"{file}: {' '.join(str(error).split())[:200]}") from None
-    if not isinstance(rows, list):
-        raise LabelError(f"{file}: a list of annotated queries is needed")
+    """Raises Mistake, which names the row and the field."""
     found = []
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(read_yaml_list(file), start=1):
         try:
             found.append(Query.model_validate(row))
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
-            raise LabelError(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise Mistake(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     return found
 
 

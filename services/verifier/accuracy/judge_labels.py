@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.verifier.accuracy.labelled import LabelError, files_of, rows_of
+from rlmr.mistake import Mistake
+from services.verifier.accuracy.labelled import files_of, rows_of
 from services.verifier.constraints import ConstraintError, prepare
 
 Label = Literal["met", "violated", "not_applicable"]
@@ -46,7 +47,7 @@ def own_rows() -> Path:
 
 
 def read_judge_rows(paths: list[Path]) -> list[JudgeRow]:
-    """Of .jsonl and .yaml files, and of folders of them. Raises LabelError."""
+    """Of .jsonl and .yaml files, and of folders of them. Raises Mistake."""
     found = []
     for file in (file for path in paths for file in files_of(path)):
         for number, value in enumerate(rows_of(file), start=1):
@@ -56,10 +57,10 @@ def read_judge_rows(paths: list[Path]) -> list[JudgeRow]:
                     prepare(row.rule.type, row.rule.kwargs)
             except ValidationError as error:
                 first = error.errors(include_input=False)[0]
-                raise LabelError(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+                raise Mistake(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
             except ConstraintError as error:
-                raise LabelError(f"{file}: row {number}: rule: {error}") from None
+                raise Mistake(f"{file}: row {number}: rule: {error}") from None
             found.append(row)
     if not found:
-        raise LabelError(f"{', '.join(map(str, paths))}: no row")
+        raise Mistake(f"{', '.join(map(str, paths))}: no row")
     return found

@@ -5,18 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.verifier.accuracy.json_lines import read_json_lines
+from rlmr.mistake import Mistake, read_json_lines, read_yaml_list
 from services.verifier.constraints import registry
 
 Kwargs = dict[str, Any]
 Verdict = tuple[str] | tuple[str, Kwargs]
-
-
-class LabelError(ValueError):
-    """A file of labels cannot be read. The message names the file, the row and the field."""
 
 
 class Row(BaseModel):
@@ -53,18 +48,18 @@ class Label:
 
 
 def read_labels(paths: list[Path]) -> list[Label]:
-    """Of files, and of all .yaml and .jsonl files of folders, in order of their names. Raises LabelError."""
+    """Of files, and of all .yaml and .jsonl files of folders, in order of their names. Raises Mistake."""
     return [label for path in paths for file in files_of(path) for label in _labels_of(file)]
 
 
 def files_of(path: Path) -> list[Path]:
     if not path.exists():
-        raise LabelError(f"{path}: no such file or folder")
+        raise Mistake(f"{path}: no such file or folder")
     if not path.is_dir():
         return [path]
     found = sorted(f for f in path.rglob("*") if f.suffix in (".yaml", ".jsonl"))
     if not found:
-        raise LabelError(f"{path}: no .yaml or .jsonl file in it")
+        raise Mistake(f"{path}: no .yaml or .jsonl file in it")
     return found
 
 
@@ -75,24 +70,17 @@ def _labels_of(file: Path) -> Iterator[Label]:
             row = Row.model_validate(value)
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
-            raise LabelError(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise Mistake(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
         for id, kwargs, violated in _verdicts(row, number):
             if id not in registry:
-                raise LabelError(f"{file}: row {number}: unknown constraint id {id!r}")
+                raise Mistake(f"{file}: row {number}: unknown constraint id {id!r}")
             yield Label(id, kwargs, violated, row, where)
 
 
 def rows_of(file: Path) -> list[Any]:
     if file.suffix == ".jsonl":
-        return [row for _, row in read_json_lines(file, LabelError)]
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        rows = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise LabelError(f"{file}: {' '.join(str(error).split())[:200]}") from None
-    if not isinstance(rows, list):
-        raise LabelError(f"{file}: a list of rows is needed")
-    return rows
+        return [row for _, row in read_json_lines(file)]
+    return read_yaml_list(file)
 
 
 def _verdicts(row: Row, number: int) -> Iterator[tuple[str, Kwargs, bool]]:

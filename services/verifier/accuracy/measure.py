@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.verifier.accuracy.labelled import Label, LabelError
+from rlmr.mistake import Mistake
+from services.verifier.accuracy.labelled import Label
 from services.verifier.accuracy.wilson import wilson
 from services.verifier.constraints import ConstraintError, check
 
@@ -69,13 +70,13 @@ class Rate:
 
 
 def outcomes(labels: list[Label]) -> list[Outcome]:
-    """In order. Raises LabelError for kwargs that the checker does not take."""
+    """In order. Raises Mistake for kwargs that the checker does not take."""
     found = []
     for label in labels:
         try:
             verdict = check(label.checker, label.kwargs, label.row.prompt, label.text)
         except ConstraintError as error:
-            raise LabelError(f"{label.where}: {error}") from None
+            raise Mistake(f"{label.where}: {error}") from None
         found.append(Outcome(label, not verdict.passed, verdict.reason))
     return found
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.verifier.accuracy.json_lines import read_json_lines
-from services.verifier.accuracy.labelled import LabelError
+from rlmr.mistake import Mistake, read_json_lines
 from services.verifier.constraints import (
     ConstraintError,
     Prepared,
@@ -62,28 +61,27 @@ class VersionDiff:
 
 def compare_versions(a: str, b: str, responses: Path, data: Path | None = None) -> VersionDiff:
     """`a`, `b`: versions as of `in_version`. `responses`: JSONL with key (or prompt) and response; instruction_id_list and kwargs stand in
-    the same line, or in that of `data` (the benchmark's own file). Raises LabelError."""
+    the same line, or in that of `data` (the benchmark's own file). Raises Mistake."""
     tasks = _tasks(data) if data else {}
     differences: list[Difference] = []
     found: tuple[list[list[Instruction]], list[list[Instruction]]] = ([], [])
-    for number, row in read_json_lines(responses, LabelError):
-        where = f"{responses}:{number}"
+    for where, row in read_json_lines(responses):
         task = row if "instruction_id_list" in row else tasks.get(str(row.get("key", row.get("prompt"))))
         if task is None:
             remedy = "its key or prompt is not in --data" if data else "give the benchmark's file with --data"
-            raise LabelError(f"{where}: no instruction_id_list: {remedy}")
+            raise Mistake(f"{where}: no instruction_id_list: {remedy}")
         if not isinstance(row.get("response"), str):
-            raise LabelError(f"{where}: needs a `response` that is text")
+            raise Mistake(f"{where}: needs a `response` that is text")
         subject = Subject(row["response"], str(task.get("prompt", "")))
         verdicts = [_verdicts(_constraints(task, version, where), subject) for version in (a, b)]
-        key = str(row.get("key", number))
+        key = str(row.get("key", where.rpartition(":")[2]))
         for id, of_a, of_b in zip(task["instruction_id_list"], *verdicts, strict=True):
             if (of_a.strict.passed, of_a.loose) != (of_b.strict.passed, of_b.loose):
                 differences.append(Difference(key, id, of_a, of_b))
         for side, listed in zip(found, verdicts, strict=True):
             side.append(listed)
     if not any(found[0]):
-        raise LabelError(f"{responses}: no response with an instruction in it")
+        raise Mistake(f"{responses}: no response with an instruction in it")
     return VersionDiff(
         _accuracies(found[0]), _accuracies(found[1]), len(found[0]), sum(map(len, found[0])), differences
     )
@@ -92,9 +90,9 @@ def compare_versions(a: str, b: str, responses: Path, data: Path | None = None) 
 def _tasks(path: Path) -> dict[str, dict[str, Any]]:
     """By key and by prompt."""
     tasks: dict[str, dict[str, Any]] = {}
-    for number, row in read_json_lines(path, LabelError):
+    for where, row in read_json_lines(path):
         if "instruction_id_list" not in row:
-            raise LabelError(f"{path}:{number}: field 'instruction_id_list' is missing")
+            raise Mistake(f"{where}: field 'instruction_id_list' is missing")
         for name in ("prompt", "key"):
             if name in row:
                 tasks[str(row[name])] = row
@@ -106,11 +104,11 @@ def _constraints(task: dict[str, Any], version: str, where: str) -> list[Prepare
         pairs = list(zip(task["instruction_id_list"], task["kwargs"], strict=True))
         return [prepare(in_version(id, version), {k: v for k, v in kw.items() if v is not None}) for id, kw in pairs]
     except KeyError as error:
-        raise LabelError(f"{where}: field {error} is missing") from None
+        raise Mistake(f"{where}: field {error} is missing") from None
     except ConstraintError as error:
-        raise LabelError(f"{where}: {error}") from None
+        raise Mistake(f"{where}: {error}") from None
     except (TypeError, ValueError, AttributeError):
-        raise LabelError(f"{where}: instruction_id_list and kwargs: two lists of equal length are needed") from None
+        raise Mistake(f"{where}: instruction_id_list and kwargs: two lists of equal length are needed") from None
 
 
 def _verdicts(constraints: list[Prepared], subject: Subject) -> list[Instruction]:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rlmr.client import RlmrClient, RlmrError
+from rlmr.mistake import Mistake
 from rlmr.wire import VerifyResult
 from services.verifier.attack.corpus import Attack, attacks
 
 
-class AttackFailed(RuntimeError):
+class AttackFailed(Mistake):
     """The verifier could not be asked: there is no rate to report."""
 
 

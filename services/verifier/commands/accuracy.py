@@ -21,18 +21,14 @@ def evaluate(
 
     Exit code 0: measured, 1: a checker is below --least-precision, 2: the labels cannot be read.
     """
-    from services.verifier.accuracy.labelled import LabelError, read_labels
+    from rlmr.mistake import Mistake
+    from services.verifier.accuracy.labelled import read_labels
     from services.verifier.accuracy.measure import outcomes, tallies
     from services.verifier.constraints import registry
 
-    try:
-        found = outcomes([label for label in read_labels(labels) if label.checker.startswith(family)])
-    except LabelError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    found = outcomes([label for label in read_labels(labels) if label.checker.startswith(family)])
     if not found:
-        typer.echo(f"error: no label for a checker that begins with {family!r}", err=True)
-        raise typer.Exit(2)
+        raise Mistake(f"no label for a checker that begins with {family!r}")
     tables = {
         "checker": tallies(found, lambda label: label.checker),
         "language": tallies(found, lambda label: label.row.language),

@@ -19,13 +19,10 @@ def attack(
 
     Exit code 0: no family above the limit, 1: one is above it, 2: not measured (verifier unreachable, or too few verdicts).
     """
-    from services.verifier.attack.run import AttackFailed, run
+    from rlmr.mistake import Mistake
+    from services.verifier.attack.run import run
 
-    try:
-        results = run(url, key=key, judge=not rules_only)
-    except AttackFailed as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    results = run(url, key=key, judge=not rules_only)
     typer.echo(f"{'family':<18} {'asked':>6} {'answered':>9} {'false passes':>13} {'rate':>7}  without a verdict")
     for r in results:
         rate = "-" if r.rate is None else f"{r.rate:.2%}"
@@ -33,11 +30,11 @@ def attack(
         typer.echo(f"{r.family:<18} {r.asked:>6} {r.answered:>9} {r.false_passes:>13} {rate:>7}  {silent}")
         for a in r.passed[:show]:
             typer.echo(f"    passed: {a.target.name}: {a.response[:100]!r}")
-    unmeasured = [r.family for r in results if r.answered < answered * r.asked]
-    if unmeasured:
-        advice = "(no judge? use --rules-only)"
-        typer.echo(f"error: too few attacks got a verdict: {', '.join(unmeasured)} {advice}", err=True)
+    unmeasured = ", ".join(r.family for r in results if r.answered < answered * r.asked)
+    too_few = f"too few attacks got a verdict: {unmeasured} (no judge? use --rules-only)"
     if any(r.rate is not None and r.rate > limit for r in results):
+        if unmeasured:
+            typer.echo(f"warning: {too_few}", err=True)
         raise typer.Exit(1)
     if unmeasured:
-        raise typer.Exit(2)
+        raise Mistake(too_few)

@@ -15,13 +15,8 @@ def coverage(
     Every named checker is looked up and its kwargs are checked. Exit code 0: counted, 2: the annotations cannot be read.
     """
     from services.verifier.accuracy.coverage import read_annotations, shares
-    from services.verifier.accuracy.labelled import LabelError
 
-    try:
-        queries = read_annotations(annotations)
-    except LabelError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    queries = read_annotations(annotations)
     typer.echo(f"{'':<16}{'queries':>8}{'hard':>6}{'exactly':>15}{'roughly':>15}{'not':>15}{'for a judge':>13}")
     for name, share in shares(queries).items():
         parts = [_of(share.counts[by], share.hard) for by in ("exactly", "roughly", "not")]

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 
@@ -36,33 +36,31 @@ def evaluate(
 
     Exit code 0: measured, 1: below --least-alpha, 2: not measured (labels, settings or endpoint).
     """
+    from rlmr.mistake import Mistake
     from services.verifier.accuracy import judge_report
     from services.verifier.accuracy.judge_eval import evaluate_judge
     from services.verifier.accuracy.judge_labels import own_rows, read_judge_rows
-    from services.verifier.accuracy.labelled import LabelError
-    from services.verifier.judge.endpoint import NotServed
     from services.verifier.settings import VerifierSettings
 
     given: dict[str, Any] = {"judge_url": url, "judge_model": model, "judge_mode": mode}
     settings = VerifierSettings.load(**{name: value for name, value in given.items() if value})
     if settings.judge_url is None:
-        _fail("no judge: give --url and --model, or set RLMR_VERIFIER_JUDGE_URL and RLMR_VERIFIER_JUDGE_MODEL")
-    try:
-        rows = read_judge_rows(labels or [own_rows()])
-        found = asyncio.run(
-            evaluate_judge(rows, settings, rewordings=rewordings, attacks=attacks, on_progress=_show_progress)
-        )
-        if output is not None:
-            output.mkdir(parents=True, exist_ok=True)
-            report = json.dumps(judge_report.as_json(found), indent=1, ensure_ascii=False) + "\n"
-            (output / "report.json").write_text(report, encoding="utf-8")
-            (output / "report.md").write_text(judge_report.as_markdown(found), encoding="utf-8")
-            (output / "report.html").write_text(judge_report.as_html(found), encoding="utf-8")
-    except (LabelError, NotServed, OSError) as error:
-        _fail(str(error))
+        raise Mistake("no judge: give --url and --model, or set RLMR_VERIFIER_JUDGE_URL and RLMR_VERIFIER_JUDGE_MODEL")
+    rows = read_judge_rows(labels or [own_rows()])
+    found = asyncio.run(
+        evaluate_judge(rows, settings, rewordings=rewordings, attacks=attacks, on_progress=_show_progress)
+    )
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        report = json.dumps(judge_report.as_json(found), indent=1, ensure_ascii=False) + "\n"
+        (output / "report.json").write_text(report, encoding="utf-8")
+        (output / "report.md").write_text(judge_report.as_markdown(found), encoding="utf-8")
+        (output / "report.html").write_text(judge_report.as_html(found), encoding="utf-8")
     typer.echo(judge_report.as_markdown(found))
     if not found.systems["judge"].answered:
-        _fail("the judge gave no verdict: look at its replies, then try another --mode or model (docs/verifier.md)")
+        raise Mistake(
+            "the judge gave no verdict: look at its replies, then try another --mode or model (docs/verifier.md)"
+        )
     alpha = found.systems["judge"].alpha
     if least_alpha > -1 and (alpha is None or alpha < least_alpha):
         typer.echo(f"alpha {alpha if alpha is None else round(alpha, 3)} is below {least_alpha:g}", err=True)
@@ -72,8 +70,3 @@ def evaluate(
 def _show_progress(what: str, done: int, total: int) -> None:
     if sys.stderr.isatty():
         typer.echo(f"\r{what}: {done} of {total}\033[K", nl=done == total, err=True)
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(2)

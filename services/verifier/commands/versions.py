@@ -21,18 +21,12 @@ def diff(
 
     Exit code 0: compared, 2: a version is unknown, or a file cannot be read.
     """
-    from services.verifier.accuracy.labelled import LabelError
     from services.verifier.accuracy.version_diff import compare_versions
 
-    try:
-        found = compare_versions(a, b, responses, data)
-        if output is not None:
-            output.write_text(
-                json.dumps({"a": a, "b": b, **asdict(found)}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-            )
-    except (LabelError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    found = compare_versions(a, b, responses, data)
+    if output is not None:
+        report = json.dumps({"a": a, "b": b, **asdict(found)}, indent=1, ensure_ascii=False) + "\n"
+        output.write_text(report, encoding="utf-8")
     for d in found.differences[:show]:
         for version, verdict in ((a, d.a), (b, d.b)):
             said = "passed" if verdict.strict.passed else "passed loosely" if verdict.loose else "violated"

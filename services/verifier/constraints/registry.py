@@ -17,11 +17,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from rlmr.mistake import Mistake
 from services.verifier.constraints.origin import Origin, origin_of
 from services.verifier.text import Text
 
 
-class ConstraintError(ValueError):
+class ConstraintError(Mistake, ValueError):
     """The constraint itself is wrong (unknown id, wrong kwargs). The message names what is allowed."""
 
 

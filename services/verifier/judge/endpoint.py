@@ -13,6 +13,7 @@ import structlog
 
 from rlmr.aiohttp_transport import AiohttpTransport
 from rlmr.calls import AttemptFailed, CallFailed, Policy, call_async
+from rlmr.mistake import Mistake
 from rlmr.wire import Status
 from services.verifier.judge.usage import Usage
 from services.verifier.metrics import VerifierMetrics
@@ -38,7 +39,7 @@ class JudgeFailure(Exception):
         self.status, self.reason = status, reason
 
 
-class NotServed(Exception):
+class NotServed(Mistake):
     """Why the endpoint is not known to serve the judge's model, and the remedy."""
 
 

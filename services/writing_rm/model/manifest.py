@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rlmr.mistake import Mistake
 from rlmr.wire import Prompt
 
 MANIFEST_FILE = "reward_model.json"
@@ -19,7 +20,7 @@ WEIGHT_SUFFIXES = (".safetensors", ".safetensors.index.json")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class ManifestError(Exception):
+class ManifestError(Mistake):
     """The directory is not a reward model, or not the one its manifest describes. The message names the file and the remedy."""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake
 from rlmr.wire import ChatMessage
 from services.writing_rm.model.manifest import ManifestError, TextForm
 
@@ -21,7 +22,7 @@ _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 _PLACEHOLDER = f"{_OPEN}response{_CLOSE}"
 
 
-class TextFormError(Exception):
+class TextFormError(Mistake):
     """This sample cannot be presented to the model; the message says why (status invalid_input)."""
 
 

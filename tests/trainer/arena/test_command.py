@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from rlmr.cli import app
 from tests.trainer.arena.arena_process import ArenaProcess
 from tests.trainer.arena.contests import make_folder, write_lines
 from trainer.arena.state import FILE, State
-from trainer.commands.arena import app
 
 
 def arena(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(a) for a in arguments])
+    return CliRunner().invoke(app, ["arena", *map(str, arguments)])
 
 
 def test_links_stay_the_same_and_raters_can_be_added_later(tmp_path: Path) -> None:
@@ -48,14 +48,14 @@ def test_mistakes_end_with_one_line_that_names_them(tmp_path: Path) -> None:
     make_folder(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         told = arena("serve", folder, "--port", str(taken.getsockname()[1]))
-    assert told.exit_code == 1 and "choose another" in told.output
+    assert told.exit_code == 2 and "choose another" in told.output
     told = arena("serve", folder, "--least-seconds", "9")
-    assert told.exit_code == 1 and "least_seconds" in told.output and "--state another file" in told.output
+    assert told.exit_code == 2 and "least_seconds" in told.output and "--state another file" in told.output
     write_lines(folder / "tuned.jsonl", [{"id": f"p{i}", "response": f"other {i}"} for i in range(4)])
     told = arena("serve", folder)
-    assert told.exit_code == 1 and "has changed" in told.output
+    assert told.exit_code == 2 and "has changed" in told.output
     told = arena("export", tmp_path / "nowhere", tmp_path / "out")
-    assert told.exit_code == 1 and "no such file" in told.output and not (tmp_path / "out").exists()
+    assert told.exit_code == 2 and "no such file" in told.output and not (tmp_path / "out").exists()
     for result in (told, arena("serve", folder / FILE)):
         assert result.output.startswith("error: ") and "Traceback" not in result.output
 
@@ -63,17 +63,17 @@ def test_mistakes_end_with_one_line_that_names_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tags", [["a", "a"], ["a;b"], ["x" * 41], [""], [f"t{i}" for i in range(13)]])
 def test_reasons_that_cannot_be_are_refused(tmp_path: Path, tags: list[str]) -> None:
     told = arena("serve", make_folder(tmp_path), *(part for tag in tags for part in ("--tag", tag)))
-    assert told.exit_code == 1 and told.output.startswith("error: --tag: "), told.output
+    assert told.exit_code == 2 and told.output.startswith("error: --tag: "), told.output
     assert not (tmp_path / FILE).exists()
 
 
 def test_a_state_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     told = arena("serve", make_folder(tmp_path / "in"), "--state", tmp_path / "file" / "x.sqlite")
-    assert told.exit_code == 1 and told.output.startswith("error: ") and "--state another file" in told.output
+    assert told.exit_code == 2 and told.output.startswith("error: ") and "--state another file" in told.output
 
 
 @pytest.mark.parametrize("name", ["", " ", "standing", "x" * 101, "a\nb"])
 def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
     told = arena("serve", make_folder(tmp_path), "--rater", name)
-    assert told.exit_code == 1 and told.output.startswith("error: "), told.output
+    assert told.exit_code == 2 and told.output.startswith("error: "), told.output

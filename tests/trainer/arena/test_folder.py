@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from rlmr.mistake import Mistake
 from tests.trainer.arena.contests import make_folder, write_lines
 from trainer.arena.folder import PROMPTS, read_contest
-from trainer.data.rows import DataFileError
 
 
 def test_a_folder_is_prompts_and_one_file_per_arm(tmp_path: Path) -> None:
@@ -44,27 +44,25 @@ MISTAKES = [
 def test_a_mistake_is_named(tmp_path: Path, file: str, rows: list, message: str) -> None:
     folder = make_folder(tmp_path)
     write_lines(folder / file, rows)
-    with pytest.raises(DataFileError, match=message):
+    with pytest.raises(Mistake, match=message):
         read_contest(folder)
 
 
 def test_a_line_that_is_no_json_a_half_surrogate_and_too_few_arms_are_named(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     (folder / "base.jsonl").write_text('{"id": "p0", "response": "\\ud800"}\n')
-    with pytest.raises(DataFileError, match=r"base.jsonl:1: response: .*unicode"):
+    with pytest.raises(Mistake, match=r"base.jsonl:1: response: .*unicode"):
         read_contest(folder)
     whole = (folder / PROMPTS).read_text()
     (folder / PROMPTS).write_text('{"id": "p0", "prompt": "x\\ud800"}\n')
-    with pytest.raises(
-        DataFileError, match=r"prompts.jsonl:1: prompt.0.content: character 1 is half of a surrogate pair"
-    ):
+    with pytest.raises(Mistake, match=r"prompts.jsonl:1: prompt.0.content: character 1 is half of a surrogate pair"):
         read_contest(folder)
     (folder / PROMPTS).write_text(whole)
     (folder / "base.jsonl").write_text("nonsense\n")
-    with pytest.raises(DataFileError, match=r"base.jsonl:1: not JSON"):
+    with pytest.raises(Mistake, match=r"base.jsonl:1: not JSON"):
         read_contest(folder)
     (folder / "base.jsonl").unlink()
-    with pytest.raises(DataFileError, match="1 files of responses"):
+    with pytest.raises(Mistake, match="1 files of responses"):
         read_contest(folder)
-    with pytest.raises(DataFileError, match="no such folder"):
+    with pytest.raises(Mistake, match="no such folder"):
         read_contest(tmp_path / "nowhere")

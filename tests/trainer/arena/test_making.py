@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from rlmr.cli import app
+from rlmr.mistake import Mistake
 from tests.trainer.arena.arena_process import ArenaProcess
 from tests.trainer.arena.contests import write_lines
 from trainer.arena.assignment import comparisons
 from trainer.arena.folder import read_contest
 from trainer.arena.making import DEMO, make_folder
-from trainer.commands.arena import app
-from trainer.data.rows import DataFileError
 
 
 def answers(path: Path, prompts: str, word: str) -> Path:
@@ -46,25 +46,25 @@ def test_a_draw_of_prompts_depends_on_the_seed_alone(tmp_path: Path) -> None:
 
 def test_mistakes_are_named(tmp_path: Path) -> None:
     good, other = answers(tmp_path / "a.jsonl", "ab", "x"), answers(tmp_path / "b.jsonl", "cd", "y")
-    with pytest.raises(DataFileError, match="no prompt is answered in all"):
+    with pytest.raises(Mistake, match="no prompt is answered in all"):
         make_folder(tmp_path / "out", {"a": good, "b": other})
-    with pytest.raises(DataFileError, match="not empty"):
+    with pytest.raises(Mistake, match="not empty"):
         make_folder(tmp_path, {"a": good, "b": good})
     write_lines(other, [{"prompt": "a", "response": 3}])
-    with pytest.raises(DataFileError, match=r"b.jsonl:1: response: "):
+    with pytest.raises(Mistake, match=r"b.jsonl:1: response: "):
         make_folder(tmp_path / "out", {"a": good, "b": other})
     for text in ("[]", '{"rows": 3}', "nonsense"):
         (tmp_path / "c.json").write_text(text)
-        with pytest.raises(DataFileError, match=r"c.json: no {\"rows\""):
+        with pytest.raises(Mistake, match=r"c.json: no {\"rows\""):
             make_folder(tmp_path / "out", {"a": good, "c": tmp_path / "c.json"})
     (tmp_path / "c.json").write_text('{"rows": [{"prompt": "a"}]}')
-    with pytest.raises(DataFileError, match=r"c.json: rows.0: response: Field required"):
+    with pytest.raises(Mistake, match=r"c.json: rows.0: response: Field required"):
         make_folder(tmp_path / "out", {"a": good, "c": tmp_path / "c.json"})
     assert not (tmp_path / "out").exists()
     run = CliRunner().invoke
-    assert "say NAME=FILE" in run(app, ["make", str(tmp_path / "out"), str(good), str(good)]).output
-    assert "give two files" in run(app, ["make", str(tmp_path / "out"), str(good)]).output
-    made = run(app, ["make", str(tmp_path / "out"), str(good), f"again={good}"])
+    assert "say NAME=FILE" in run(app, ["arena", "make", str(tmp_path / "out"), str(good), str(good)]).output
+    assert "give two files" in run(app, ["arena", "make", str(tmp_path / "out"), str(good)]).output
+    made = run(app, ["arena", "make", str(tmp_path / "out"), str(good), f"again={good}"])
     assert made.exit_code == 0 and "2 prompts, arms a, again" in made.output
 
 

@@ -90,7 +90,7 @@ def test_mistakes_are_told_without_a_traceback(tmp_path: Path) -> None:
         (["--set", "services=external", "--set", "reward_url=http://127.0.0.1:9"], "no aggregator at"),
     ):
         done = CliRunner().invoke(app, ["calibrate", *here, *given])
-        assert done.exit_code == 1 and told in " ".join(done.output.split()), done.output
+        assert done.exit_code == 2 and told in " ".join(done.output.split()), done.output
 
 
 def group(i: int, writing: list[float], violated: list[bool], met: list[float] | None = None) -> Group:

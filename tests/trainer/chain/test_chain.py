@@ -147,7 +147,7 @@ def test_a_wrong_plan_is_one_line(tmp_path: Path, text: str, says: str) -> None:
     path.write_text(text)
     command = [sys.executable, "-m", "rlmr", "chain", str(path), "--work", str(tmp_path / "w")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_a_stage_that_fails_names_its_log_and_what_it_said(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_stage_that_fails_names_its_log_and_what_it_said(tmp_path: Path) -> No
     path.write_text("name: x\nstages: [{name: a, run: data check none.jsonl, makes: [s]}]")
     command = [sys.executable, "-m", "rlmr", "chain", str(path), "--work", str(tmp_path / "w")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "a.log" in done.stderr and "none.jsonl: No such file" in done.stderr, done.stderr
+    assert done.returncode == 2 and "a.log" in done.stderr and "none.jsonl: No such file" in done.stderr, done.stderr
 
 
 def test_what_lies_outside_the_folder_is_never_removed(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 pytest.importorskip("datasketch", reason="the extra `real` is not installed")
 
-from trainer.commands.data import app
+from rlmr.cli import app
+from rlmr.mistake import Mistake
 from trainer.data.check import check_file
 from trainer.data.rows import DataFileError, PromptRow, read, write
 from trainer.data.seed_prompts import read_seeds, seed_prompts
@@ -27,7 +28,7 @@ def lines(path: Path, *rows: Any) -> Path:
 
 
 def test_the_seeds_are_many_clean_and_spread_over_domains_and_both_languages(tmp_path: Path) -> None:
-    found = CliRunner().invoke(app, ["seeds", str(tmp_path / "seeds.jsonl")])
+    found = CliRunner().invoke(app, ["data", "seeds", str(tmp_path / "seeds.jsonl")])
     assert found.exit_code == 0, found.output
     report = check_file(tmp_path / "seeds.jsonl")
     assert report.rows >= 240
@@ -63,25 +64,25 @@ def test_every_malformed_row_names_file_line_and_field(tmp_path: Path) -> None:
     malformed = check_file(path).malformed
     expected = [
         ":2: not JSON",
-        ":3: not JSON",
+        ":3: want a JSON object, not list",
         ":4: label.prompt_id:",
         ":5: input.0.role:",
         ":6: label.constraints.0.type:",
     ]
     expected += [":7: language:", ":8: label:"]
     assert [any(f"{path}{start}" in found for found in malformed) for start in expected] == [True] * 7, malformed
-    found = CliRunner().invoke(app, ["check", str(path)])
+    found = CliRunner().invoke(app, ["data", "check", str(path)])
     assert found.exit_code == 1
     assert f"{path}:4: label.prompt_id: Field required" in found.output
     assert not any(line.rstrip().endswith(":") for line in found.output.splitlines()), "a figure of nothing is left out"
-    with pytest.raises(DataFileError, match=r"p\.jsonl:2: not JSON"):
+    with pytest.raises(Mistake, match=r"p\.jsonl:2: not JSON"):
         read(path, PromptRow)
 
 
 def test_a_missing_and_an_empty_file_are_errors_in_one_line(tmp_path: Path) -> None:
     for path, says in ((tmp_path / "none", "No such file"), (lines(tmp_path / "empty"), "no rows")):
-        found = CliRunner().invoke(app, ["check", str(path)])
-        assert (found.exit_code, says in found.output, "Traceback" in found.output) == (1, True, False)
+        found = CliRunner().invoke(app, ["data", "check", str(path)])
+        assert (found.exit_code, says in found.output, "Traceback" in found.output) == (2, True, False)
 
 
 def test_duplicates_leaks_and_contradictions(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from rlmr.cli import app
 from services.verifier.constraints import prepare
-from trainer.commands.data import app
 from trainer.data.constrain import DIFFICULTIES, constrain
 from trainer.data.feasibility import problems
 from trainer.data.offers import OFFERS
@@ -55,17 +55,17 @@ def test_chinese_prompts_get_no_checker_of_english_and_verse_no_tense() -> None:
 
 def test_the_command_writes_what_the_trainer_reads_and_the_same_twice(tmp_path: Path) -> None:
     run = CliRunner().invoke
-    assert run(app, ["seeds", str(tmp_path / "seeds.jsonl")]).exit_code == 0
+    assert run(app, ["data", "seeds", str(tmp_path / "seeds.jsonl")]).exit_code == 0
     for name in ("a", "b"):
-        found = run(app, ["constrain", str(tmp_path / "seeds.jsonl"), str(tmp_path / name)])
+        found = run(app, ["data", "constrain", str(tmp_path / "seeds.jsonl"), str(tmp_path / name)])
         assert found.exit_code == 0, found.output
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert len(read_prompts(tmp_path / "a")) == 252
-    assert run(app, ["check", str(tmp_path / "a")]).exit_code == 0
-    run(app, ["constrain", str(tmp_path / "seeds.jsonl"), str(tmp_path / "c"), "--by-judge"])
+    assert run(app, ["data", "check", str(tmp_path / "a")]).exit_code == 0
+    run(app, ["data", "constrain", str(tmp_path / "seeds.jsonl"), str(tmp_path / "c"), "--by-judge"])
     assert {row.label.constraints is None for row in read(tmp_path / "c", PromptRow)} == {True}
 
 
 def test_a_wrong_difficulty_names_the_right_ones(tmp_path: Path) -> None:
-    found = CliRunner().invoke(app, ["constrain", "x", "y", "--difficulty", "brutal"])
-    assert (found.exit_code, "easy, medium, hard" in found.output) == (1, True)
+    found = CliRunner().invoke(app, ["data", "constrain", "x", "y", "--difficulty", "brutal"])
+    assert (found.exit_code, "easy, medium, hard" in found.output) == (2, True)

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rlmr.adapters.columns import group_of
+from rlmr.cli import app
 from rlmr.wire import Constraint
-from trainer.commands.data import app
 from trainer.data.constrain import constrain, left_to_the_judge
 from trainer.data.rows import PromptRow, write
 from trainer.data.seed_prompts import seed_prompts
@@ -26,7 +26,7 @@ def rows(tmp_path: Path) -> list[PromptRow]:
 @pytest.mark.parametrize("form, reader", [("trl", "json"), ("verl", "parquet")])
 def test_what_is_read_back_is_what_was_asked(form: str, reader: str, rows: list[PromptRow], tmp_path: Path) -> None:
     out = tmp_path / f"out.{form}"
-    found = CliRunner().invoke(app, ["convert", str(tmp_path / "prompts.jsonl"), str(out), "--to", form])
+    found = CliRunner().invoke(app, ["data", "convert", str(tmp_path / "prompts.jsonl"), str(out), "--to", form])
     assert found.exit_code == 0, found.output
     read = datasets.load_dataset(reader, data_files=str(out), split="train", cache_dir=str(tmp_path / "cache"))
     assert len(read) == len(rows)
@@ -40,5 +40,5 @@ def test_what_is_read_back_is_what_was_asked(form: str, reader: str, rows: list[
 
 
 def test_another_form_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
-    found = CliRunner().invoke(app, ["convert", "x", "y", "--to", "nemo"])
-    assert (found.exit_code, "trl, verl" in found.output) == (1, True)
+    found = CliRunner().invoke(app, ["data", "convert", "x", "y", "--to", "nemo"])
+    assert (found.exit_code, "trl, verl" in found.output) == (2, True)

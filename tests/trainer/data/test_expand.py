@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 pytest.importorskip("rapidfuzz", reason="the extra `real` is not installed")
 
 from rlmr.calls import Policy
+from rlmr.cli import app
 from tests.service_process import ROOT
 from tests.trainer.data.scripted_endpoint import completion, endpoint
-from trainer.commands.data import app
 from trainer.data import endpoint as endpoint_module
 from trainer.data.check import check_file
 from trainer.data.journal import Journal
@@ -62,7 +62,7 @@ def ideas(number: int, body: dict[str, Any], tokens: int = 50) -> bytes:
 
 
 def run(out: Path, url: str, *more: str) -> Any:
-    return CliRunner().invoke(app, ["expand", str(out), "--url", url, "--model", "m", "--send-seed", *more])
+    return CliRunner().invoke(app, ["data", "expand", str(out), "--url", url, "--model", "m", "--send-seed", *more])
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +149,7 @@ def test_a_fault_is_asked_again_and_neither_loses_nor_doubles_a_row(tmp_path: Pa
 def test_an_endpoint_that_stays_broken_ends_the_run_with_what_to_do_and_the_next_goes_on(tmp_path: Path) -> None:
     with endpoint(lambda number, body: ideas(number, body) if number < 2 else 500) as (url, _):
         found = run(tmp_path / "out", url, "--count", "20", "--at-once", "1")
-    assert found.exit_code == 1
+    assert found.exit_code == 2
     assert "HTTP 500" in found.output and "the same command goes on" in found.output and "Traceback" not in found.output
     with endpoint(lambda number, body: ideas(number + 2, body)) as (url, asked):
         found = run(tmp_path / "out", url, "--count", "20", "--at-once", "1")
@@ -198,9 +198,9 @@ def test_killed_at_any_time_it_goes_on_without_a_lost_or_doubled_row(tmp_path: P
             seen.append(journal.read_bytes())
         with journal.open("ab") as file:
             file.write(b'{"call": 99, "rows": [{"inp')  # and a torn line
-        found = CliRunner().invoke(app, ["expand", str(out), *arguments])
+        found = CliRunner().invoke(app, ["data", "expand", str(out), *arguments])
         assert found.exit_code == 0, found.output
-        found = CliRunner().invoke(app, ["expand", str(tmp_path / "at once"), *arguments])
+        found = CliRunner().invoke(app, ["data", "expand", str(tmp_path / "at once"), *arguments])
         assert found.exit_code == 0, found.output
     final = journal.read_bytes()
     for before in seen:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from trainer.commands.data import app
+from rlmr.cli import app
 from trainer.data import arena_hard
 from trainer.data.openings import SHORTEST, opening, plain_text
 from trainer.data.rows import PairRow, read
@@ -47,7 +47,19 @@ def test_strong_and_weak_openings_are_of_one_length(tmp_path: Path) -> None:
         ]
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     out = tmp_path / "pairs.jsonl"
-    asked = ["pairs", str(out), "--strong", str(strong), "--weak", str(weak), "--openings", "20", "110", "--no-match"]
+    asked = [
+        "data",
+        "pairs",
+        str(out),
+        "--strong",
+        str(strong),
+        "--weak",
+        str(weak),
+        "--openings",
+        "20",
+        "110",
+        "--no-match",
+    ]
     found = CliRunner().invoke(app, asked)
     assert found.exit_code == 0, found.output
     pairs = read(out, PairRow)
@@ -56,7 +68,7 @@ def test_strong_and_weak_openings_are_of_one_length(tmp_path: Path) -> None:
         assert pair.good.endswith(".") and pair.bad.endswith(".")
         assert abs(len(tokens(pair.good)) - len(tokens(pair.bad))) <= 5
     found = CliRunner().invoke(
-        app, ["pairs", str(out), "--corrupt", str(strong), "--openings", "20", "110", "--no-match"]
+        app, ["data", "pairs", str(out), "--corrupt", str(strong), "--openings", "20", "110", "--no-match"]
     )
     assert found.exit_code == 0, found.output
     lengths = [len(tokens(pair.good)) for pair in read(out, PairRow)]
@@ -88,7 +100,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_strong_answers_are_english_prose_with_their_source(wheel: Path, tmp_path: Path) -> None:
     out = tmp_path / "strong.jsonl"
-    found = CliRunner().invoke(app, ["strong", str(out), "--wheel", str(wheel)])
+    found = CliRunner().invoke(app, ["data", "strong", str(out), "--wheel", str(wheel)])
     assert found.exit_code == 0 and "licence" in found.output, found.output
     rows = [json.loads(line) for line in out.read_text().split("\n") if line]
     assert [row["provenance"]["writer"] for row in rows] == list(arena_hard.WRITERS)
@@ -98,5 +110,5 @@ def test_strong_answers_are_english_prose_with_their_source(wheel: Path, tmp_pat
 def test_another_wheel_is_refused(wheel: Path, tmp_path: Path) -> None:
     with wheel.open("ab") as file:
         file.write(b"\0")
-    found = CliRunner().invoke(app, ["strong", str(tmp_path / "x.jsonl"), "--wheel", str(wheel)])
-    assert found.exit_code == 1 and "SHA-256" in found.output and not (tmp_path / "x.jsonl").exists()
+    found = CliRunner().invoke(app, ["data", "strong", str(tmp_path / "x.jsonl"), "--wheel", str(wheel)])
+    assert found.exit_code == 2 and "SHA-256" in found.output and not (tmp_path / "x.jsonl").exists()

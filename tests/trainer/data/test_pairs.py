@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from rlmr.cli import app
 from tests.trainer.data.scripted_endpoint import endpoint
-from trainer.commands.data import app
 from trainer.data.corruptions import GRADES, KINDS, corrupt, pieces
 from trainer.data.rows import PairRow, read
 from trainer.data.similarity import tokens
@@ -86,7 +86,7 @@ def test_pairs_of_corruptions_are_length_matched_and_the_report_proves_it(tmp_pa
         answers.append({"prompt": f"Prompt {i}", "response": " ".join(sentences), "domain": "story"})
     source = rows(tmp_path / "good.jsonl", *answers)
     out, report = tmp_path / "pairs.jsonl", tmp_path / "bias.json"
-    found = CliRunner().invoke(app, ["pairs", str(out), "--corrupt", str(source), "--report", str(report)])
+    found = CliRunner().invoke(app, ["data", "pairs", str(out), "--corrupt", str(source), "--report", str(report)])
     assert found.exit_code == 0, found.output
     pairs = read(out, PairRow)
     assert len(pairs) > 70
@@ -95,7 +95,7 @@ def test_pairs_of_corruptions_are_length_matched_and_the_report_proves_it(tmp_pa
     assert bias["auc"] == pytest.approx(0.5, abs=0.03)
     assert {p.provenance["kind"] for p in pairs} == set(KINDS) and {p.provenance["grade"] for p in pairs} == set(GRADES)
     assert pairs[0].provenance["from"].endswith("good.jsonl:1")
-    assert CliRunner().invoke(app, ["check", str(out)]).exit_code == 0
+    assert CliRunner().invoke(app, ["data", "check", str(out)]).exit_code == 0
 
 
 def test_human_choices_count_by_majority_and_a_bad_row_names_its_field(tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ def test_human_choices_count_by_majority_and_a_bad_row_names_its_field(tmp_path:
     tied = {"prompt": "Q", "a": "x x", "b": "y y", "choice": "tie"}
     source = rows(tmp_path / "c.jsonl", vote | {"choice": "b"}, vote | {"choice": "a"}, vote | {"choice": "b"}, tied)
     out = tmp_path / "pairs.jsonl"
-    assert CliRunner().invoke(app, ["pairs", str(out), "--choices", str(source)]).exit_code == 0
+    assert CliRunner().invoke(app, ["data", "pairs", str(out), "--choices", str(source)]).exit_code == 0
     (only,) = read(out, PairRow)
     assert (only.good, only.provenance["votes"]) == ("other text", "2 of 3")
     bad = rows(tmp_path / "bad.jsonl", vote | {"choice": "b"}, vote | {"choice": "left"})
-    found = CliRunner().invoke(app, ["pairs", str(out), "--choices", str(bad)])
-    assert f"{bad}:2: choice: 'left'" in found.output and found.exit_code == 1
+    found = CliRunner().invoke(app, ["data", "pairs", str(out), "--choices", str(bad)])
+    assert f"{bad}:2: choice: 'left'" in found.output and found.exit_code == 2
 
 
 def test_strong_answers_stand_against_weak_ones_to_the_same_prompt(tmp_path: Path) -> None:
@@ -117,7 +117,10 @@ def test_strong_answers_stand_against_weak_ones_to_the_same_prompt(tmp_path: Pat
     )
     weak = rows(tmp_path / "w.jsonl", {"prompt": "P", "response": "a poor text"}, {"prompt": "R", "response": "alone"})
     out = tmp_path / "pairs.jsonl"
-    assert CliRunner().invoke(app, ["pairs", str(out), "--strong", str(strong), "--weak", str(weak)]).exit_code == 0
+    assert (
+        CliRunner().invoke(app, ["data", "pairs", str(out), "--strong", str(strong), "--weak", str(weak)]).exit_code
+        == 0
+    )
     assert [(p.good, p.bad) for p in read(out, PairRow)] == [("a fine text", "a poor text")]
 
 
@@ -130,10 +133,10 @@ def test_a_judge_that_only_likes_the_first_place_makes_no_pairs(tmp_path: Path) 
             return 503
         return "A" if "Text A:\ngood" in body["messages"][0]["content"] else "**B**"
 
-    for script, code, says in ((honest, 0, "in 0 pairs"), (lambda n, b: "A", 1, "in 3 pairs")):
+    for script, code, says in ((honest, 0, "in 0 pairs"), (lambda n, b: "A", 2, "in 3 pairs")):
         with endpoint(script) as (url, _):
             found = CliRunner().invoke(
-                app, ["pairs", str(out), "--judged", str(source), "--judge-url", url, "--judge-model", "m"]
+                app, ["data", "pairs", str(out), "--judged", str(source), "--judge-url", url, "--judge-model", "m"]
             )
         assert (found.exit_code, says in found.output) == (code, True), found.output
     assert {p.good for p in read(out, PairRow)} == {"good text"}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from rlmr.mistake import Mistake
 from trainer.data.prompts import prepare, read_prompts
-from trainer.data.rows import DataFileError
 
 GOOD = {
     "input": [{"role": "user", "content": "A story, no commas."}],
@@ -39,12 +39,12 @@ def test_label_may_be_an_object_or_json_text(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, row: object, message: str) -> None:
-    with pytest.raises(DataFileError, match=message):
+    with pytest.raises(Mistake, match=message):
         read_prompts(write(tmp_path / "p.jsonl", GOOD, row))
 
 
 def test_an_empty_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataFileError, match="no prompts"):
+    with pytest.raises(Mistake, match="no prompts"):
         read_prompts(write(tmp_path / "p.jsonl", ""))
 
 

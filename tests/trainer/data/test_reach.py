@@ -7,8 +7,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from rlmr.cli import app
 from services.verifier.constraints import check
-from trainer.commands.data import app
 from trainer.data.rows import PromptRow, read, write
 from trainer.data.seed_prompts import seed_prompts
 
@@ -29,6 +29,7 @@ def test_a_constraint_is_met_by_some_answers_and_not_by_all(tmp_path: Path) -> N
     lines = [json.dumps({"prompt": prompt, "response": text}) for prompt, own in texts.items() for text in own]
     answers.write_text("\n".join(lines))
     command = [
+        "data",
         "constrain",
         str(prompts),
         str(out),
@@ -61,7 +62,18 @@ def test_a_floor_stands_beside_what_is_drawn_and_counts_in_what_answers_meet(tmp
     long, short = "The lamp was out. " * 10, "The lamp was out."
     lines = [{"prompt": row.text, "response": text} for row in rows for text in (long, long, short, short)]
     answers.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    asked = ["constrain", str(prompts), str(out), "--answers", str(answers), "--difficulty", "easy", "--floor", "30"]
+    asked = [
+        "data",
+        "constrain",
+        str(prompts),
+        str(out),
+        "--answers",
+        str(answers),
+        "--difficulty",
+        "easy",
+        "--floor",
+        "30",
+    ]
     found = CliRunner().invoke(app, asked)
     assert found.exit_code == 0, found.output
     for row in read(out, PromptRow):
@@ -71,7 +83,7 @@ def test_a_floor_stands_beside_what_is_drawn_and_counts_in_what_answers_meet(tmp
         assert "30 words" in row.text or "30 word" in row.text
         assert check(second.type, second.kwargs, row.text, long).passed, "only the long answers can meet both"
         assert row.provenance["constrained_from"] in [r.text for r in rows]
-    assert CliRunner().invoke(app, [*asked[:3], "--floor", "30"]).exit_code == 1
+    assert CliRunner().invoke(app, ["data", *asked[:4], "--floor", "30"]).exit_code == 2
 
 
 def test_no_prompt_stands_on_both_sides_of_a_split(tmp_path: Path) -> None:
@@ -79,10 +91,10 @@ def test_no_prompt_stands_on_both_sides_of_a_split(tmp_path: Path) -> None:
     twice = [*rows, *(row.model_copy(update={"provenance": {"constrained_from": row.text}}) for row in rows)]
     file, train, held = (tmp_path / name for name in ("p.jsonl", "t.jsonl", "h.jsonl"))
     write(twice, file)
-    found = CliRunner().invoke(app, ["split", str(file), str(train), str(held), "--share", "0.2"])
+    found = CliRunner().invoke(app, ["data", "split", str(file), str(train), str(held), "--share", "0.2"])
     assert found.exit_code == 0, found.output
     sides = [[row.text for row in read(path, PromptRow)] for path in (train, held)]
     assert not set(sides[0]) & set(sides[1]) and len(sides[0]) + len(sides[1]) == len(twice)
     assert 0.1 < len(sides[1]) / len(twice) < 0.3
-    few = CliRunner().invoke(app, ["split", str(file), str(train), str(held), "--share", "0.01", "--seed", "1"])
+    few = CliRunner().invoke(app, ["data", "split", str(file), str(train), str(held), "--share", "0.01", "--seed", "1"])
     assert few.exit_code == 0 or "two sides" in few.output

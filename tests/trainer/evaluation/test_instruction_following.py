@@ -15,12 +15,12 @@ def test_figures_are_those_worked_by_hand(tmp_path: Path) -> None:
     asked = ["punctuation:no_comma", "startend:quotation"]
     rows: list[dict[str, object]] = [
         {"key": n, "prompt": f"p{n}", "instruction_id_list": asked, "kwargs": [{"num_words": None}, {"n": None}]}
-        for n in (7, 8)
+        for n in (9, 10)
     ]
-    rows.append({"key": 9, "prompt": "p9", "instruction_id_list": asked[:1], "kwargs": [{}]})
+    rows.append({"key": 11, "prompt": "p11", "instruction_id_list": asked[:1], "kwargs": [{}]})
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     # The first is quoted only without its first line; the second has a comma too; the third has neither.
-    texts = {7: 'Here:\n"fine"', 8: "a, b", 9: "fine"}
+    texts = {9: 'Here:\n"fine"', 10: "a, b", 11: "fine"}
     responses.write_text("".join(json.dumps({"key": k, "response": text}) + "\n" for k, text in texts.items()))
     code, printed = run("ifeval", "--data", data, "--responses", responses, "--out", out)
     assert code == 0, printed
@@ -29,8 +29,10 @@ def test_figures_are_those_worked_by_hand(tmp_path: Path) -> None:
     assert [found[f"instruction {how}"] for how in ("strict", "loose")] == [2 / 5, 3 / 5]
     assert [found[f"startend:quotation {how}"] for how in ("strict", "loose")] == [0, 1 / 2]
     first = journal(out / "verdicts.jsonl")[0]
-    assert (first["key"], first["details"]["strict"], first["details"]["loose"]) == ("7", [True, False], [True, True])
+    assert (first["key"], first["details"]["strict"], first["details"]["loose"]) == ("9", [True, False], [True, True])
     assert len(first["details"]["reasons"]) == 2
+    shown = json.loads((out / "results.json").read_text())["samples"]
+    assert [sample["key"] for sample in shown] == ["9", "10", "11"], "lowest first, equal ones as in the data"
 
 
 def test_eval_names_the_line_that_is_wrong(tmp_path: Path) -> None:

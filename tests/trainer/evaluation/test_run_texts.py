@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from trainer.commands.evaluate import app
+from rlmr.cli import app
 from trainer.evaluation.run_texts import side
 
 FLOOR, CEILING = {"type": "length:words", "kwargs": {"min": 3}}, {"type": "length:words", "kwargs": {"max": 3}}
@@ -45,7 +45,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_run_is_a_column_of_the_table_with_floors_and_ceilings_apart(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    found = CliRunner().invoke(app, ["runs", str(run), "--out", str(out), "--samples", "2"])
+    found = CliRunner().invoke(app, ["eval", "runs", str(run), "--out", str(out), "--samples", "2"])
     assert found.exit_code == 0, found.output
     kept = json.loads((out / "one.json").read_text())["figures"]
     assert kept["compliance"]["before"][0] == 0.5 and kept["compliance"]["after"][0] == 0.75
@@ -63,16 +63,19 @@ def test_a_run_is_a_column_of_the_table_with_floors_and_ceilings_apart(run: Path
         "| violators rewarded | 0 of 5 |", "| groups dropped | 1 of 4 |", "| onset alarm | none |",
     ]  # fmt: skip
     assert (out / "one.md").read_text().count("**after**") == 2
-    again = CliRunner().invoke(app, ["runs", "--out", str(out)])
+    again = CliRunner().invoke(app, ["eval", "runs", "--out", str(out)])
     assert again.exit_code == 0 and again.output == (out / "table.md").read_text()
 
 
 def test_a_run_that_did_not_end_is_named(run: Path, tmp_path: Path) -> None:
     (run / "summary.json").unlink()
-    found = CliRunner().invoke(app, ["runs", str(run), "--out", str(tmp_path / "out")])
+    found = CliRunner().invoke(app, ["eval", "runs", str(run), "--out", str(tmp_path / "out")])
     assert found.exit_code == 2 and "summary.json" in found.output and "finished run" in found.output
-    found = CliRunner().invoke(app, ["runs", "--out", str(tmp_path / "out")])
+    found = CliRunner().invoke(app, ["eval", "runs", "--out", str(tmp_path / "out")])
     assert found.exit_code == 2 and "holds no run yet" in found.output
+    (tmp_path / "out" / "texts.json").write_text("{}")
+    found = CliRunner().invoke(app, ["eval", "runs", "--out", str(tmp_path / "out")])
+    assert found.exit_code == 2 and "texts.json: not written by `rlmr eval runs`" in found.output
 
 
 def test_which_way_constraints_pull() -> None:

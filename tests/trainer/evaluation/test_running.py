@@ -98,7 +98,7 @@ def test_a_refused_call_is_missing_until_it_is_answered(data: Path, responses: P
 def test_an_endpoint_that_is_gone_ends_the_command(data: Path, responses: Path, tmp_path: Path) -> None:
     with endpoint(lambda number, body: mark(5) if number < 2 else 404) as (url, asked):
         code, printed = evaluate(data, responses, tmp_path / "out", url)
-    assert code == 1
+    assert code == 2
     assert "the same command goes on from there" in printed
     assert "Traceback" not in printed
     assert len(asked) == 5

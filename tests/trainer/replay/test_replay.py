@@ -133,7 +133,7 @@ def test_the_command_prints_a_row_a_strategy(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert [r["label"] for r in json.loads(shown.output)] == ["rlmr:gamma=1.0", "linear:weight=2"]
     mistaken = CliRunner().invoke(app, ["replay", str(run), "--strategy", "linear:wait=2"])
-    assert mistaken.exit_code == 1 and "parameters of linear: weight" in mistaken.output
+    assert mistaken.exit_code == 2 and "parameters of linear: weight" in mistaken.output
 
 
 def test_a_group_is_explained_by_place_or_id_with_what_others_would_have_given(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_the_picture_of_a_group_shows_every_response_with_its_reasons(tmp_path: 
     assert shown.exit_code == 0, shown.output
     assert "linear:weight=2" in shown.output and "rlmr (the run)" in shown.output
     absent = CliRunner().invoke(app, ["explain", str(run), "nowhere"])
-    assert absent.exit_code == 1 and "no training group nowhere" in absent.output
+    assert absent.exit_code == 2 and "no training group nowhere" in absent.output
 
 
 def test_stored_responses_are_judged_anew_by_the_services_that_are_given(
@@ -192,7 +192,7 @@ def test_stored_responses_are_judged_anew_by_the_services_that_are_given(
     assert shown.exit_code == 0, shown.output
     assert f"{renewal.other_verdict} of" in shown.output and "writing-rm" in shown.output
     away = CliRunner().invoke(app, ["replay", str(run), "--verifier", services.aggregator.url])
-    assert away.exit_code == 1 and "--verifier http" in " ".join(away.output.split())
+    assert away.exit_code == 2 and "--verifier http" in " ".join(away.output.split())
 
 
 def test_both_pictures_are_whole_at_80_columns(tmp_path: Path) -> None:

@@ -169,4 +169,4 @@ def test_what_is_shown_is_little_of_much(tmp_path: Path) -> None:
 
 def test_a_run_that_has_not_ended_is_told(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["report", str(tmp_path)])
-    assert told.exit_code == 1 and "summary.json" in told.output
+    assert told.exit_code == 2 and "summary.json" in told.output

@@ -55,19 +55,19 @@ def test_a_bad_reference_line_is_named(checkpoint_of: Callable[[str], Path], tmp
     path = tmp_path / "reference.jsonl"
     path.write_text('{"prompt": "p", "response": "r"}\n{"prompt": "p"}\n')
     code, said = run("export", checkpoint_of("qwen2"), tmp_path / "m", "--name", "m", "--reference", path)
-    assert code == 1
+    assert code == 2
     assert "reference.jsonl:2" in said.replace("\n", "")
 
 
 def test_export_errors_name_the_remedy(tmp_path: Path) -> None:
     code, said = run("export", tmp_path, tmp_path / "m", "--name", "m")
-    assert code == 1
+    assert code == 2
     assert "config.json does not exist" in said
 
 
 def test_check_needs_a_kind(model_dir: Path) -> None:
     code, said = run("check", model_dir, "--url", "http://127.0.0.1:1")
-    assert code == 1
+    assert code == 2
     assert "KIND=URL" in said
 
 

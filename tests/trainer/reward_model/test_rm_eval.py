@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from trainer.commands.rm import app
+from rlmr.cli import app
 from trainer.data.rows import DataFileError
 from trainer.reward_model.evaluate import Model, drift, evaluate, load
 from trainer.reward_model.preference_files import Held, read_held
@@ -70,8 +70,8 @@ def test_a_malformed_row_names_file_line_and_field(tmp_path: Path, row: dict[str
     path = write(tmp_path / "p.jsonl", {"prompt": "P", "chosen": "a", "rejected": "b"}, row)
     with pytest.raises(DataFileError, match=rf"p\.jsonl:2: {says}"):
         read_held(path)
-    found = CliRunner().invoke(app, ["eval", str(tmp_path), str(path)])
-    assert found.exit_code == 1 and "Traceback" not in found.output
+    found = CliRunner().invoke(app, ["rm", "eval", str(tmp_path), str(path)])
+    assert found.exit_code == 2 and "Traceback" not in found.output
 
 
 def counting(model: Model) -> Model:
@@ -130,7 +130,7 @@ def test_the_command_reports_what_the_scores_say(model_dir: Path, tmp_path: Path
         for i, h in enumerate(held)
     ]
     path = write(tmp_path / "held.jsonl", *rows, long)
-    found = CliRunner().invoke(app, ["eval", str(model_dir), str(path), "--out", str(tmp_path / "report")])
+    found = CliRunner().invoke(app, ["rm", "eval", str(model_dir), str(path), "--out", str(tmp_path / "report")])
     assert found.exit_code == 0, found.output
     report = json.loads((tmp_path / "report" / "evaluation.json").read_text())
     assert (report["pairs"], report["too_long"]) == (40, 1)

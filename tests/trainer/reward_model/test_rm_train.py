@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("openrlhf", reason="the trainer's environment is not installed")
 
-from trainer.commands.rm import app
+from rlmr.cli import app
 from trainer.data.rows import DataFileError, PairRow, read
 from trainer.reward_model.random_checkpoint import chatml_tokenizer, invented_text
 from trainer.reward_model.train import TrainingFailed, TrainSettings, split, train
@@ -63,7 +63,7 @@ def test_pairs_become_a_served_model_with_figures_on_unseen_prompts(base: Path, 
         "--epochs",
         "2",
     ]
-    found = CliRunner().invoke(app, ["train", str(pairs), str(out), *flags])
+    found = CliRunner().invoke(app, ["rm", "train", str(pairs), str(out), *flags])
     assert found.exit_code == 0, found.output
     report = json.loads((out / "evaluation.json").read_text())
     seen, held = ({row.text for row in read(out / name, PairRow)} for name in ("train.jsonl", "held-out.jsonl"))
@@ -71,7 +71,7 @@ def test_pairs_become_a_served_model_with_figures_on_unseen_prompts(base: Path, 
     assert 30 <= report["pairs"] <= 110
     assert report["accuracy"]["low"] > 0.8, report["accuracy"]
     assert "1 left out as longer than 128 tokens" in found.output
-    assert CliRunner().invoke(app, ["check", str(out / "model")]).exit_code == 0
+    assert CliRunner().invoke(app, ["rm", "check", str(out / "model")]).exit_code == 0
     assert not (out / "checkpoint.partial").exists()
 
 
@@ -101,8 +101,8 @@ def test_the_split_is_by_prompt_and_the_same_again(base: Path, tmp_path: Path) -
 
 def test_faults_of_a_user_are_one_line(base: Path, tmp_path: Path) -> None:
     pairs = pair_file(tmp_path / "pairs.jsonl", 4)
-    found = CliRunner().invoke(app, ["train", str(pairs), str(tmp_path / "o"), "--base", str(tmp_path)])
-    assert found.exit_code == 1 and "no config.json there" in found.output
+    found = CliRunner().invoke(app, ["rm", "train", str(pairs), str(tmp_path / "o"), "--base", str(tmp_path)])
+    assert found.exit_code == 2 and "no config.json there" in found.output
     with pairs.open("a") as file:
         file.write(json.dumps({"prompt": "x", "chosen": "a", "rejected": "b", "margin": 1.0}) + "\n")
     with pytest.raises(DataFileError, match="give it to all or to none"):

@@ -84,7 +84,7 @@ def test_a_wrong_key_is_told_in_two_lines_within_seconds(tmp_path: Path, prompts
         server.shutdown()
         server.server_close()
     assert time.monotonic() - started < 10
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "set RLMR_API_KEY to the key of the services" in told.output
     assert "Traceback" not in told.output
     assert len(told.output.strip().splitlines()) <= 2

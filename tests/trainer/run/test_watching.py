@@ -65,7 +65,7 @@ def test_it_shows_the_curves_what_was_dropped_and_the_newest_group(tmp_path: Pat
 
 def test_a_folder_without_a_ledger_is_told(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["watch", str(tmp_path), "--once"])
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "has no ledger" in " ".join(told.output.split())
 
 

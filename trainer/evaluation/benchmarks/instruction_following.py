@@ -6,9 +6,8 @@ from typing import ClassVar
 
 from services.verifier.constraints import revision
 from services.verifier.constraints.versions import base_id
-from trainer.data.rows import DataFileError
 from trainer.evaluation.benchmark import Benchmark, Item, Judged, Measure, Option, Question, Verdict
-from trainer.evaluation.instruction_following import DataError, Task, judge, read_tasks
+from trainer.evaluation.instruction_following import Task, judge, read_tasks
 
 
 class _InstructionFollowing(Benchmark):
@@ -26,10 +25,7 @@ class _InstructionFollowing(Benchmark):
         return f"{self.version}, checkers {revision()}"
 
     def read(self, data: Path, options: Mapping[str, str]) -> list[Item]:
-        try:
-            tasks = read_tasks(data, options["checkers"])
-        except DataError as exc:
-            raise DataFileError(str(exc)) from exc
+        tasks = read_tasks(data, options["checkers"])
         return [Item(key, [{"role": "user", "content": task.prompt}], task) for key, task in tasks.items()]
 
     def questions(self, item: Item, response: str) -> Sequence[Question]:

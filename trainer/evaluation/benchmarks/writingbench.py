@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from trainer.data.rows import DataFileError, objects
+from rlmr.mistake import read_json_lines
+from trainer.data.rows import DataFileError
 from trainer.evaluation.benchmark import (
     Benchmark,
     Item,
@@ -52,11 +53,9 @@ class WritingBench(Benchmark):
         self._prompt = read_template("writingbench.txt", options["prompt"], ("criteria", "query", "response"))
         self._system = read_template("", options["system"], ()) if options["system"] else ""
         asked = _subsets(Path(options["subsets"])) if options["subsets"] else {}
-        items = [self._item(where, row, asked) for where, row in objects(data)]
+        items = [self._item(where, row, asked) for where, row in read_json_lines(data)]
         if len({item.key for item in items}) != len(items):
             raise DataFileError(f"{data}: an index occurs twice")
-        if not items:
-            raise DataFileError(f"{data}: no rows in the file")
         return items
 
     def _item(self, where: str, row: dict[str, Any], asked: Mapping[str, dict[str, set[str]]]) -> Item:
@@ -137,8 +136,8 @@ def _subsets(folder: Path) -> dict[str, dict[str, set[str]]]:
     found: dict[str, dict[str, set[str]]] = {}
     for requirement in REQUIREMENTS:
         within = folder / requirement
-        of = {str(row["index"]): set[str]() for _, row in objects(within / f"{requirement}_subset.jsonl")}
-        for _, row in objects(within / f"{requirement}_subset_C.jsonl"):
+        of = {str(row["index"]): set[str]() for _, row in read_json_lines(within / f"{requirement}_subset.jsonl")}
+        for _, row in read_json_lines(within / f"{requirement}_subset_C.jsonl"):
             of.setdefault(str(row["index"]), set()).update(criterion["name"] for criterion in row["checklist"])
         found[requirement] = of
     return found

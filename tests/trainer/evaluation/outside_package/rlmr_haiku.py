@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trainer.data.rows import objects
+from rlmr.mistake import read_json_lines
 from trainer.evaluation.benchmark import Benchmark, Item, Judged, Measure, Question, Unparseable, Verdict
 
 ASK = "Is a season felt in this haiku? Answer yes or no.\n\n"
@@ -14,7 +14,10 @@ class Haiku(Benchmark):
     version = "1"  # another one whenever a figure may change
 
     def read(self, data: Path, options: Mapping[str, str]) -> list[Item]:
-        return [Item(str(row["key"]), [{"role": "user", "content": row["prompt"]}], None) for _, row in objects(data)]
+        return [
+            Item(str(row["key"]), [{"role": "user", "content": row["prompt"]}], None)
+            for _, row in read_json_lines(data)
+        ]
 
     def questions(self, item: Item, response: str) -> Sequence[Question]:
         return [Question("lines"), Question("season", [{"role": "user", "content": ASK + response}])]
