@@ -2,15 +2,46 @@
 
 import math
 from collections.abc import Sequence
+from statistics import quantiles
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
 from trainer.reports.svg import STYLE, svg
 from trainer.study.intervals import band
 from trainer.study.results import Record, by_point, over_runs
 
 # Okabe and Ito's colours, told apart by colour-blind readers too, then dashes.
+MARKERS = "osD^"
+OTHERS = "#b0b0b0"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#b8a800")
+
+
+def _view(values: Sequence[float]) -> tuple[float, float]:
+    """Limits of an axis that show where most points are: those further than the spread of the middle half from it, three times, are left out."""
+    if len(values) < 4:
+        return min(values), max(values)
+    first, _, third = quantiles(values, n=4, method="inclusive")
+    reach = 3 * (third - first)
+    within = [v for v in values if first - reach <= v <= third + reach]
+    return min(within), max(within)
+
+
+def _zoom(axis: Axes, xs: Sequence[float], ys: Sequence[float], names: Sequence[str]) -> None:
+    """Looks at where most points are; each of the others is named at the edge beyond which it lies."""
+    (left, right), (bottom, top) = _view(xs), _view(ys)
+    wide, high = 0.12 * (right - left) or 0.05, 0.12 * (top - bottom) or 0.05
+    left, right, bottom, top = left - wide, right + wide, bottom - high, top + high
+    axis.set_xlim(left, right)
+    axis.set_ylim(bottom, top)
+    for x, y, name in zip(xs, ys, names, strict=True):
+        if not (left <= x <= right and bottom <= y <= top):
+            edge = min(max(x, left), right), min(max(y, bottom), top)
+            axis.annotate(
+                f"{name}: {x:.2f}, {y:+.2f}", edge, fontsize=8,
+                xytext=(6 if edge[0] < (left + right) / 2 else -6, 8 if edge[1] < (bottom + top) / 2 else -12),
+                textcoords="offset points", ha="left" if edge[0] < (left + right) / 2 else "right",
+            )  # fmt: skip
 
 
 def _colours(labels: Sequence[str]) -> dict[str, str]:
@@ -23,7 +54,8 @@ def plane(records: Sequence[Record], second: str, title: str) -> str:
     colours = _colours([r["label"] for r in records])
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(6.2, 4.4))
-        for label, colour in colours.items():
+        means: list[tuple[float, float, str]] = []
+        for i, (label, colour) in enumerate(colours.items()):
             own = [runs for runs in points.values() if runs[0]["label"] == label]
             own.sort(key=lambda runs: runs[0]["strength"] or 0.0)
             xs, ys = zip(*[(over_runs(runs, "compliance"), over_runs(runs, second)) for runs in own], strict=True)
@@ -34,8 +66,10 @@ def plane(records: Sequence[Record], second: str, title: str) -> str:
                 [y.mean for y in ys],
                 xerr=[[x.mean - x.low for x in xs], [x.high - x.mean for x in xs]],
                 yerr=[[y.mean - y.low for y in ys], [y.high - y.mean for y in ys]],
-                fmt="o-", color=colour, label=label, markersize=5, linewidth=1.4, elinewidth=0.8,
+                fmt=f"{MARKERS[i // len(COLOURS) % len(MARKERS)]}-", color=colour, label=label, markersize=5, linewidth=1.4,
+                elinewidth=0.8,
             )  # fmt: skip
+            means += [(x.mean, y.mean, label) for x, y in zip(xs, ys, strict=True)]
             for bar in bars.lines[2]:
                 bar.set_alpha(0.35)
             for runs, x, y in zip(own, xs, ys, strict=True):
@@ -46,25 +80,29 @@ def plane(records: Sequence[Record], second: str, title: str) -> str:
                         xytext=(5, 4),
                         textcoords="offset points",
                         fontsize=8,
+                        annotation_clip=True,
                     )
+        if means:
+            _zoom(axis, *zip(*means, strict=True))
         axis.set_xlabel("compliance")
         axis.set_ylabel(second.replace("_", " "))
         axis.set_title(title)
-        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
         return svg(figure)
 
 
 def learning(records: Sequence[Record], names: Sequence[tuple[str, str]]) -> str:
-    """Learning curves: the mean over seeds, and its interval as a band where there are three seeds or more."""
+    """Learning curves: the mean over seeds, and its interval as a band where there are three seeds or more. Where there are more points
+    than colours, one of each label is in colour, those with the most runs, and all others are grey."""
     points = by_point(records)
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(points)}
+    colours = {name: COLOURS[i] for i, name in enumerate(_foremost(points, len(COLOURS)))}
     with plt.rc_context(STYLE):
         columns = 2
         rows = math.ceil(len(names) / columns)
         figure, axes = plt.subplots(rows, columns, figsize=(10.0, 3.0 * rows), squeeze=False)
         for place, (name, title) in enumerate(names):
             axis = axes[place // columns][place % columns]
-            for i, (point, runs) in enumerate(points.items()):
+            for point, runs in points.items():
                 curves = [
                     [math.nan if v is None else v for v in run["curves"][name]] for run in runs if name in run["curves"]
                 ]
@@ -72,8 +110,10 @@ def learning(records: Sequence[Record], names: Sequence[tuple[str, str]]) -> str
                     continue
                 intervals = band(curves)
                 xs = [(i + 0.5) / len(intervals) for i in range(len(intervals))]
-                style = ("-", "--", ":")[i // len(COLOURS) % 3]
-                axis.plot(xs, [v.mean for v in intervals], style, color=colours[point], label=point, linewidth=1.5)
+                if point not in colours:
+                    axis.plot(xs, [v.mean for v in intervals], color=OTHERS, linewidth=0.8, zorder=1)
+                    continue
+                axis.plot(xs, [v.mean for v in intervals], color=colours[point], label=point, linewidth=1.5)
                 if len(curves) >= 3:
                     lows, highs = [v.low for v in intervals], [v.high for v in intervals]
                     axis.fill_between(xs, lows, highs, color=colours[point], alpha=0.12, linewidth=0)
@@ -87,6 +127,16 @@ def learning(records: Sequence[Record], names: Sequence[tuple[str, str]]) -> str
         figure.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3)
         figure.tight_layout()
         return svg(figure)
+
+
+def _foremost(points: dict[str, list[Record]], most: int) -> list[str]:
+    if len(points) <= most:
+        return list(points)
+    by_runs = sorted(points, key=lambda point: -len(points[point]))
+    of_label: dict[str, str] = {}
+    for point in by_runs:
+        of_label.setdefault(points[point][0]["label"], point)
+    return list(of_label.values())[:most]
 
 
 def place(condition: str) -> tuple[float, str]:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from rlmr.mistake import Mistake
 from trainer.run.distortion import QUALITY_MEAN, QUALITY_STD
 from trainer.study import figures
-from trainer.study.equivalence import at_one_scale
+from trainer.study.equivalence import CONDITION, at_one_scale
 from trainer.study.intervals import over_prompts
 from trainer.study.plan import Plan, planned_runs
 from trainer.study.results import HEADS, METRICS, Record, by_condition, by_point, read_records, results
@@ -84,7 +84,8 @@ def _part(name: str, records: Sequence[Record], found: dict[str, Any]) -> dict[s
     return {
         "name": name,
         "planes": planes,
-        "learning": figures.learning(records, CURVES),
+        # Rewards of other scales are no curves of one plot.
+        "learning": None if name == CONDITION else figures.learning(records, CURVES),
         "within": within,
         "shown": [name for name in METRICS if any(name in point for point in found["points"].values())],
         **found,
