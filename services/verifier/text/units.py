@@ -114,8 +114,10 @@ def _is_label(part: str) -> bool:
         if end in _STOPS and not _is_abbreviation(line):
             return False
         most = 9 if line.isascii() or not HAN.search(line) else 16
-        # A longer line cannot have so few words that it is a label, and counting them takes time.
-        if len(line) > 30 * most or len(words(line)) > most or _holds_an_end(line):
+        # Counting words takes time, and a much longer line has too many of them, one of fewer characters too few.
+        if len(line) > most and (len(line) > 30 * most or len(words(line)) > most):
+            return False
+        if _holds_an_end(line):
             return False
     return True
 
