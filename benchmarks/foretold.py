@@ -3,8 +3,8 @@ that the study trained with it became.
 
     python -m benchmarks.foretold RUN [docs/results/results.json]
 
-RUN: any run's folder of the story world with its ledger, e.g. of `make run`. Prints a Markdown table of the points that the study has,
-in the order of `like linear at`, and Spearman's rank correlations over those of three seeds or more.
+RUN: any run's folder of the story world with its ledger, e.g. of `make run`. Prints a Markdown table of the points that the study has, all
+but those of a moving price, in the order of `like linear at`, and Spearman's rank correlations over those of three seeds or more.
 """
 
 import argparse
@@ -22,10 +22,10 @@ from trainer.replay.stored import StoredRun
 from trainer.study.equivalence import CONDITION, SCALED
 
 
-def strategy_of(point: str, row: dict[str, Any]) -> str:
-    """Of a point of all scales: the parameter in the reward's unit is the strength that stands in the point's name."""
+def strategy_of(point: str, row: dict[str, Any], *, at_one_scale: bool) -> str:
+    """Of a point of all scales the parameter in the reward's unit is the strength that stands in the point's name."""
     strategy = dict(row["strategy"])
-    if strategy["name"] in SCALED and strategy.get("gamma_unit") != "group":
+    if at_one_scale and strategy["name"] in SCALED and strategy.get("gamma_unit") != "group":
         strategy[SCALED[strategy["name"]]] = float(point.rpartition(" ")[2])
     return spelled(strategy)
 
@@ -35,9 +35,17 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("results", type=Path, nargs="?", default=Path("docs/results/results.json"))
     given = parser.parse_args()
-    points = json.loads(given.results.read_text(encoding="utf-8"))["conditions"][CONDITION]["points"]
-    asked = [(point, strategy_asked(strategy_of(point, row))) for point, row in points.items()]
-    found = replay(StoredRun(given.run, {}, "group_norm"), asked, GroupFilter())
+    conditions = json.loads(given.results.read_text(encoding="utf-8"))["conditions"]
+    scaled = conditions[CONDITION]["points"]
+    points = {name: row for name, row in {**conditions["base"]["points"], **scaled}.items() if not row["price"]}
+    found: list[Replay] = []
+    for estimator in sorted({row["estimator"] for row in points.values()}):
+        asked = [
+            (name, strategy_asked(strategy_of(name, row, at_one_scale=name in scaled)))
+            for name, row in points.items()
+            if row["estimator"] == estimator
+        ]
+        found += replay(StoredRun(given.run, {}, "group_norm"), asked, GroupFilter(), estimator=estimator)
     found = sorted(found, key=lambda r: (_weight(r), r.label))
     print("| strategy | like linear at | reach | pull on writing | on compliance | seeds | score | late compliance |")
     print("|---|---|---|---|---|---|---|---|")

@@ -184,6 +184,8 @@ def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record
             "points": {
                 point: {
                     "strategy": group[0]["strategy"],
+                    "estimator": group[0]["preset"]["openrlhf"].get("algo.advantage.estimator"),
+                    "price": group[0]["preset"].get("price"),
                     "seeds": sorted({run["seed"] for run in group}),
                     "runs": len(group),
                     **{m: asdict(i) for m in METRICS if (i := over_runs(group, m)) is not None},
