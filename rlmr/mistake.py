@@ -11,13 +11,23 @@ The `rlmr` command prints a Mistake in one place (cli.py), on standard error and
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 T = TypeVar("T")
 
 
 class Mistake(Exception):
     """A wrong setting, file, name or address. The message names it and the remedy."""
+
+
+def first_wrong(exc: "ValidationError") -> str:
+    """`field: what is wrong with it`, of the first of pydantic's errors."""
+    error = exc.errors(include_url=False, include_input=False)[0]
+    field = ".".join(map(str, error["loc"]))
+    return f"{field}: {error['msg']}" if field else error["msg"]
 
 
 def read_text(path: Path) -> str:

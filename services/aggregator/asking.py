@@ -12,6 +12,7 @@ import structlog
 from pydantic import ValidationError
 
 from rlmr.calls import backoff
+from rlmr.mistake import first_wrong
 from rlmr.wire import (
     Expected,
     FieldError,
@@ -214,9 +215,8 @@ async def _reply(
         # Unknown fields are let through: during a rollout a newer service may say more.
         reply = kind.model_validate_json(content, extra="ignore")
     except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False)[0]
-        why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: not a {kind.__name__}: {why}") from exc
+        why = f"{upstream.name}: not a {kind.__name__}: {first_wrong(exc)}"
+        raise UpstreamFailure(Status.UNPARSEABLE, why) from exc
     if [group.id for group in reply.groups] != [group_id]:
         raise UpstreamFailure(Status.UNPARSEABLE, f"{upstream.name}: the reply is not for the group that was sent")
     given = len(reply.groups[0].results)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from rlmr.mistake import first_wrong
 from rlmr.wire import Constraint, FieldError, GetRewardReply, GetRewardRequest, Prompt, RewardGroup, Status
 from services.aggregator.deciding import Missing, samples_of, what_is_missing
 from services.aggregator.mixing import BoundStrategy
@@ -61,9 +62,7 @@ def parse_label(text: str | None, path: str) -> Label:
         constraints = _CONSTRAINTS.validate_python(label.get("constraints"))
         prompt = _PROMPT.validate_python(label["prompt"]) if "prompt" in label else None
     except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise refuse(422, path, f"{where}: {first['msg']}") from exc
+        raise refuse(422, path, first_wrong(exc)) from exc
     return Label(prompt, constraints)
 
 

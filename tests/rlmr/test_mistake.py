@@ -43,7 +43,7 @@ NO_SUCH = "No such file or directory"
         ("constraints diff reference fixed --responses {}", b"{", ":1: not JSON"),
         ("constraints check punctuation:no_comma {}", NOT_UTF8, "not UTF-8"),
         ("constraints list {}", None, "no id begins with"),
-        ("judge eval {} --url http://127.0.0.1:9 --model m", b"- 1", "Input should be a valid dictionary"),
+        ("judge eval {} --url http://127.0.0.1:9 --model m", b"- 1", "row 1: Input should be a valid dictionary"),
         ("data pairs out --choices {}", b'{"prompt": 1}', ":1: a: Field required"),
         ("eval ifeval --data {0} --responses {0} --out out", b"", "no rows in the file"),
         ("eval compare {0} {0}", None, "name the --out of an `rlmr eval` run"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rlmr.mistake import read_json_lines
+from rlmr.mistake import first_wrong, read_json_lines
 from rlmr.wire import ChatMessage, Constraint
 from trainer.data.rows import DataFileError
 
@@ -54,8 +54,7 @@ def checked(prompt_id: str, messages: Any, constraints: Any, where: str) -> dict
         _MESSAGES.validate_python(messages)
         _CONSTRAINTS.validate_python(constraints)
     except ValidationError as exc:
-        first = exc.errors()[0]
-        raise DataFileError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from exc
+        raise DataFileError(f"{where}: {first_wrong(exc)}") from exc
     return {"prompt_id": prompt_id, "prompt": messages, "constraints": constraints}
 
 

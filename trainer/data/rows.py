@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from rlmr.mistake import Mistake, read_json_lines
+from rlmr.mistake import Mistake, first_wrong, read_json_lines
 from rlmr.wire import ChatMessage, Constraint
 
 Language = Literal["en", "zh"]
@@ -96,9 +96,7 @@ def parsed(where: str, value: dict[str, Any], kind: type[R]) -> R:
     try:
         return kind.model_validate(value)
     except ValidationError as exc:
-        first = exc.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise DataFileError(f"{where}: {field}: {first['msg']}") from exc
+        raise DataFileError(f"{where}: {first_wrong(exc)}") from exc
 
 
 def read(path: Path, kind: type[R]) -> list[R]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from rlmr.mistake import Mistake, read_yaml_list
+from rlmr.mistake import Mistake, first_wrong, read_yaml_list
 from services.verifier.constraints import ConstraintError, prepare
 
 
@@ -63,8 +63,7 @@ def read_annotations(file: Path) -> list[Query]:
         try:
             found.append(Query.model_validate(row))
         except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            raise Mistake(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise Mistake(f"{file}: row {number}: {first_wrong(error)}") from None
     return found
 
 

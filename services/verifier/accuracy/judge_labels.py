@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rlmr.mistake import Mistake
+from rlmr.mistake import Mistake, first_wrong
 from services.verifier.accuracy.labelled import files_of, rows_of
 from services.verifier.constraints import ConstraintError, prepare
 
@@ -56,8 +56,7 @@ def read_judge_rows(paths: list[Path]) -> list[JudgeRow]:
                 if row.rule is not None:
                     prepare(row.rule.type, row.rule.kwargs)
             except ValidationError as error:
-                first = error.errors(include_input=False)[0]
-                raise Mistake(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+                raise Mistake(f"{file}: row {number}: {first_wrong(error)}") from None
             except ConstraintError as error:
                 raise Mistake(f"{file}: row {number}: rule: {error}") from None
             found.append(row)

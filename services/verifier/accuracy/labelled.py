@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rlmr.mistake import Mistake, read_json_lines, read_yaml_list
+from rlmr.mistake import Mistake, first_wrong, read_json_lines, read_yaml_list
 from services.verifier.constraints import registry
 
 Kwargs = dict[str, Any]
@@ -69,8 +69,7 @@ def _labels_of(file: Path) -> Iterator[Label]:
         try:
             row = Row.model_validate(value)
         except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            raise Mistake(f"{file}: row {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise Mistake(f"{file}: row {number}: {first_wrong(error)}") from None
         for id, kwargs, violated in _verdicts(row, number):
             if id not in registry:
                 raise Mistake(f"{file}: row {number}: unknown constraint id {id!r}")

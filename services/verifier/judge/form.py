@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rlmr.mistake import first_wrong
 from rlmr.wire import Status
 from services.verifier.judge.endpoint import JudgeFailure
 from services.verifier.judge.prompt_files import FORM, PromptError
@@ -98,8 +99,7 @@ def forms_of(folder: Path | None) -> tuple[VerdictForm, VerdictForm]:
     try:
         form = VerdictForm.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except ValidationError as exc:
-        first = exc.errors(include_input=False)[0]
-        raise PromptError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise PromptError(f"{path}: {first_wrong(exc)}") from None
     except (OSError, ValueError) as exc:
         raise PromptError(f"{path}: {exc}") from None
     return form, form

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rlmr.mistake import Mistake
+from rlmr.mistake import Mistake, first_wrong
 from rlmr.wire import Prompt
 
 MANIFEST_FILE = "reward_model.json"
@@ -116,9 +116,7 @@ def read_manifest(directory: Path) -> RewardModelManifest:
             f"{path} does not exist: make it with `rlmr rm export CHECKPOINT {directory} --name NAME`"
         ) from exc
     except ValidationError as exc:
-        first = exc.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ManifestError(f"{path}: {where}: {first['msg']}: export the model again") from exc
+        raise ManifestError(f"{path}: {first_wrong(exc)}: export the model again") from exc
     if manifest.revision != manifest.expected_revision():
         raise ManifestError(
             f"{path}: revision {manifest.revision} is not the hash of its contents ({manifest.expected_revision()}): "
