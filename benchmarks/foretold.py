@@ -22,6 +22,9 @@ from trainer.replay.stored import StoredRun
 from trainer.study.equivalence import CONDITION, SCALED
 
 
+METRICS = ("writing_score", "late_compliance", "late_true_quality")
+
+
 def strategy_of(point: str, row: dict[str, Any], *, at_one_scale: bool) -> str:
     """Of a point of all scales the parameter in the reward's unit is the strength that stands in the point's name."""
     strategy = dict(row["strategy"])
@@ -36,12 +39,12 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="?", default=Path("docs/results/results.json"))
     given = parser.parse_args()
     conditions = json.loads(given.results.read_text(encoding="utf-8"))["conditions"]
-    scaled = conditions[CONDITION]["points"]
-    points = {name: row for name, row in {**conditions["base"]["points"], **scaled}.items() if not row["price"]}
+    # The base condition's points are among them, each with its parameters; others are told by their strength.
+    points = {name: row for name, row in conditions[CONDITION]["points"].items() if not row["price"]}
     found: list[Replay] = []
     for estimator in sorted({row["estimator"] for row in points.values()}):
         asked = [
-            (name, strategy_asked(strategy_of(name, row, at_one_scale=name in scaled)))
+            (name, strategy_asked(strategy_of(name, row, at_one_scale=name not in conditions["base"]["points"])))
             for name, row in points.items()
             if row["estimator"] == estimator
         ]
@@ -56,9 +59,14 @@ def main() -> None:
             f"| {len(p['seeds'])} | {p['writing_score']['mean']:+.2f} | {p['late_compliance']['mean']:.1%} |"
         )
     known = [r for r in found if len(points[r.label]["seeds"]) >= 3]
-    print(f"\nSpearman's rank correlation over {len(known)} points of three seeds or more:")
-    for name in ("writing_score", "late_compliance", "late_true_quality"):
-        print(f"- {name}: {_rank(known, points, name):+.2f} with like linear at")
+    for what, of in (
+        ("all estimators", known),
+        ("group_norm", [r for r in known if points[r.label]["estimator"] == "group_norm"]),
+    ):
+        told = ", ".join(f"{name} {_rank(of, points, name):+.2f}" for name in METRICS)
+        print(
+            f"\nSpearman's rank correlation with `like linear at`, {len(of)} points of three seeds or more, {what}: {told}"
+        )
 
 
 def _rank(known: list[Replay], points: dict[str, Any], name: str) -> float:

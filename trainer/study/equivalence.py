@@ -17,16 +17,18 @@ FREE = ("rlmr_decoupled", "rlmr_graded", "verify_only", "quality_only")
 
 
 def at_one_scale(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Copies of the runs of conditions that only scale the reward, in the condition CONDITION; [] where there is one scale only.
-    Runs with an estimator that does not divide by the group's deviation are left out."""
-    found, scales = [], set()
+    """Copies, in the condition CONDITION, of the base condition's runs and of those that only scale the reward; [] where there is
+    one scale only. Of the scaled ones those are left out whose estimator does not divide by the group's deviation."""
+    found, scales = [], {1.0}
     for record in records:
-        factor, strength = _factor(record["preset"]), None
-        if factor is not None:
-            strength = _strength(record, factor)
-        if factor is not None and strength is not None:
+        strength = record["strength"]
+        if record["condition"] != "base":
+            factor = _factor(record["preset"])
+            strength = None if factor is None else _strength(record, factor)
+            if factor is None or strength is None:
+                continue
             scales.add(factor)
-            found.append({**record, "condition": CONDITION, "strength": strength or None})
+        found.append({**record, "condition": CONDITION, "strength": strength or None})
     return found if len(scales) > 1 else []
 
 

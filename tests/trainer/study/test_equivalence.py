@@ -31,10 +31,12 @@ def test_or_none_at_all(name: str) -> None:
         assert a == pytest.approx(b, abs=1e-4)
 
 
-def run(label: str, strategy: dict[str, Any], seed: int, compliance: float, **preset: Any) -> dict[str, Any]:
+def run(
+    label: str, strategy: dict[str, Any], seed: int, compliance: float, condition: str = "any", **preset: Any
+) -> dict[str, Any]:
     known = {"openrlhf": {"algo.advantage.estimator": "group_norm"}, "distortion": None, **preset}
     return {
-        "condition": "any",
+        "condition": condition,
         "label": label,
         "strategy": strategy,
         "strength": next((v for k, v in strategy.items() if k in ("weight", "gamma")), None),
@@ -52,9 +54,10 @@ def scaled(factor: float, **more: float) -> dict[str, Any]:
 def test_conditions_that_only_scale_are_one() -> None:
     linear, group = {"name": "linear", "weight": 1.0}, {"name": "rlmr", "gamma": 0.5, "gamma_unit": "group"}
     records = [
-        run("linear", linear, 0, 0.6),
+        run("linear", linear, 0, 0.6, "base"),
         run("linear", linear, 0, 0.4, **scaled(4)),
-        run("group", group, 0, 0.5),
+        run("linear, dr_grpo", linear, 0, 0.3, "base", openrlhf={"algo.advantage.estimator": "dr_grpo"}),
+        run("group", group, 0, 0.5, "base"),
         run("group", group, 0, 0.7, **scaled(4)),
         run("linear", linear, 0, 0.1, **scaled(1, spread_over_prompts=0.8)),
         run("linear", linear, 0, 0.1, **scaled(1, drift=2.0)),
@@ -66,6 +69,7 @@ def test_conditions_that_only_scale_are_one() -> None:
     assert [(r["label"], r["strength"], r["after"]["compliance"]) for r in one] == [
         ("linear", 1.0, 0.6),
         ("linear", 0.25, 0.4),
+        ("linear, dr_grpo", 1.0, 0.3),
         ("group", 0.5, 0.5),
         ("group", 0.5, 0.7),
     ]
