@@ -21,7 +21,6 @@ from trainer.replay.replaying import Replay, replay
 from trainer.replay.stored import StoredRun
 from trainer.study.equivalence import CONDITION, SCALED
 
-
 METRICS = ("writing_score", "late_compliance", "late_true_quality")
 
 
@@ -39,12 +38,13 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="?", default=Path("docs/results/results.json"))
     given = parser.parse_args()
     conditions = json.loads(given.results.read_text(encoding="utf-8"))["conditions"]
-    # The base condition's points are among them, each with its parameters; others are told by their strength.
+    # A point of several scales has the strategy of any of its runs; that of the base condition has its own.
+    base = conditions["base"]["points"]
     points = {name: row for name, row in conditions[CONDITION]["points"].items() if not row["price"]}
     found: list[Replay] = []
     for estimator in sorted({row["estimator"] for row in points.values()}):
         asked = [
-            (name, strategy_asked(strategy_of(name, row, at_one_scale=name not in conditions["base"]["points"])))
+            (name, strategy_asked(strategy_of(name, base.get(name, row), at_one_scale=name not in base)))
             for name, row in points.items()
             if row["estimator"] == estimator
         ]
