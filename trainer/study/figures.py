@@ -34,14 +34,17 @@ def _zoom(axis: Axes, xs: Sequence[float], ys: Sequence[float], names: Sequence[
     left, right, bottom, top = left - wide, right + wide, bottom - high, top + high
     axis.set_xlim(left, right)
     axis.set_ylim(bottom, top)
-    for x, y, name in zip(xs, ys, names, strict=True):
-        if not (left <= x <= right and bottom <= y <= top):
-            edge = min(max(x, left), right), min(max(y, bottom), top)
-            axis.annotate(
-                f"{name}: {x:.2f}, {y:+.2f}", edge, fontsize=8,
-                xytext=(6 if edge[0] < (left + right) / 2 else -6, 8 if edge[1] < (bottom + top) / 2 else -12),
-                textcoords="offset points", ha="left" if edge[0] < (left + right) / 2 else "right",
-            )  # fmt: skip
+    outside = [at for at in zip(xs, ys, names, strict=True) if not (left <= at[0] <= right and bottom <= at[1] <= top)]
+    stacked = 0
+    for x, y, name in sorted(outside):
+        edge = min(max(x, left), right), min(max(y, bottom), top)
+        at_left, at_bottom = edge[0] < (left + right) / 2, edge[1] < (bottom + top) / 2
+        away = 8 + 11 * stacked
+        stacked += edge[1] == bottom  # several below are written one above the other
+        axis.annotate(
+            f"{name}: {x:.2f}, {y:+.2f}", edge, fontsize=8, textcoords="offset points",
+            xytext=(6 if at_left else -6, away if at_bottom else -12), ha="left" if at_left else "right",
+        )  # fmt: skip
 
 
 def _colours(labels: Sequence[str]) -> dict[str, str]:
