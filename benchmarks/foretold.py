@@ -48,7 +48,7 @@ def main() -> None:
             for name, row in points.items()
             if row["estimator"] == estimator
         ]
-        found += replay(StoredRun(given.run, {}, "group_norm"), asked, GroupFilter(), estimator=estimator)
+        found += replay(StoredRun(given.run, {}, estimator), asked, GroupFilter())
     found = sorted(found, key=lambda r: (_weight(r), r.label))
     print("| strategy | like linear at | reach | pull on writing | on compliance | seeds | score | late compliance |")
     print("|---|---|---|---|---|---|---|---|")

@@ -1,7 +1,7 @@
 """`rlmr replay`: what other strategies would have made of a run's own groups."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,15 +38,17 @@ def replay(
 
     console = Console()
     stored = read_run(run)
+    if estimator:
+        stored = replace(stored, estimator=estimator)
     asked = [spelled(stored.strategy), *strategies]
     renewal = Renewal(writing_rm, verifier) if writing_rm or verifier else None
     kept = filter_asked(stored.filter, rule)
     bound = [(text.rstrip(":"), strategy_asked(text)) for text in asked]
-    results = replay_run(stored, bound, kept, renewal or iter, estimator or None)
+    results = replay_run(stored, bound, kept, renewal or iter)
     if as_json:
         typer.echo(json.dumps([asdict(r) for r in results], indent=1))
         return
-    title = f"{results[0].groups} groups of {run.name} ({estimator or stored.estimator})"
+    title = f"{results[0].groups} groups of {run.name} ({stored.estimator})"
     print_table(console, COUNTS, _counts(results), title)
     if results[0].pull_on_writing is not None:
         print_table(console, PULLS, _pulls(results))

@@ -86,10 +86,9 @@ def replay(
     asked: Sequence[Asked],
     rule: GroupFilter,
     renewed: Callable[[Iterator[StoredGroup]], Iterator[StoredGroup]] = iter,
-    estimator: str | None = None,
 ) -> list[Replay]:
-    """One Replay a strategy, from one pass over the ledger. `renewed`: what gives the groups other signals (renewing.py);
-    `estimator`: of the advantages, None = the run's. Raises NotReplayable where a strategy needs what the run never asked for."""
+    """One Replay a strategy, from one pass over the ledger, under the run's estimator. `renewed`: what gives the groups other signals
+    (renewing.py). Raises NotReplayable where a strategy needs what the run never asked for."""
     results = [Replay(label) for label, _ in asked]
     pulls, spread = [Pull() for _ in asked], Spread()
     for stored in renewed(run.groups()):
@@ -100,7 +99,7 @@ def replay(
             spread.add(moments)
         for result, pull, (_, bound) in zip(results, pulls, asked, strict=True):
             decided = reward_stored(run, stored, bound, rule)
-            now = None if decided.reason else advantages(decided.rewards, decided.valid, estimator or run.estimator)
+            now = None if decided.reason else advantages(decided.rewards, decided.valid, run.estimator)
             _count(result, ReplayedGroup(stored, decided, now, then))
             if moments is not None:
                 pull.add(now, moments)

@@ -11,7 +11,7 @@ from trainer.reports.svg import STYLE, svg
 from trainer.study.intervals import band
 from trainer.study.results import Record, by_point, over_runs
 
-# Okabe and Ito's colours, told apart by colour-blind readers too, then dashes.
+# Okabe and Ito's colours, told apart by colour-blind readers too, then markers.
 MARKERS = "osD^"
 OTHERS = "#b0b0b0"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#b8a800")

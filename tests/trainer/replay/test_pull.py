@@ -1,6 +1,7 @@
 """No advantages pull further than those of a fixed weight that is only centred, on any exchange of compliance for writing."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -39,7 +40,7 @@ def asked(*names: str) -> list[Asked]:
 
 
 def test_a_fixed_weight_that_is_only_centred_has_all_that_can_be_had_at_its_own_weight(run: StoredRun) -> None:
-    found = replay(run, asked(*(f"linear:weight={w}" for w in WEIGHTS)), GroupFilter(), estimator="dr_grpo")
+    found = replay(replace(run, estimator="dr_grpo"), asked(*(f"linear:weight={w}" for w in WEIGHTS)), GroupFilter())
     for weight, r in zip(WEIGHTS, found, strict=True):
         assert (r.reach, r.like_weight) == (pytest.approx(1.0, abs=1e-5), pytest.approx(weight, rel=1e-4))
 
@@ -48,12 +49,14 @@ def test_a_fixed_weight_that_is_only_centred_has_all_that_can_be_had_at_its_own_
 def test_no_strategy_reaches_further(run: StoredRun, estimator: str) -> None:
     rng = random.Random(0)
     names = [*STRATEGIES, *(f"rlmr:gamma={rng.random():.3f},delta_min={4 * rng.random():.3f}" for _ in range(4))]
-    for found in replay(run, asked(*names), GroupFilter(), estimator=estimator):
+    for found in replay(replace(run, estimator=estimator), asked(*names), GroupFilter()):
         assert found.reach is not None and found.reach <= 1 + 1e-6, found.label
 
 
 def test_one_say_for_every_group_costs_a_part(run: StoredRun) -> None:
-    centred, divided = (replay(run, asked("linear:weight=2"), GroupFilter(), estimator=e)[0] for e in ESTIMATORS[1::-1])
+    centred, divided = (
+        replay(replace(run, estimator=e), asked("linear:weight=2"), GroupFilter())[0] for e in ESTIMATORS[1::-1]
+    )
     assert centred.reach is not None and divided.reach is not None
     assert 0.5 < divided.reach < centred.reach - 0.01
 
