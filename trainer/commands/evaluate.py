@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rlmr.mistake import Mistake
-from trainer.commands.evaluate_options import pairs, progress, sampling_of, typed
+from trainer.commands.evaluate_options import end_if_unanswered, pairs, progress, sampling_of, typed
 from trainer.commands.evaluate_pairwise import pairwise
 from trainer.commands.evaluate_runs import runs
 from trainer.commands.evaluate_texts import texts
@@ -77,9 +77,7 @@ def _command(name: str) -> Callable[..., None]:
             typer.echo(f"error: interrupted; {kept}", err=True)
             raise typer.Exit(130) from None
         _print(outcome.results, out)
-        if outcome.refused:
-            typer.echo(f"error: {outcome.refused} calls were not answered, the last: {outcome.why}\nRun the same command again.", err=True)  # fmt: skip
-            raise typer.Exit(1)
+        end_if_unanswered(outcome.refused, outcome.why)
 
     return command
 

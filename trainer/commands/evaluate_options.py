@@ -1,4 +1,4 @@
-"""What the commands of `rlmr eval` share: NAME=VALUE options, progress."""
+"""What the commands of `rlmr eval` share: NAME=VALUE options, progress, how they end."""
 
 import json
 import shlex
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import typer
 
 from rlmr.mistake import Mistake
 
@@ -57,3 +59,10 @@ def progress(what: str, before: int, total: int) -> Iterator[Callable[[], None]]
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=total, completed=before)
         yield lambda: bar.advance(task)
+
+
+def end_if_unanswered(refused: int, why: str) -> None:
+    """Exit code 1 where calls were not answered; the same command asks them again."""
+    if refused:
+        typer.echo(f"error: {refused} calls were not answered, the last: {why}\nRun the same command again.", err=True)
+        raise typer.Exit(1)

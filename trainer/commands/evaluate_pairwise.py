@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rlmr.mistake import Mistake
-from trainer.commands.evaluate_options import pairs, progress, sampling_of, typed
+from trainer.commands.evaluate_options import end_if_unanswered, pairs, progress, sampling_of, typed
 
 
 def pairwise(
@@ -43,6 +43,4 @@ def pairwise(
         raise Mistake(f"{exc}\nwhat was answered is in {out}: the same command goes on from there.") from exc
     write_results(found, out)
     typer.echo(markdown(found))
-    if refused:
-        typer.echo(f"error: {refused} calls were not answered, the last: {why}\nRun the same command again.", err=True)
-        raise typer.Exit(1)
+    end_if_unanswered(refused, why)

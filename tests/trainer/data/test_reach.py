@@ -13,6 +13,10 @@ from trainer.data.rows import PromptRow, read, write
 from trainer.data.seed_prompts import seed_prompts
 
 
+def constraining(prompts: Path, out: Path, answers: Path) -> list[str]:
+    return ["data", "constrain", str(prompts), str(out), "--answers", str(answers), "--difficulty", "easy"]
+
+
 def test_a_constraint_is_met_by_some_answers_and_not_by_all(tmp_path: Path) -> None:
     rng = random.Random(0)
     rows = [row for row in seed_prompts() if row.language == "en"][:60]
@@ -28,19 +32,7 @@ def test_a_constraint_is_met_by_some_answers_and_not_by_all(tmp_path: Path) -> N
             texts.setdefault(row.text, []).append(". ".join(sentences) + ".")
     lines = [json.dumps({"prompt": prompt, "response": text}) for prompt, own in texts.items() for text in own]
     answers.write_text("\n".join(lines))
-    command = [
-        "data",
-        "constrain",
-        str(prompts),
-        str(out),
-        "--answers",
-        str(answers),
-        "--keep",
-        "0.2",
-        "0.8",
-        "--difficulty",
-        "easy",
-    ]
+    command = [*constraining(prompts, out, answers), "--keep", "0.2", "0.8"]
     found = CliRunner().invoke(app, command)
     assert found.exit_code == 0 and "prompts left out" in found.output, found.output
     made = read(out, PromptRow)
@@ -62,18 +54,7 @@ def test_a_floor_stands_beside_what_is_drawn_and_counts_in_what_answers_meet(tmp
     long, short = "The lamp was out. " * 10, "The lamp was out."
     lines = [{"prompt": row.text, "response": text} for row in rows for text in (long, long, short, short)]
     answers.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    asked = [
-        "data",
-        "constrain",
-        str(prompts),
-        str(out),
-        "--answers",
-        str(answers),
-        "--difficulty",
-        "easy",
-        "--floor",
-        "30",
-    ]
+    asked = [*constraining(prompts, out, answers), "--floor", "30"]
     found = CliRunner().invoke(app, asked)
     assert found.exit_code == 0, found.output
     for row in read(out, PromptRow):
@@ -83,7 +64,8 @@ def test_a_floor_stands_beside_what_is_drawn_and_counts_in_what_answers_meet(tmp
         assert "30 words" in row.text or "30 word" in row.text
         assert check(second.type, second.kwargs, row.text, long).passed, "only the long answers can meet both"
         assert row.provenance["constrained_from"] in [r.text for r in rows]
-    assert CliRunner().invoke(app, ["data", *asked[:4], "--floor", "30"]).exit_code == 2
+    alone = CliRunner().invoke(app, [*asked[:4], "--floor", "30"])
+    assert alone.exit_code == 2 and "--floor: give --answers too" in alone.output, alone.output
 
 
 def test_no_prompt_stands_on_both_sides_of_a_split(tmp_path: Path) -> None:
