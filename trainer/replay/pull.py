@@ -86,11 +86,13 @@ def nearest(pull: tuple[float, float], spread: Spread) -> tuple[float | None, fl
     on_r, on_c = pull
     if not spread.rr * spread.cc > 0:
         return None, None
-    # The maximum of (on_r + w on_c) / best(w) over all (1, w): its gradient is zero at w = up / down.
+    # (on_r + w on_c) / best(w) has one stationary point, w = up / down: its minimum where both pulls go backwards, so it is held against
+    # both ends. Where r and c are one line there is none, and up and down are rounding errors.
     up = on_c * spread.rr - on_r * spread.rc
     down = on_r * spread.cc - on_c * spread.rc
-    if up > 0 and down > 0:
-        weight = up / down
-        return (on_r + weight * on_c) / spread.best(weight), weight
     of_r, of_c = (on_x / math.sqrt(xx / spread.samples) for on_x, xx in ((on_r, spread.rr), (on_c, spread.cc)))
-    return (of_r, 0.0) if of_r > of_c else (of_c, None)
+    shares: list[tuple[float, float | None]] = [(of_c, None), (of_r, 0.0)]
+    one_line = spread.rr * spread.cc - spread.rc**2 <= 1e-12 * spread.rr * spread.cc
+    if up > 0 and down > 0 and not one_line:
+        shares.append(((on_r + up / down * on_c) / spread.best(up / down), up / down))
+    return max(shares, key=lambda share: share[0])
