@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.openrlhf, pytest.mark.timeout(900)]
 
 TARGET, PRICE_STEP = 0.05, 2.0
+PERCENTILE = 20  # whatever a policy this young learns within a step, most of its groups stay above it
 # As many prompts as 8 steps of 4 take: the first epoch draws all of them, and what is dropped is replaced out of the next.
 TRAINED, BATCH, STEPS, N_TRAIN, N_EVAL, AFTER = 32, 4, 8, 4, 2, 8
 
@@ -63,12 +64,12 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
             f"batch={BATCH}",
             f"n={N_TRAIN}",
             f"steps={STEPS}",
-            "lr=2e-3",
+            "lr=5e-4",
             "strategy=rlmr",
             "strategy.gamma=0.5",
             "openrlhf.rollout.micro_batch_size=8",
             "openrlhf.train.micro_batch_size=8",
-            f"filter.all_low={{percentile: 40, after: {AFTER}, of_last: {AFTER}}}",
+            f"filter.all_low={{percentile: {PERCENTILE}, after: {AFTER}, of_last: {AFTER}}}",
             "filter.all_high=null",
             f"price.target={TARGET}",
             f"price.step={PRICE_STEP}",
@@ -81,8 +82,8 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
     rows = read_prompts(small_world.prompts_train)[:TRAINED]
     refused, impossible, busy = rows[0]["prompt_id"], rows[1]["prompt_id"], rows[2]["prompt_id"]
-    # A policy this young complies with little, and a large learning rate makes it forget to end. Half of what it writes has its own
-    # median of words or more, and when it forgets to end more does: no group is dropped for being all violators but the one meant.
+    # A policy this young complies with little, and what it learns first is to write on. Half of what it writes has its own
+    # median of words or more, and the longer it writes the more does: no group is dropped for being all violators but the one meant.
     half = [
         {
             "type": "length_constraints:number_words",
@@ -102,7 +103,7 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
         eval_prompts=folder / "eval.jsonl",
     )
     with (
-        # At this learning rate the policy forgets to end; were that a violation here, groups of violators only would leave no step.
+        # The policy soon writes to the last token it may; were that a violation here, groups of violators only would leave no step.
         local_services(
             small_world.writing_rm,
             folder / "logs",
@@ -168,7 +169,7 @@ def test_evaluation_used_another_n(run: Run) -> None:
 
 
 def test_new_weights_reach_the_rollout_engine(run: Run) -> None:
-    """lr 2e-3 moves the policy far within five steps; an engine left behind would disagree with the trainer by orders more."""
+    """Adam moves every weight by about lr a step; an engine left behind would disagree with the trainer by orders more."""
     kls = [abs(step["vllm_kl"]) for step in run.ledger.updates]
     assert max(kls) < 5e-3, kls
 
@@ -202,7 +203,7 @@ def test_a_threshold_follows_the_run_and_each_group_keeps_its_own(run: Run) -> N
             if len(earlier) < AFTER:
                 assert group["filter"] is None
                 continue
-            assert group["filter"] == {"all_low": pytest.approx(np.percentile(writing(earlier[-AFTER:]), 40))}
+            assert group["filter"] == {"all_low": pytest.approx(np.percentile(writing(earlier[-AFTER:]), PERCENTILE))}
             if (low := writing([group])) and group["reason"] != "all_violate":
                 assert (group["reason"] == "all_low") == (max(low) < group["filter"]["all_low"])
                 judged += 1
