@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from rlmr.mistake import read_json_lines
-from trainer.data.rows import DataFileError, Language, Row, UserMessages, parsed
+from rlmr.mistake import Mistake, read_json_lines
+from trainer.data.rows import Language, Row, UserMessages, parsed
 
 PROMPTS = "prompts.jsonl"
 MAX_CHARS = 200_000
@@ -48,24 +48,24 @@ class Contest:
 
 
 def read_contest(folder: Path) -> Contest:
-    """Raises DataFileError with the file, the line and the field."""
+    """Raises Mistake with the file, the line and the field."""
     if not folder.is_dir():
-        raise DataFileError(f"{folder}: no such folder: it holds {PROMPTS} and one NAME.jsonl per arm")
+        raise Mistake(f"{folder}: no such folder: it holds {PROMPTS} and one NAME.jsonl per arm")
     prompts: dict[str, PromptLine] = {}
     for where, value in read_json_lines(folder / PROMPTS):
         row = parsed(where, value, PromptLine)
         if row.id in prompts:
-            raise DataFileError(f"{where}: id: {row.id!r} is the id of an earlier prompt, too")
+            raise Mistake(f"{where}: id: {row.id!r} is the id of an earlier prompt, too")
         if not any(message.content.strip() for message in row.prompt):
-            raise DataFileError(f"{where}: prompt: the prompt is empty")
+            raise Mistake(f"{where}: prompt: the prompt is empty")
         for i, message in enumerate(row.prompt):
             _shown(message.content, f"{where}: prompt.{i}.content")
         prompts[row.id] = row
     if not prompts:
-        raise DataFileError(f"{folder / PROMPTS}: no rows in the file")
+        raise Mistake(f"{folder / PROMPTS}: no rows in the file")
     files = sorted(path for path in folder.glob("*.jsonl") if path.name != PROMPTS)
     if len(files) < 2:
-        raise DataFileError(
+        raise Mistake(
             f"{folder}: {len(files)} files of responses beside {PROMPTS}, at least 2 wanted: one NAME.jsonl per arm, {{id, response}} a line"
         )
     return Contest(prompts, {path.stem: _responses(path, prompts) for path in files})
@@ -76,13 +76,13 @@ def _responses(path: Path, prompts: dict[str, PromptLine]) -> dict[str, str]:
     for where, value in read_json_lines(path):
         row = parsed(where, value, ResponseLine)
         if row.id not in prompts:
-            raise DataFileError(f"{where}: id: no prompt {row.id!r} in {PROMPTS}")
+            raise Mistake(f"{where}: id: no prompt {row.id!r} in {PROMPTS}")
         if row.id in found:
-            raise DataFileError(f"{where}: id: a second response to prompt {row.id!r}: keep one per prompt")
+            raise Mistake(f"{where}: id: a second response to prompt {row.id!r}: keep one per prompt")
         found[row.id] = row.response
     for prompt in prompts:
         if prompt not in found:
-            raise DataFileError(f"{path}: no response to prompt {prompt!r} (arms are compared on the same prompts)")
+            raise Mistake(f"{path}: no response to prompt {prompt!r} (arms are compared on the same prompts)")
     return found
 
 
@@ -91,6 +91,6 @@ def _shown(text: str, where: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as exc:
-        raise DataFileError(
+        raise Mistake(
             f"{where}: character {exc.start} is half of a surrogate pair: it cannot be shown to anybody"
         ) from None

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from rlmr.mistake import Mistake, read_json, read_json_lines
 from trainer.arena.folder import MAX_CHARS, PROMPTS
-from trainer.data.rows import DataFileError, Language, Row, UserMessages, parsed, write
+from trainer.data.rows import Language, Row, UserMessages, parsed, write
 
 DEMO = Path(__file__).parent / "demo"
 
@@ -40,18 +40,16 @@ class Made:
 def make_folder(folder: Path, arms: Mapping[str, Path], most: int | None = None, seed: int = 0) -> Made:
     """Writes prompts.jsonl and one file per arm, with the first response of each arm to every prompt that all have answered.
 
-    `most`: so many prompts, drawn by `seed`. Raises DataFileError, also where the folder is there already."""
+    `most`: so many prompts, drawn by `seed`. Raises Mistake, also where the folder is there already."""
     if folder.exists() and any(folder.iterdir()):
-        raise DataFileError(f"{folder}: not empty: choose another folder")
+        raise Mistake(f"{folder}: not empty: choose another folder")
     if len(arms) < 2:
-        raise DataFileError(
-            f"{len(arms)} arms: give two files of answers or more, NAME=FILE where their names are equal"
-        )
+        raise Mistake(f"{len(arms)} arms: give two files of answers or more, NAME=FILE where their names are equal")
     answers = {name: _first_answers(path) for name, path in arms.items()}
     every = {key: row for own in answers.values() for key, row in own.items()}
     shared = [key for key in every if all(key in own for own in answers.values())]
     if not shared:
-        raise DataFileError(f"no prompt is answered in all of {', '.join(map(str, arms.values()))}")
+        raise Mistake(f"no prompt is answered in all of {', '.join(map(str, arms.values()))}")
     if most is not None and most < len(shared):
         kept = set(random.Random(seed).sample(shared, most))
         shared = [key for key in shared if key in kept]
@@ -96,7 +94,7 @@ def _first_answers(path: Path) -> dict[str, AnswerLine]:
         row = parsed(where, told, AnswerLine)
         found.setdefault(row.key, row)
     if not found:
-        raise DataFileError(f"{path}: no rows in the file")
+        raise Mistake(f"{path}: no rows in the file")
     return found
 
 
@@ -108,6 +106,4 @@ def _answers(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         rows = read_json(path, dict)["rows"]
         yield from ((f"{path}: rows.{i}", dict(row)) for i, row in enumerate(rows))
     except (Mistake, ValueError, KeyError, TypeError) as exc:
-        raise DataFileError(
-            f'{path}: no {{"rows": [{{prompt, response}}, ...]}}, as a run\'s before.json is: {exc}'
-        ) from exc
+        raise Mistake(f'{path}: no {{"rows": [{{prompt, response}}, ...]}}, as a run\'s before.json is: {exc}') from exc

@@ -11,7 +11,7 @@ from trainer.arena.state import ArenaError, Plan, State
 def open_state(path: Path, folder: Path, given: Mapping[str, Any], raters: Sequence[str] = ()) -> State:
     """The state at `path` with these raters in it. `given`: fields of the plan that the caller names.
 
-    Raises ArenaError where folder or plan is not what the state was made of, DataFileError for a mistake in the folder, and
+    Raises ArenaError where folder or plan is not what the state was made of, Mistake for a mistake in the folder, and
     pydantic's ValidationError for a plan that cannot be."""
     contest, plan = read_contest(folder), Plan.model_validate(given)
     if not path.exists():

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import typer
 
+from trainer.commands.resumable import resumable
+
 
 def chain(
     plan: Path = typer.Argument(help="PLAN.yaml; docs/chains/ has two (trainer/chain/plan.py tells the format)."),
@@ -20,4 +22,5 @@ def chain(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     read = read_plan(plan)
     folder = work or Path("runs") / f"chain-{read.name}"
-    run_chain(read, plan.parent, folder.resolve(), typer.echo, until)
+    with resumable(f"what was made is in {folder}"):
+        run_chain(read, plan.parent, folder.resolve(), typer.echo, until)

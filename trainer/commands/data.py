@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rlmr.mistake import Mistake
+from trainer.commands.resumable import resumable
 
 if TYPE_CHECKING:
     from trainer.data.check import Report
@@ -254,6 +255,7 @@ def expand(
     from trainer.data import expand as making
     from trainer.data.check import evaluation_prompts
     from trainer.data.constrain import DIFFICULTIES
+    from trainer.data.endpoint import EndpointError
     from trainer.data.rows import PromptRow, read, write
     from trainer.data.seed_prompts import LANGUAGES, seed_prompts
 
@@ -271,10 +273,8 @@ def expand(
     examples = read(seeds, PromptRow) if seeds else seed_prompts()
     journal = out.with_name(f"{out.name}.journal")
     leaks = evaluation_prompts(against)
-    try:
+    with resumable(f"what was made is in {journal}", EndpointError):
         made = asyncio.run(making.expand(examples, plan, journal, url, model, leaks, show))
-    except Mistake as exc:
-        raise Mistake(f"{exc}\nwhat was made is kept: the same command goes on") from exc
     typer.echo(f"{out}: {write(made.rows, out)} prompts ({made.stopped}), {made.calls} calls, {made.tokens} tokens")
     for why, times in sorted(made.refused.items(), key=lambda item: -item[1]):
         typer.echo(f"  refused, {why}: {times}")

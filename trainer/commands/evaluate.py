@@ -11,6 +11,7 @@ from trainer.commands.evaluate_options import end_if_unanswered, pairs, progress
 from trainer.commands.evaluate_pairwise import pairwise
 from trainer.commands.evaluate_runs import runs
 from trainer.commands.evaluate_texts import texts
+from trainer.commands.resumable import resumable
 from trainer.evaluation.registry import load, names
 
 if TYPE_CHECKING:
@@ -68,14 +69,8 @@ def _command(name: str) -> Callable[..., None]:
         # At temperature 0 the same question has the same answer.
         tries = judge_tries if asked["temperature"] else 1
         plan = Plan(benchmark, data, chosen, source, judge, tries, at_once, limit)
-        kept = f"what was answered is in {out}: the same command goes on from there."
-        try:
+        with resumable(f"what was answered is in {out}", EndpointGone):
             outcome = evaluate(plan, out, progress, typed())
-        except EndpointGone as exc:
-            raise Mistake(f"{exc}\n{kept}") from exc
-        except KeyboardInterrupt:
-            typer.echo(f"error: interrupted; {kept}", err=True)
-            raise typer.Exit(130) from None
         _print(outcome.results, out)
         end_if_unanswered(outcome.refused, outcome.why)
 

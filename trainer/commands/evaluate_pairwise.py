@@ -8,6 +8,7 @@ import typer
 
 from rlmr.mistake import Mistake
 from trainer.commands.evaluate_options import end_if_unanswered, pairs, progress, sampling_of, typed
+from trainer.commands.resumable import resumable
 
 
 def pairwise(
@@ -37,10 +38,8 @@ def pairwise(
     judge = Model(judge_url, judge_model, asked, judge_key_env, attempts)
     files = {name: Path(path) for name, path in named.items()}
     plan = Plan(data, files, judge, prompt, judge_tries if asked["temperature"] else 1, at_once, limit)
-    try:
+    with resumable(f"what was answered is in {out}", EndpointGone):
         found, refused, why = evaluate(plan, out, progress, typed())
-    except EndpointGone as exc:
-        raise Mistake(f"{exc}\nwhat was answered is in {out}: the same command goes on from there.") from exc
     write_results(found, out)
     typer.echo(markdown(found))
     end_if_unanswered(refused, why)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import typer
 
+from trainer.commands.resumable import resumable
+
 
 def study(
     plan: str = typer.Argument(
@@ -54,4 +56,5 @@ def study(
             own = ["rlmr", "study", str(path), "--results", str(folder), "--work", str(work), "--only", r.id]
             subprocess.run([*shlex.split(submit), *own], check=True)
     else:
-        make_missing(runs, folder, work, console)
+        with resumable(f"finished runs are in {folder}"):
+            make_missing(runs, folder, work, console)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from rlmr.mistake import read_json_lines
-from trainer.data.rows import DataFileError, PairRow, parsed
+from rlmr.mistake import Mistake, read_json_lines
+from trainer.data.rows import PairRow, parsed
 from trainer.evaluation.sample import sample
 
 ENGINES = ("transformers", "vllm")
@@ -13,7 +13,7 @@ ENGINES = ("transformers", "vllm")
 def answer(
     prompts: Path, model: str, samples: int, temperature: float, max_new_tokens: int, seed: int, engine: str
 ) -> list[dict[str, Any]]:
-    """`samples` rows a prompt; empty answers are left out. Raises DataFileError."""
+    """`samples` rows a prompt; empty answers are left out. Raises Mistake."""
     asked: dict[str, PairRow] = {}
     for where, value in read_json_lines(prompts):
         given = {"prompt": value.get("prompt", value.get("input")), "chosen": "-", "rejected": "-"}
@@ -21,7 +21,7 @@ def answer(
         row = parsed(where, given, PairRow)
         asked.setdefault(str(row.prompt), row)
     if not asked:
-        raise DataFileError(f"{prompts}: no rows in the file")
+        raise Mistake(f"{prompts}: no rows in the file")
     rows = list(asked.values())
     drawn = sample(
         model,

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlmr.mistake import Mistake, decoded, json_of, lines_of, read_json_lines
 from trainer.data.feasibility import problems
-from trainer.data.rows import DataFileError, PairRow, PromptRow, parsed
+from trainer.data.rows import PairRow, PromptRow, parsed
 from trainer.data.similarity import language_of, near_duplicates, ngrams, tokens
 
 EVALUATION_FIELDS = ("input", "prompt", "query", "question", "instruction")
@@ -56,7 +56,7 @@ def check_file(path: Path, against: Sequence[Path] = (), ngram: int = 8, near: f
         except Mistake as exc:
             report.malformed.append(str(exc))
     if not rows and not report.malformed:
-        raise DataFileError(f"{path}: no rows in the file")
+        raise Mistake(f"{path}: no rows in the file")
     report.rows = len(rows)
     _duplicates(rows, report, near)
     _leaks(rows, report, against, ngram)
@@ -112,7 +112,7 @@ def _asked(where: str, value: dict[str, Any]) -> str:
             str(message["content"]) for message in asked if isinstance(message, dict) and "content" in message
         )
     if not isinstance(asked, str):
-        raise DataFileError(f"{where}: no prompt: want one of the fields {', '.join(EVALUATION_FIELDS)}")
+        raise Mistake(f"{where}: no prompt: want one of the fields {', '.join(EVALUATION_FIELDS)}")
     return asked
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlmr.mistake import Mistake
 from rlmr.wire import ChatMessage
 from trainer.data.constrain import DIFFICULTIES, constrained
 from trainer.data.endpoint import Completion, Endpoint
 from trainer.data.journal import Journal
-from trainer.data.rows import DataFileError, Label, PromptRow
+from trainer.data.rows import Label, PromptRow
 from trainer.data.similarity import NearDuplicates, RougePool, language_of, ngrams, tokens
 
 ASK = {
@@ -96,7 +97,7 @@ class Outcome:
 
 
 class Expansion:
-    """A run, new or continued. Raises DataFileError if the journal was written with other settings."""
+    """A run, new or continued. Raises Mistake if the journal was written with other settings."""
 
     def __init__(
         self, seeds: Sequence[PromptRow], plan: Plan, journal: Journal, model: str, evaluation: Sequence[str] = ()
@@ -106,7 +107,7 @@ class Expansion:
         domains = plan.domains or tuple(dict.fromkeys(s.domain or "other" for s in self.seeds))
         self.cells = [(language, domain) for language in plan.languages for domain in domains]
         if not self.seeds or not self.cells:
-            raise DataFileError("no seeds in the languages and domains asked for")
+            raise Mistake("no seeds in the languages and domains asked for")
         self.rows: list[PromptRow] = []
         self.used: dict[str, int] = {}
         self.refused: Counter[str] = Counter()
@@ -118,7 +119,7 @@ class Expansion:
         self._resume()
 
     async def run(self, endpoint: Endpoint, seen: Callable[["Expansion"], None] = lambda _: None) -> Outcome:
-        """Until the count, the budget or the writer's ideas are reached. Raises EndpointError and DataFileError; what was made stays."""
+        """Until the count, the budget or the writer's ideas are reached. Raises EndpointError and Mistake; what was made stays."""
         while not (stopped := self._stopped()):
             missing = -(-(self.plan.count - len(self.rows)) // self.plan.a_call)
             wave_end = (self.calls // self.plan.at_once + 1) * self.plan.at_once
@@ -245,7 +246,7 @@ class Expansion:
         before = self.journal.entries[0].get("settings", {})
         changed = [name for name, value in settings.items() if before.get(name) != value]
         if changed:
-            raise DataFileError(
+            raise Mistake(
                 f"{self.journal.path}: begun with another {', '.join(changed)}: use those again, or another output file"
             )
         for entry in self.journal.entries[1:]:

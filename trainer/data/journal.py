@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rlmr.mistake import read_json_lines
-from trainer.data.rows import DataFileError, line_of
+from rlmr.mistake import Mistake, read_json_lines
+from trainer.data.rows import line_of
 
 
 class Journal:
@@ -21,7 +21,7 @@ class Journal:
         self.entries = [value for _, value in read_json_lines(path)]
 
     def append(self, entry: dict[str, Any]) -> None:
-        """Raises DataFileError if it does not fit on the disk; the file is then as before."""
+        """Raises Mistake if it does not fit on the disk; the file is then as before."""
         line = line_of(entry).encode()
         try:
             if os.write(self._file, line) != len(line):
@@ -29,7 +29,7 @@ class Journal:
             os.fsync(self._file)
         except OSError as exc:
             os.ftruncate(self._file, self._size)
-            raise DataFileError(f"{self.path}: {exc.strerror}: free some space and run the same command again") from exc
+            raise Mistake(f"{self.path}: {exc.strerror}: free some space and run the same command again") from exc
         self._size += len(line)
         self.entries.append(json.loads(line))
 

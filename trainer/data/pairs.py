@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rlmr.mistake import read_json_lines
+from rlmr.mistake import Mistake, read_json_lines
 from rlmr.wire import ChatMessage
 from trainer.data.corruptions import GRADES, KINDS, corrupt, pieces
 from trainer.data.endpoint import Endpoint
 from trainer.data.matching import length_bias, matched
 from trainer.data.openings import opening
-from trainer.data.rows import DataFileError, PairRow, parsed
+from trainer.data.rows import PairRow, parsed
 from trainer.data.similarity import language_of, tokens
 
 JUDGE = (
@@ -34,7 +34,7 @@ class Answer:
 
 
 def read_answers(path: Path) -> list[Answer]:
-    """Rows {prompt (or input), response}. Raises DataFileError."""
+    """Rows {prompt (or input), response}. Raises Mistake."""
     found = []
     for where, value in read_json_lines(path):
         row = parsed(
@@ -49,10 +49,10 @@ def read_answers(path: Path) -> list[Answer]:
             PairRow,
         )
         if not row.good.strip():
-            raise DataFileError(f"{where}: response: the answer is empty")
+            raise Mistake(f"{where}: response: the answer is empty")
         found.append(Answer(row.prompt, row.good, row.language or language_of(row.good), row.domain, where))
     if not found:
-        raise DataFileError(f"{path}: no rows in the file")
+        raise Mistake(f"{path}: no rows in the file")
     return found
 
 
@@ -124,9 +124,9 @@ def from_choices(path: Path) -> list[PairRow]:
     for where, value in read_json_lines(path):
         for name in ("prompt", "a", "b", "choice"):
             if name not in value:
-                raise DataFileError(f"{where}: {name}: Field required")
+                raise Mistake(f"{where}: {name}: Field required")
         if value["choice"] not in ("a", "b", "tie"):
-            raise DataFileError(f"{where}: choice: {value['choice']!r} is none of a, b, tie")
+            raise Mistake(f"{where}: choice: {value['choice']!r} is none of a, b, tie")
         key = (str(value["prompt"]), value["a"], value["b"])
         votes.setdefault(key, []).append(value["choice"])
         first.setdefault(key, (where, value))

@@ -11,28 +11,27 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rlmr.mistake import first_wrong, read_json_lines
+from rlmr.mistake import Mistake, first_wrong, read_json_lines
 from rlmr.wire import ChatMessage, Constraint
-from trainer.data.rows import DataFileError
 
 _MESSAGES = TypeAdapter(list[ChatMessage])
 _CONSTRAINTS = TypeAdapter(list[Constraint] | None)
 
 
 def read_prompts(path: Path) -> list[dict[str, Any]]:
-    """Rows as {prompt_id, prompt (messages), constraints}, in file order; raises DataFileError for the first bad line."""
+    """Rows as {prompt_id, prompt (messages), constraints}, in file order; raises Mistake for the first bad line."""
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
     if not path.is_file():
-        raise DataFileError(f"{path} does not exist: give the path of a prompt file")
+        raise Mistake(f"{path} does not exist: give the path of a prompt file")
     for where, told in read_json_lines(path):
         row = _read_row(told, where)
         if row["prompt_id"] in seen:
-            raise DataFileError(f"{where}: label.prompt_id {row['prompt_id']!r} stands twice; ids must be unique")
+            raise Mistake(f"{where}: label.prompt_id {row['prompt_id']!r} stands twice; ids must be unique")
         seen.add(row["prompt_id"])
         rows.append(row)
     if not rows:
-        raise DataFileError(f"{path}: no prompts in the file")
+        raise Mistake(f"{path}: no prompts in the file")
     return rows
 
 
@@ -42,19 +41,19 @@ def _read_row(row: dict[str, Any], where: str) -> dict[str, Any]:
         messages = [{"role": "user", "content": row["input"]}] if isinstance(row["input"], str) else row["input"]
         prompt_id, constraints = str(label["prompt_id"]), label["constraints"]
     except (ValueError, KeyError, TypeError) as exc:
-        raise DataFileError(
+        raise Mistake(
             f"{where}: want {{input, label: {{prompt_id, constraints}}}}: {type(exc).__name__}: {exc}"
         ) from exc
     return checked(prompt_id, messages, constraints, where)
 
 
 def checked(prompt_id: str, messages: Any, constraints: Any, where: str) -> dict[str, Any]:
-    """One row, if messages and constraints are what the services take. Raises DataFileError, beginning with `where`."""
+    """One row, if messages and constraints are what the services take. Raises Mistake, beginning with `where`."""
     try:
         _MESSAGES.validate_python(messages)
         _CONSTRAINTS.validate_python(constraints)
     except ValidationError as exc:
-        raise DataFileError(f"{where}: {first_wrong(exc)}") from exc
+        raise Mistake(f"{where}: {first_wrong(exc)}") from exc
     return {"prompt_id": prompt_id, "prompt": messages, "constraints": constraints}
 
 

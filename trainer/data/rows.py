@@ -21,10 +21,6 @@ Language = Literal["en", "zh"]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class DataFileError(Mistake):
-    """Names the file, the line and the field."""
-
-
 class Row(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -92,18 +88,18 @@ class PairRow(Row):
 
 
 def parsed(where: str, value: dict[str, Any], kind: type[R]) -> R:
-    """The row. Raises DataFileError with the first field that is wrong."""
+    """The row. Raises Mistake with the first field that is wrong."""
     try:
         return kind.model_validate(value)
     except ValidationError as exc:
-        raise DataFileError(f"{where}: {first_wrong(exc)}") from exc
+        raise Mistake(f"{where}: {first_wrong(exc)}") from exc
 
 
 def read(path: Path, kind: type[R]) -> list[R]:
     """Every row of the file. Raises Mistake for the first bad one, and for a file without any."""
     rows = [parsed(where, value, kind) for where, value in read_json_lines(path)]
     if not rows:
-        raise DataFileError(f"{path}: no rows in the file")
+        raise Mistake(f"{path}: no rows in the file")
     return rows
 
 

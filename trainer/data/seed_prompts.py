@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from rlmr.mistake import read_yaml_mapping
+from rlmr.mistake import Mistake, read_yaml_mapping
 from rlmr.wire import ChatMessage
-from trainer.data.rows import DataFileError, Label, Language, PromptRow
+from trainer.data.rows import Label, Language, PromptRow
 
 FOLDER = Path(__file__).parent / "seeds"
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -20,12 +20,10 @@ def read_seeds(path: Path, language: Language) -> list[PromptRow]:
     rows = []
     for domain, prompts in read_yaml_mapping(path).items():
         if not isinstance(prompts, list):
-            raise DataFileError(f"{path}: {domain}: want a list of prompts")
+            raise Mistake(f"{path}: {domain}: want a list of prompts")
         for number, prompt in enumerate(prompts, 1):
             if not isinstance(prompt, str) or not prompt.strip():
-                raise DataFileError(
-                    f"{path}: {domain}[{number}]: want a text (quote one that holds a colon and a space)"
-                )
+                raise Mistake(f"{path}: {domain}[{number}]: want a text (quote one that holds a colon and a space)")
             row = PromptRow(
                 input=[ChatMessage(role="user", content=prompt.strip())],
                 label=Label(prompt_id=f"seed-{language}-{domain}-{number:02d}", constraints=[]),

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rlmr.mistake import read_json_lines
-from trainer.data.rows import DataFileError
+from rlmr.mistake import Mistake, read_json_lines
 
 Message = dict[str, str]
 
@@ -125,21 +124,21 @@ def read_responses(path: Path, items: Sequence[Item], benchmark: Benchmark, some
         name = next((n for n in ("key", benchmark.key_field, "prompt") if n in row), None)
         text = row.get("response", row.get(benchmark.response_field))
         if name is None or not isinstance(text, str):
-            raise DataFileError(
+            raise Mistake(
                 f"{where}: needs `{benchmark.key_field}` (or `prompt`) and a `{benchmark.response_field}` that is text"
             )
         key = by_prompt.get(row[name]) if name == "prompt" else str(row[name])
         if some and key not in known:
             continue
         if key is None:
-            raise DataFileError(f"{where}: its prompt is none of the data's")
+            raise Mistake(f"{where}: its prompt is none of the data's")
         if key not in known:
-            raise DataFileError(f"{where}: {name} {key} is not in the data")
+            raise Mistake(f"{where}: {name} {key} is not in the data")
         if key in found:
-            raise DataFileError(f"{where}: {name} {key} occurs twice")
+            raise Mistake(f"{where}: {name} {key} occurs twice")
         found[key] = text
     if not found:
-        raise DataFileError(f"{path}: no response to evaluate")
+        raise Mistake(f"{path}: no response to evaluate")
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rlmr import __version__
-from trainer.data.rows import DataFileError
+from rlmr.mistake import Mistake
 from trainer.evaluation.run_folder import content_hash, identity, read_settings
 from trainer.evaluation.templating import OWN
 
@@ -26,7 +26,7 @@ _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(run: Path, target: Path) -> int:
-    """Writes the bundle whole or not at all; returns the number of files. Raises DataFileError, also for an input that has changed
+    """Writes the bundle whole or not at all; returns the number of files. Raises Mistake, also for an input that has changed
     since the run."""
     settings = read_settings(run)
     inputs = _inputs(run, settings)
@@ -46,7 +46,7 @@ def pack(run: Path, target: Path) -> int:
                 _add(file, name, path.read_bytes())
         unfinished.replace(target)
     except OSError as exc:
-        raise DataFileError(f"{target}: {exc.strerror}") from exc
+        raise Mistake(f"{target}: {exc.strerror}") from exc
     finally:
         unfinished.unlink(missing_ok=True)
     return len(members)
@@ -61,7 +61,7 @@ def _add(file: zipfile.ZipFile, name: str, content: bytes) -> None:
 def _own(run: Path) -> Iterator[tuple[str, Path]]:
     for name in RUN:
         if not (run / name).is_file():
-            raise DataFileError(f"{run / name}: is not there: finish the run with the same command first")
+            raise Mistake(f"{run / name}: is not there: finish the run with the same command first")
         yield f"run/{name}", run / name
     for prompt in OWN.glob("*.txt"):
         yield f"prompts/{prompt.name}", prompt
@@ -71,9 +71,7 @@ def _inputs(run: Path, settings: dict[str, object]) -> dict[str, Path]:
     found = {name: Path(place) for name, place in json.loads((run / "inputs.json").read_text(encoding="utf-8")).items()}
     for name, path in found.items():
         if content_hash(path) != hash_in(settings, name):
-            raise DataFileError(
-                f"{path}: has changed since the run: put back what it was, or run again in another folder"
-            )
+            raise Mistake(f"{path}: has changed since the run: put back what it was, or run again in another folder")
     return found
 
 
@@ -98,7 +96,7 @@ def hash_in(settings: dict[str, object], name: str) -> object:
 
 
 def unpack(bundle: Path, folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Unpacks into `folder`: its inputs by name, and what is not as the manifest says. Raises DataFileError for a file that is no
+    """Unpacks into `folder`: its inputs by name, and what is not as the manifest says. Raises Mistake for a file that is no
     bundle."""
     try:
         with zipfile.ZipFile(bundle) as file:
@@ -107,10 +105,10 @@ def unpack(bundle: Path, folder: Path) -> tuple[dict[str, Path], list[str]]:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         told, inputs = manifest["files"], {name: folder / place for name, place in manifest["inputs"].items()}
         if manifest["format"] != FORMAT:
-            raise DataFileError(f"{bundle}: format {manifest['format']}: this rlmr reads {FORMAT}")
+            raise Mistake(f"{bundle}: format {manifest['format']}: this rlmr reads {FORMAT}")
         settings = read_settings(folder / "run")
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as exc:
-        raise DataFileError(f"{bundle}: not a bundle of `rlmr eval bundle`: {exc}") from exc
+        raise Mistake(f"{bundle}: not a bundle of `rlmr eval bundle`: {exc}") from exc
     found = [f"{name}: is not in the manifest" for name in names if name not in told and name != "manifest.json"]
     for name, digest in told.items():
         path = folder / name

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlmr.mistake import Mistake, read_json
-from trainer.data.rows import DataFileError, write_text
+from trainer.data.rows import write_text
 from trainer.evaluation.benchmark import Measure
 from trainer.evaluation.intervals import difference, estimate
 from trainer.evaluation.results import interval, render
@@ -18,19 +18,19 @@ SAME = ("benchmark", "revision", "data.sha256", "options", "judge")
 
 
 def compare_runs(runs: Sequence[Path]) -> dict[str, Any]:
-    """{runs, rows: [{name, share, of: [estimate per run], less: [paired estimate of run - first run, or None]}]}. Raises DataFileError."""
+    """{runs, rows: [{name, share, of: [estimate per run], less: [paired estimate of run - first run, or None]}]}. Raises Mistake."""
     if len(runs) < 2:
-        raise DataFileError("name two runs or more")
+        raise Mistake("name two runs or more")
     settings = [read_settings(run) for run in runs]
     for run, other in zip(runs[1:], settings[1:], strict=True):
         names = differing(settings[0], other)
         wrong = [n for n in names if any(n == same or n.startswith(f"{same}.") for same in SAME)]
         if wrong:
-            raise DataFileError(f"{runs[0]} and {run} do not compare: they differ in {', '.join(wrong)}")
+            raise Mistake(f"{runs[0]} and {run} do not compare: they differ in {', '.join(wrong)}")
     measures = [_measures(run) for run in runs]
     shared = [name for name in measures[0] if all(name in of for of in measures)]
     if not shared:
-        raise DataFileError(f"{', '.join(map(str, runs))}: they have no figure in common")
+        raise Mistake(f"{', '.join(map(str, runs))}: they have no figure in common")
     return {
         "benchmark": settings[0]["benchmark"],
         "runs": [{"name": n, "identity": identity(of)} for n, of in zip(_short_names(runs), settings, strict=True)],
@@ -62,7 +62,7 @@ def _measures(run: Path) -> dict[str, Measure]:
         units = read_json(run / "units.json", dict)
         shares = {m["name"]: m["share"] for m in read_json(run / "results.json", dict)["measures"]}
     except (Mistake, KeyError) as exc:
-        raise DataFileError(f"{run}: {exc}: finish the run with the same command first") from exc
+        raise Mistake(f"{run}: {exc}: finish the run with the same command first") from exc
     return {name: Measure(name, {k: (n, d) for k, (n, d) in of.items()}, shares[name]) for name, of in units.items()}
 
 

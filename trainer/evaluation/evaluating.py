@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlmr import __version__
-from trainer.data.rows import DataFileError
+from rlmr.mistake import Mistake
 from trainer.evaluation.answering import Source
 from trainer.evaluation.asking import Model
 from trainer.evaluation.benchmark import Benchmark, Item
@@ -55,23 +55,23 @@ class Outcome:
 
 
 def chosen_options(benchmark: Benchmark, given: Mapping[str, str]) -> dict[str, str]:
-    """Raises DataFileError for a name or value that the benchmark does not have."""
+    """Raises Mistake for a name or value that the benchmark does not have."""
     for name, value in given.items():
         option = benchmark.options.get(name)
         if option is None:
             known = ", ".join(benchmark.options) or "none"
-            raise DataFileError(f"--set {name}: {benchmark.name} has no such option (it has: {known})")
+            raise Mistake(f"--set {name}: {benchmark.name} has no such option (it has: {known})")
         if option.choices and value not in option.choices:
-            raise DataFileError(f"--set {name}={value}: one of {', '.join(option.choices)}")
+            raise Mistake(f"--set {name}={value}: one of {', '.join(option.choices)}")
         if option.path and not Path(value).exists():
-            raise DataFileError(f"--set {name}={value}: No such file or directory")
+            raise Mistake(f"--set {name}={value}: No such file or directory")
     return {name: given.get(name, option.default) for name, option in benchmark.options.items()}
 
 
 def read_items(plan: Plan) -> list[Item]:
     items = plan.benchmark.read(plan.data, plan.options)
     if not items:
-        raise DataFileError(f"{plan.data}: no rows in the file")
+        raise Mistake(f"{plan.data}: no rows in the file")
     return items if plan.limit is None else items[: plan.limit]
 
 
@@ -82,7 +82,7 @@ def inputs_of(benchmark: Benchmark, data: Path, options: Mapping[str, str]) -> d
 
 
 def evaluate(plan: Plan, out: Path, progress: Progress, command: str = "") -> Outcome:
-    """Raises DataFileError and EndpointGone; what was written stays, and the same call goes on."""
+    """Raises Mistake and EndpointGone; what was written stays, and the same call goes on."""
     items = read_items(plan)
     with RunFolder(out, plan.settings(), inputs_of(plan.benchmark, plan.data, plan.options), command) as folder:
         before = len(folder.responses.keys() & {item.key for item in items})

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlmr import __version__
-from rlmr.mistake import read_json_lines
-from trainer.data.rows import DataFileError
+from rlmr.mistake import Mistake, read_json_lines
 from trainer.evaluation.asking import Model, each
 from trainer.evaluation.benchmark import Unparseable, after_thinking, json_answer, whole
 from trainer.evaluation.evaluating import Progress
@@ -59,9 +58,9 @@ class Plan:
 
 
 def evaluate(plan: Plan, out: Path, progress: Progress, command: str = "") -> tuple[dict[str, Any], int, str]:
-    """(results, calls not answered, the last reason). Raises DataFileError and EndpointGone; what was written stays."""
+    """(results, calls not answered, the last reason). Raises Mistake and EndpointGone; what was written stays."""
     if len(plan.responses) < 2:
-        raise DataFileError("--responses: two or more NAME=FILE are needed")
+        raise Mistake("--responses: two or more NAME=FILE are needed")
     template = read_template("pairwise.txt", plan.prompt, FIELDS)
     prompts = read_prompts(plan.data, plan.limit)
     texts = {name: read_texts(path, prompts) for name, path in plan.responses.items()}
@@ -114,31 +113,31 @@ async def _decide(
 
 
 def read_prompts(path: Path, limit: int | None = None) -> dict[str, str]:
-    """{key, prompt} a line. Raises DataFileError."""
+    """{key, prompt} a line. Raises Mistake."""
     found: dict[str, str] = {}
     for where, row in read_json_lines(path):
         if "key" not in row or not isinstance(row.get("prompt"), str):
-            raise DataFileError(f"{where}: needs `key` and a `prompt` that is text")
+            raise Mistake(f"{where}: needs `key` and a `prompt` that is text")
         if str(row["key"]) in found:
-            raise DataFileError(f"{where}: key {row['key']} occurs twice")
+            raise Mistake(f"{where}: key {row['key']} occurs twice")
         found[str(row["key"])] = row["prompt"]
     if not found:
-        raise DataFileError(f"{path}: no rows in the file")
+        raise Mistake(f"{path}: no rows in the file")
     return dict(list(found.items())[:limit])
 
 
 def read_texts(path: Path, prompts: Mapping[str, str]) -> dict[str, str]:
-    """{key, response} a line; of other keys nothing is kept. Raises DataFileError."""
+    """{key, response} a line; of other keys nothing is kept. Raises Mistake."""
     found: dict[str, str] = {}
     for where, row in read_json_lines(path):
         if "key" not in row or not isinstance(row.get("response"), str):
-            raise DataFileError(f"{where}: needs `key` and a `response` that is text")
+            raise Mistake(f"{where}: needs `key` and a `response` that is text")
         if str(row["key"]) in found:
-            raise DataFileError(f"{where}: key {row['key']} occurs twice")
+            raise Mistake(f"{where}: key {row['key']} occurs twice")
         found[str(row["key"])] = after_thinking(row["response"])
     kept = {key: text for key, text in found.items() if key in prompts}
     if not kept:
-        raise DataFileError(f"{path}: no response to any of the prompts")
+        raise Mistake(f"{path}: no response to any of the prompts")
     return kept
 
 
@@ -167,13 +166,13 @@ def results(
     texts: Mapping[str, Mapping[str, str]],
     verdicts: Mapping[tuple[str, str], Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """A pair's prompt counts only with a verdict in both orders. Raises DataFileError where there is none."""
+    """A pair's prompt counts only with a verdict in both orders. Raises Mistake where there is none."""
     asked = list(all_questions(prompts, texts))
     rows = [verdicts.get((key, f"{a} {b}")) for key, (a, b) in asked]
     duels = {pair: _duels(prompts, texts, verdicts, pair) for pair in combinations(texts, 2)}
     known = {pair: of for pair, of in duels.items() if of}
     if not known:
-        raise DataFileError("no pair has a verdict in both orders: there is no figure")
+        raise Mistake("no pair has a verdict in both orders: there is no figure")
     return {
         "identity": identity(settings),
         "settings": settings,

@@ -8,7 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from trainer.data.rows import DataFileError, write_text
+from rlmr.mistake import Mistake
+from trainer.data.rows import write_text
 from trainer.evaluation.benchmark import Benchmark, Item, Judged
 from trainer.evaluation.intervals import LEVEL, RESAMPLES, estimate
 from trainer.evaluation.judging import judged
@@ -19,13 +20,13 @@ SHOWN = 20
 
 
 def results(folder: Run, benchmark: Benchmark, items: Sequence[Item], options: Mapping[str, str]) -> dict[str, Any]:
-    """Raises DataFileError where nothing was judged: there is no figure then."""
+    """Raises Mistake where nothing was judged: there is no figure then."""
     rows = judged(folder, benchmark, items)
     counts = _counts(folder, rows, items)
     measures = benchmark.measures(rows, options) if counts["judged"] else []
     kept = [m for m in measures if m.units]
     if not kept:
-        raise DataFileError(
+        raise Mistake(
             f"{folder.path}: nothing was judged: {counts['missing']} prompts without a response, "
             f"{counts['unparseable']} unparseable and {counts['failed']} missing verdicts"
         )

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from rlmr.mistake import Mistake, read_json, read_json_lines
 from trainer.data.journal import Journal
-from trainer.data.rows import DataFileError, write_text
+from trainer.data.rows import write_text
 
 
 class Run:
@@ -30,7 +30,7 @@ class Run:
 
 
 class RunFolder(Run):
-    """Used as a context manager: one process at a time. Raises DataFileError if another works here, or the settings are others.
+    """Used as a context manager: one process at a time. Raises Mistake if another works here, or the settings are others.
 
     `inputs`: the files and folders that the settings have the hashes of; `command`: what was typed. Both are for `rlmr eval bundle`."""
 
@@ -40,14 +40,12 @@ class RunFolder(Run):
             path.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as exc:
-            raise DataFileError(f"{path}: --out: {exc.strerror}") from exc
+            raise Mistake(f"{path}: --out: {exc.strerror}") from exc
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             os.close(self._lock)
-            raise DataFileError(
-                f"{path}: another command works in this folder: wait for it, or name another --out"
-            ) from exc
+            raise Mistake(f"{path}: another command works in this folder: wait for it, or name another --out") from exc
         try:
             self._same_settings()
             self._responses, self._verdicts = Journal(path / "responses.jsonl"), Journal(path / "verdicts.jsonl")
@@ -95,7 +93,7 @@ class RunFolder(Run):
         before = read_settings(self.path)
         changed = differing(before, self.settings)
         if changed:
-            raise DataFileError(
+            raise Mistake(
                 f"{self.path}: begun with another {', '.join(changed)}: use what settings.json says, or another --out"
             )
 
@@ -105,22 +103,22 @@ def read_run(path: Path) -> Run:
     run = Run(path, read_settings(path))
     for where, row in read_json_lines(path / "responses.jsonl"):
         if run.responses.setdefault(str(row.get("key")), row) is not row:
-            raise DataFileError(f"{where}: key {row.get('key')} is there twice")
+            raise Mistake(f"{where}: key {row.get('key')} is there twice")
     for where, row in read_json_lines(path / "verdicts.jsonl"):
         if run.verdicts.setdefault((str(row.get("key")), str(row.get("question"))), row) is not row:
-            raise DataFileError(f"{where}: question {row.get('question')} of key {row.get('key')} is there twice")
+            raise Mistake(f"{where}: question {row.get('question')} of key {row.get('key')} is there twice")
     return run
 
 
 def read_settings(run: Path) -> dict[str, Any]:
-    """Raises DataFileError."""
+    """Raises Mistake."""
     file = run / "settings.json"
     try:
         found = read_json(file, dict)
     except Mistake as exc:
-        raise DataFileError(f"{exc}: name the --out of an `rlmr eval` run") from exc
+        raise Mistake(f"{exc}: name the --out of an `rlmr eval` run") from exc
     if "benchmark" not in found:
-        raise DataFileError(f"{file}: these are not the settings of an `rlmr eval` run")
+        raise Mistake(f"{file}: these are not the settings of an `rlmr eval` run")
     return found
 
 
@@ -138,18 +136,18 @@ def identity(settings: dict[str, Any]) -> str:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's files with their names. Raises DataFileError."""
+    """SHA-256 of a file, or of a folder's files with their names. Raises Mistake."""
     digest = hashlib.sha256()
     try:
         if path.is_file():
             return hashlib.sha256(path.read_bytes()).hexdigest()
         if not path.exists():
-            raise DataFileError(f"{path}: No such file or directory")
+            raise Mistake(f"{path}: No such file or directory")
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
             with file.open("rb") as opened:
                 digest.update(
                     f"{file.relative_to(path)} {hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode()
                 )
     except OSError as exc:
-        raise DataFileError(f"{path}: {exc.strerror}") from exc
+        raise Mistake(f"{path}: {exc.strerror}") from exc
     return digest.hexdigest()

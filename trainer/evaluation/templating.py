@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlmr.mistake import read_json, read_json_lines, read_text
-from trainer.data.rows import DataFileError
+from rlmr.mistake import Mistake, read_json, read_json_lines, read_text
 
 OWN = Path(__file__).parent / "benchmarks" / "prompts"
 
@@ -18,7 +17,7 @@ def read_template(name: str, given: str, fields: tuple[str, ...]) -> str:
     text = read_text(path).strip()
     missing = [field for field in fields if f"{{{field}}}" not in text]
     if missing:
-        raise DataFileError(f"{path}: {{{missing[0]}}} does not occur in the prompt")
+        raise Mistake(f"{path}: {{{missing[0]}}} does not occur in the prompt")
     return text
 
 
@@ -40,5 +39,5 @@ def json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     for number, value in enumerate(read_json(path, list)):
         if not isinstance(value, dict):
-            raise DataFileError(f"{path}[{number}]: a JSON object is needed")
+            raise Mistake(f"{path}[{number}]: a JSON object is needed")
         yield f"{path}[{number}]", value

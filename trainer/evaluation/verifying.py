@@ -9,7 +9,6 @@ from typing import Any
 
 from rlmr.mistake import Mistake, read_json
 from services import PluginError
-from trainer.data.rows import DataFileError
 from trainer.evaluation import pairwise, pairwise_page
 from trainer.evaluation import results as tables
 from trainer.evaluation.benchmark import Benchmark, Item, Unparseable, whole
@@ -59,7 +58,7 @@ def _inputs(inputs: Mapping[str, Path], settings: dict[str, Any]) -> Iterator[st
 def _benchmark(inputs: Mapping[str, Path], run: Run, found: list[str]) -> Again:
     settings = run.settings
     if settings["benchmark"] not in names():
-        raise DataFileError(f"the benchmark {settings['benchmark']} is not installed here")
+        raise Mistake(f"the benchmark {settings['benchmark']} is not installed here")
     benchmark = load(settings["benchmark"])
     options = {
         name: str(inputs[f"option.{name}"]) if value and benchmark.options[name].path else value

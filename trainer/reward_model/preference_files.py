@@ -10,9 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rlmr.mistake import read_json_lines
+from rlmr.mistake import Mistake, read_json_lines
 from rlmr.wire import Prompt
-from trainer.data.rows import DataFileError
 from trainer.data.similarity import language_of
 
 PROMPT = ("prompt", "query", "input", "instruction")
@@ -42,7 +41,7 @@ class Held:
 
 
 def read_held(path: Path) -> list[Held]:
-    """Raises DataFileError that names file, line and field."""
+    """Raises Mistake that names file, line and field."""
     found = []
     for where, row in read_json_lines(path):
         prompt = _prompt(_field(row, PROMPT, where), where)
@@ -53,7 +52,7 @@ def read_held(path: Path) -> list[Held]:
         source = _source(row.get("provenance"))
         found += [Held(prompt, good, bad, domain, language, where, source) for good in chosen for bad in rejected]
     if not found:
-        raise DataFileError(f"{path}: no rows in the file")
+        raise Mistake(f"{path}: no rows in the file")
     return found
 
 
@@ -66,7 +65,7 @@ def _field(row: dict[str, Any], names: tuple[str, ...], where: str) -> Any:
     for name in names:
         if row.get(name):
             return row[name]
-    raise DataFileError(f"{where}: {names[0]}: Field required (or one of {', '.join(names[1:])})")
+    raise Mistake(f"{where}: {names[0]}: Field required (or one of {', '.join(names[1:])})")
 
 
 def _prompt(value: Any, where: str) -> Prompt:
@@ -76,7 +75,7 @@ def _prompt(value: Any, where: str) -> Prompt:
         return _PROMPT.validate_python(value)
     except ValidationError as exc:
         first = exc.errors()[0]
-        raise DataFileError(f"{where}: prompt: want a text or chat messages: {first['msg']}") from exc
+        raise Mistake(f"{where}: prompt: want a text or chat messages: {first['msg']}") from exc
 
 
 def _texts(value: Any, where: str, field: str) -> list[str]:
@@ -87,6 +86,6 @@ def _texts(value: Any, where: str, field: str) -> list[str]:
     for item in value if isinstance(value, list) else [value]:
         text = next((item[n] for n in TEXT if isinstance(item.get(n), str)), None) if isinstance(item, dict) else item
         if not isinstance(text, str) or not text.strip():
-            raise DataFileError(f"{where}: {field}: want a text that is not empty")
+            raise Mistake(f"{where}: {field}: want a text that is not empty")
         texts.append(text)
     return texts

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rlmr.mistake import Mistake
-from trainer.data.rows import DataFileError, PairRow, read, write
+from trainer.data.rows import PairRow, read, write
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -53,7 +53,7 @@ def split(pairs: Sequence[PairRow], base: Path, settings: TrainSettings) -> Spli
 
     tokenizer = AutoTokenizer.from_pretrained(str(base))
     if not tokenizer.chat_template:
-        raise DataFileError(
+        raise Mistake(
             f"{base}: its tokenizer has no chat template, which pairs of chat messages need: use an instruct model"
         )
     train: list[PairRow] = []
@@ -79,18 +79,18 @@ def train(
     settings: TrainSettings,
     progress: Callable[[int, int], None] = lambda step, of: None,
 ) -> Split:
-    """Trains on `pairs`; leaves train.jsonl, held-out.jsonl, checkpoint/ and train_rm.log in `out`. Raises DataFileError, TrainingFailed.
+    """Trains on `pairs`; leaves train.jsonl, held-out.jsonl, checkpoint/ and train_rm.log in `out`. Raises Mistake, TrainingFailed.
 
     `checkpoint/` appears only when train_rm ended well.
     """
     if any(flag.partition("=")[0] == "--ds.lora.rank" for flag in settings.more):
-        raise DataFileError(
+        raise Mistake(
             "--ds.lora.rank: train_rm (openrlhf 0.11.2) does not save the random head that LoRA updates, so the trained model is lost: "
             "train without it"
         )
     parts = split(read(pairs, PairRow), base, settings)
     if not parts.train:
-        raise DataFileError(
+        raise Mistake(
             f"{pairs}: no pair is left to train on: {parts.too_long} are longer than max_len {settings.max_len}"
         )
     out.mkdir(parents=True, exist_ok=True)
@@ -119,10 +119,10 @@ def _for_openrlhf(row: PairRow) -> dict[str, Any]:
 
 
 def _margins(rows: Sequence[PairRow]) -> bool:
-    """Whether the pairs carry margins (Llama 2, 2307.09288, eq. 2). Raises DataFileError if only some do."""
+    """Whether the pairs carry margins (Llama 2, 2307.09288, eq. 2). Raises Mistake if only some do."""
     with_margin = sum("margin" in (row.model_extra or {}) for row in rows)
     if with_margin not in (0, len(rows)):
-        raise DataFileError(f"margin: {with_margin} of {len(rows)} pairs have one: give it to all or to none")
+        raise Mistake(f"margin: {with_margin} of {len(rows)} pairs have one: give it to all or to none")
     return bool(with_margin)
 
 

@@ -12,7 +12,7 @@ pytest.importorskip("datasketch", reason="the extra `real` is not installed")
 from rlmr.cli import app
 from rlmr.mistake import Mistake
 from trainer.data.check import check_file
-from trainer.data.rows import DataFileError, PromptRow, read, write
+from trainer.data.rows import PromptRow, read, write
 from trainer.data.seed_prompts import read_seeds, seed_prompts
 
 
@@ -148,5 +148,5 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_a_seed_that_yaml_reads_as_something_else_names_its_place(tmp_path: Path) -> None:
     (tmp_path / "en.yaml").write_text("story:\n  - Write about rain.\n  - A poem, please: about rain.\n")
-    with pytest.raises(DataFileError, match=r"en\.yaml: story\[2\]: want a text"):
+    with pytest.raises(Mistake, match=r"en\.yaml: story\[2\]: want a text"):
         read_seeds(tmp_path / "en.yaml", "en")

@@ -7,8 +7,8 @@ from typing import Any
 import datasets
 import pytest
 
+from rlmr.mistake import Mistake
 from trainer.data.columns import Columns, read_table
-from trainer.data.rows import DataFileError
 
 SHORT = [{"type": "length_constraints:number_words", "kwargs": {"relation": "less than", "num_words": 41}}]
 ROWS: list[dict[str, Any]] = [
@@ -58,7 +58,7 @@ def test_chat_messages_are_taken_as_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_name_the_row_and_the_column(tmp_path: Path, rows: Any, columns: Columns, said: str) -> None:
-    with pytest.raises(DataFileError, match=said):
+    with pytest.raises(Mistake, match=said):
         read_table(write(tmp_path / "p.jsonl", rows), columns)
 
 
@@ -70,5 +70,5 @@ def test_a_file_that_is_not_there_is_told_without_asking_the_network(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(datasets, "load_dataset", None)
-    with pytest.raises(DataFileError, match="does not exist"):
+    with pytest.raises(Mistake, match="does not exist"):
         read_table(name, Columns())

@@ -20,12 +20,13 @@ pytest.importorskip("rapidfuzz", reason="the extra `real` is not installed")
 
 from rlmr.calls import Policy
 from rlmr.cli import app
+from rlmr.mistake import Mistake
 from tests.service_process import ROOT
 from tests.trainer.data.scripted_endpoint import completion, endpoint
 from trainer.data import endpoint as endpoint_module
 from trainer.data.check import check_file
 from trainer.data.journal import Journal
-from trainer.data.rows import DataFileError, PromptRow, read
+from trainer.data.rows import PromptRow, read
 
 EN = [
     "harbor",
@@ -214,7 +215,7 @@ def test_a_full_disk_leaves_a_whole_journal(tmp_path: Path, monkeypatch: pytest.
     journal.append({"a": 1})
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:5]))  # what a disk does that fills up
-    with pytest.raises(DataFileError, match="free some space"):
+    with pytest.raises(Mistake, match="free some space"):
         journal.append({"b": "long" * 100})
     monkeypatch.undo()
     journal.append({"c": 3})

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 pytest.importorskip("torch")
 
 from rlmr.cli import app
-from trainer.data.rows import DataFileError
+from rlmr.mistake import Mistake
 from trainer.reward_model.evaluate import Model, drift, evaluate, load
 from trainer.reward_model.preference_files import Held, read_held
 from trainer.reward_model.random_checkpoint import invented_text
@@ -68,7 +68,7 @@ def test_every_published_form_is_read(tmp_path: Path) -> None:
 )
 def test_a_malformed_row_names_file_line_and_field(tmp_path: Path, row: dict[str, Any], says: str) -> None:
     path = write(tmp_path / "p.jsonl", {"prompt": "P", "chosen": "a", "rejected": "b"}, row)
-    with pytest.raises(DataFileError, match=rf"p\.jsonl:2: {says}"):
+    with pytest.raises(Mistake, match=rf"p\.jsonl:2: {says}"):
         read_held(path)
     found = CliRunner().invoke(app, ["rm", "eval", str(tmp_path), str(path)])
     assert found.exit_code == 2 and "Traceback" not in found.output

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 pytest.importorskip("openrlhf", reason="the trainer's environment is not installed")
 
 from rlmr.cli import app
-from trainer.data.rows import DataFileError, PairRow, read
+from rlmr.mistake import Mistake
+from trainer.data.rows import PairRow, read
 from trainer.reward_model.random_checkpoint import chatml_tokenizer, invented_text
 from trainer.reward_model.train import TrainingFailed, TrainSettings, split, train
 
@@ -105,9 +106,9 @@ def test_faults_of_a_user_are_one_line(base: Path, tmp_path: Path) -> None:
     assert found.exit_code == 2 and "no config.json there" in found.output
     with pairs.open("a") as file:
         file.write(json.dumps({"prompt": "x", "chosen": "a", "rejected": "b", "margin": 1.0}) + "\n")
-    with pytest.raises(DataFileError, match="give it to all or to none"):
+    with pytest.raises(Mistake, match="give it to all or to none"):
         train(pairs, base, tmp_path / "o", TrainSettings(max_len=128))
-    with pytest.raises(DataFileError, match="does not save the random head"):
+    with pytest.raises(Mistake, match="does not save the random head"):
         train(pairs, base, tmp_path / "o", TrainSettings(max_len=128, more=("--ds.lora.rank", "8")))
-    with pytest.raises(DataFileError, match="no pair is left"):
+    with pytest.raises(Mistake, match="no pair is left"):
         train(pairs, base, tmp_path / "o", TrainSettings(max_len=3))

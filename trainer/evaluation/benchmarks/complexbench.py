@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from trainer.data.rows import DataFileError
+from rlmr.mistake import Mistake
 from trainer.evaluation.benchmark import (
     Benchmark,
     Item,
@@ -79,7 +79,7 @@ class ComplexBench(Benchmark):
         suffix = "" if language == "zh" else "_en"
         items = [_item(where, row, suffix) for where, row in json_rows(data)]
         if len({item.key for item in items}) != len(items):
-            raise DataFileError(f"{data}: a main_id occurs twice")
+            raise Mistake(f"{data}: a main_id occurs twice")
         sizes = Counter(item.data["group"] for item in items)
         for item in items:
             item.data["group_size"] = sizes[item.data["group"]]
@@ -143,13 +143,13 @@ def _item(where: str, row: dict[str, Any], suffix: str) -> Item:
         }
         key, instruction = str(row["main_id"]), row[f"instruction{suffix}"]
     except (KeyError, TypeError, ValueError) as exc:
-        raise DataFileError(
+        raise Mistake(
             f"{where}: {type(exc).__name__}: {exc}: an entry of ComplexBench's data_final.json is needed"
         ) from exc
     if any(not 0 <= number < len(questions) for q in questions for number in q["dep"]):
-        raise DataFileError(f"{where}: scoring_questions.dep: names a question that is not there")
+        raise Mistake(f"{where}: scoring_questions.dep: names a question that is not there")
     if not questions or not isinstance(instruction, str):
-        raise DataFileError(f"{where}: instruction{suffix} and scoring_questions are needed")
+        raise Mistake(f"{where}: instruction{suffix} and scoring_questions are needed")
     return Item(key, [{"role": "user", "content": instruction}], data)
 
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rlmr.mistake import read_json_lines
-from trainer.data.rows import DataFileError
+from rlmr.mistake import Mistake, read_json_lines
 from trainer.evaluation.benchmark import (
     Benchmark,
     Item,
@@ -55,7 +54,7 @@ class WritingBench(Benchmark):
         asked = _subsets(Path(options["subsets"])) if options["subsets"] else {}
         items = [self._item(where, row, asked) for where, row in read_json_lines(data)]
         if len({item.key for item in items}) != len(items):
-            raise DataFileError(f"{data}: an index occurs twice")
+            raise Mistake(f"{data}: an index occurs twice")
         return items
 
     def _item(self, where: str, row: dict[str, Any], asked: Mapping[str, dict[str, set[str]]]) -> Item:
@@ -64,9 +63,9 @@ class WritingBench(Benchmark):
             names = [criterion["name"] for criterion in row["checklist"]]
             kept = {name: row[name] for name in ("domain1", "domain2", "lang") if row.get(name)}
         except (KeyError, TypeError) as exc:
-            raise DataFileError(f"{where}: index, query and checklist (each with a name) are needed: {exc}") from exc
+            raise Mistake(f"{where}: index, query and checklist (each with a name) are needed: {exc}") from exc
         if not isinstance(query, str) or len(set(names)) != len(names) or not names:
-            raise DataFileError(f"{where}: checklist: criteria with different names are needed")
+            raise Mistake(f"{where}: checklist: criteria with different names are needed")
         subsets = {name: sorted(by_key[key]) for name, by_key in asked.items() if key in by_key}
         data = {**kept, "checklist": row["checklist"], "subsets": subsets}
         return Item(key, [{"role": "user", "content": query}], data)
