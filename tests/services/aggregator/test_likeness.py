@@ -33,8 +33,28 @@ def test_it_is_symmetric_bounded_and_blind_to_the_order_of_siblings() -> None:
 
 def test_the_sample_that_says_something_else_gains_on_its_equals() -> None:
     samples = Samples(writing=[1.0] * 4, violated=[False] * 4, likeness=[0.6, 0.6, 0.6, 0.0])
-    rewards = bind("rlmr_diverse", {"diversity": 2.0})(samples).rewards
+    rewards = bind("rlmr_diverse", {"diversity": 2.0, "diversity_unit": "reference"})(samples).rewards
     assert rewards == pytest.approx([-0.2, -0.2, -0.2, 1.0])
+
+
+def test_in_the_groups_unit_likeness_spreads_rewards_as_writing_does_however_alike_siblings_are() -> None:
+    """Two ways apart that have nothing to do with each other: what is left is the difference of the two z-scores."""
+    writing, alike = [0.1, 0.1, 0.3, 0.3], [0.15, 0.18, 0.15, 0.18]
+    z = [x - y for x, y in zip([-1, -1, 1, 1], [-1, 1, -1, 1], strict=True)]
+    for scale in (1.0, 5.0):
+        for narrow in (1.0, 0.7):
+            samples = Samples([scale * r for r in writing], [False] * 4, likeness=[narrow * x for x in alike])
+            rewards = bind("rlmr_diverse", {})(samples).rewards
+            mean = sum(rewards) / 4
+            assert [(r - mean) / (0.1 * scale) for r in rewards] == pytest.approx(z)
+
+
+def test_texts_that_are_all_equally_alike_keep_what_they_wrote() -> None:
+    for alike in (0.0, 0.5, 1.0):
+        rewards = bind("rlmr_diverse", {})(Samples([1.0, 2.0, 4.0], [False] * 3, likeness=[alike] * 3)).rewards
+        assert [r - rewards[0] for r in rewards] == pytest.approx([0.0, 1.0, 3.0])
+    by_chance = bind("rlmr_diverse", {})(Samples([1.0, 2.0, 4.0], [False] * 3, likeness=[0.5, 0.5 + 1e-9, 0.5])).rewards
+    assert [r - by_chance[0] for r in by_chance] == pytest.approx([0.0, 1.0, 3.0], abs=1e-6)
 
 
 def test_over_the_wire(bench: Bench) -> None:

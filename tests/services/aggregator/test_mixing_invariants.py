@@ -29,7 +29,11 @@ def params_of(name: str, seed: int) -> dict[str, object]:
         "rlmr_decoupled": {"gamma": magnitude},
         "rlmr_partial": {"gamma": magnitude, "gamma_unit": rng.choice(("reference", "group")), "delta_min": least},
         "rlmr_graded": {"gamma": magnitude, "grade": rng.choice((0.1, 1.0, 30.0, 1e6))},
-        "rlmr_diverse": {"gamma": magnitude, "diversity": rng.choice((0.0, 0.5, 3.0))},
+        "rlmr_diverse": {
+            "gamma": magnitude,
+            "diversity": rng.choice((0.0, 0.5, 3.0)),
+            "diversity_unit": rng.choice(("group", "reference")),
+        },
         "threshold_gate": {"alpha": magnitude - 0.5},
         "corpo": {"r_min": magnitude - 0.5},
         "mean_advantage": {"reduce": rng.choice(("mean", "sum"))},
@@ -149,6 +153,8 @@ def check_rlmr_decoupled(samples: Samples, mixed: Mixed, params: dict, below: fl
 def check_rlmr_diverse(samples: Samples, mixed: Mixed, params: dict) -> None:
     """rlmr's invariants on the lowered rewards."""
     beta, largest = params["diversity"], MAX_REWARD
+    if params["diversity_unit"] == "group":
+        beta *= max(std(samples.writing), 0.01) / max(std(samples.likeness), 0.01)
     lowered = [
         min(largest, max(-largest, r - beta * x)) for r, x in zip(samples.writing, samples.likeness, strict=True)
     ]

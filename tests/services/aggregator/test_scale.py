@@ -13,7 +13,13 @@ FREE_OF_SCALE: list[tuple[str, dict[str, object]]] = [
     ("rlmr", {"gamma": 0.5, "gamma_unit": "group"}),
     ("rlmr_decoupled", {"gamma": 0.5}),
     ("rlmr_graded", {"gamma": 0.5}),
+    ("rlmr_diverse", {"gamma": 0.5, "gamma_unit": "group"}),
 ]
+
+
+def samples(writing: list[float], violated: list[bool]) -> Samples:
+    alike = [0.1 + 0.02 * (i % 3) for i in range(len(writing))]
+    return Samples(writing=writing, violated=violated, met_share=met(violated), likeness=alike)
 
 
 def groups() -> list[tuple[list[float], list[bool]]]:
@@ -27,11 +33,8 @@ def test_advantages_do_not_depend_on_scale_and_shift(
     name: str, params: dict[str, object], scale: float, shift: float
 ) -> None:
     bound = bind(name, params)
-    plain = [bound(Samples(writing=w, violated=v, met_share=met(v))).rewards for w, v in groups()]
-    moved = [
-        bound(Samples(writing=[scale * r + shift for r in w], violated=v, met_share=met(v))).rewards
-        for w, v in groups()
-    ]
+    plain = [bound(samples(w, v)).rewards for w, v in groups()]
+    moved = [bound(samples([scale * r + shift for r in w], v)).rewards for w, v in groups()]
     for a, b in zip(openrlhf_advantages(plain, "group_norm"), openrlhf_advantages(moved, "group_norm"), strict=True):
         assert a == pytest.approx(b, abs=1e-4)
     for a, b in zip(openrlhf_advantages(plain, "dr_grpo"), openrlhf_advantages(moved, "dr_grpo"), strict=True):
@@ -82,7 +85,7 @@ def test_rlmr_compresses_what_decoupled_keeps() -> None:
 
 def test_equal_rewards_still_have_a_margin() -> None:
     for name, params in FREE_OF_SCALE:
-        rewards = bind(name, params)(
-            Samples(writing=[1.0] * 4, violated=(v := [True, False, False, False]), met_share=met(v))
-        ).rewards
+        violated = [True, False, False, False]
+        equal = Samples(writing=[1.0] * 4, violated=violated, met_share=met(violated), likeness=[0.0] * 4)
+        rewards = bind(name, params)(equal).rewards
         assert sum(rewards) / 4 - rewards[0] == pytest.approx(0.5 * 0.01, rel=0.01)
