@@ -1,14 +1,15 @@
 """The plots of a study, as SVG whose ink follows the page's light or dark mode."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import quantiles
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from trainer.reports.svg import STYLE, svg
-from trainer.study.intervals import band
+from trainer.study.intervals import Interval, band
 from trainer.study.results import Record, by_point, over_runs
 
 # Okabe and Ito's colours, told apart by colour-blind readers too, then markers.
@@ -171,4 +172,30 @@ def across(conditions: dict[str, list[Record]], name: str, title: str) -> str:
         axis.set_xticks(range(len(order)), order, rotation=20, ha="right")
         axis.set_title(title)
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return svg(figure)
+
+
+def forest(less: Mapping[str, Mapping[str, Any]], names: Sequence[tuple[str, str]], title: str) -> str:
+    """One point's differences to another (results.over_conditions): a row for each condition, the last for all of them."""
+    order = [c for c in dict.fromkeys(c for name, _ in names for c in less[name]) if c != "over"]
+    rows = [*sorted(order, key=place), "over"]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            1, len(names), figsize=(11.5, 1.0 + 0.26 * len(rows)), sharey=True, squeeze=False, layout="constrained"
+        )
+        for axis, (name, head) in zip(axes[0], names, strict=True):
+            axis.axvline(0.0, color=OTHERS, linewidth=1.0, zorder=0)
+            for y, condition in enumerate(rows):
+                if condition not in less[name]:
+                    continue
+                found, over = Interval(**less[name][condition]), condition == "over"
+                axis.errorbar(
+                    [found.mean], [y], xerr=[[found.mean - found.low], [found.high - found.mean]], capsize=2,
+                    fmt="D" if over else "o", color=COLOURS[1] if over else COLOURS[0], markersize=7 if over else 5,
+                    linewidth=1.6 if over else 1.0, markerfacecolor=None if found.count > 1 else "none",
+                )  # fmt: skip
+            axis.set_title(head)
+        axes[0][0].set_yticks(range(len(rows)), [*rows[:-1], f"all {len(rows) - 1}, a mean of means"])
+        axes[0][0].invert_yaxis()
+        figure.suptitle(title, x=0.01, ha="left")
         return svg(figure)

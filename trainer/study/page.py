@@ -27,6 +27,14 @@ CURVES = (
 )
 
 
+DIFFERENCES = (
+    ("late_compliance", "late compliance"),
+    ("writing_score", "writing score (undistorted)"),
+    ("late_true_quality", "late true quality"),
+)
+"""Of two strategies over conditions."""
+
+
 class NothingFinished(Mistake):
     """There is no run to report on; the message says what to do."""
 
@@ -54,6 +62,7 @@ def write_page(plan: Plan, folder: Path) -> tuple[Path, dict[str, Any]]:
             for name, of in by_condition([*at_one_scale(records), *records]).items()
         ],
         across=_across(by_condition(records)),
+        forests=_forests(found["over_conditions"]),
         samples=_samples(records),
     )
     path = folder / "index.html"
@@ -100,6 +109,17 @@ def _across(conditions: dict[str, list[Record]]) -> list[str]:
         figures.across(conditions, "compliance", "Compliance, by condition"),
         figures.across(conditions, "writing_score", "Writing score (undistorted), by condition"),
         figures.across(conditions, "true_quality", "True quality, by condition"),
+    ]
+
+
+def _forests(over: dict[str, dict[str, Any]]) -> list[str]:
+    """Per fixed weight, the point that shares the most conditions with it."""
+    return [
+        figures.forest(points[most], shown, f"{most}, less {against}")
+        for against, points in over.items()
+        if points
+        and (most := max(points, key=lambda p: len(points[p].get("late_compliance", ()))))
+        and (shown := [(name, head) for name, head in DIFFERENCES if name in points[most]])
     ]
 
 

@@ -51,6 +51,8 @@ COMPARED = (
 """Metrics whose differences to a fixed weight are shown."""
 ALSO = ("linear 4",)
 """Further points that every point is compared with: the fixed weight that is large enough everywhere."""
+ENOUGH_CONDITIONS = 4
+"""Conditions that two points must share for a mean over conditions."""
 LATE = 0.25
 """The share of a learning curve, from its end, that the late metrics are means of."""
 FRONTS = {
@@ -134,6 +136,38 @@ def _differences(points: dict[str, list[Record]], against: str) -> dict[str, dic
     return {m: {p: asdict(i) for p, i in differences(points, against, m).items()} for m in COMPARED}
 
 
+def over_conditions(records: Sequence[Record], against: str) -> dict[str, dict[str, Any]]:
+    """Per point, its differences to the point `against` in each condition that has both (paired by seed), and over all of them: there a
+    condition's mean is one value, so the interval is that of the mean over conditions such as these. The base condition is that of
+    every scale's runs as one."""
+    conditions = by_condition(records)
+    if "base" in conditions:
+        conditions["base"] = at_one_scale(records) or conditions["base"]
+    places = {condition: by_point(of) for condition, of in conditions.items()}
+    found: dict[str, dict[str, Any]] = {}
+    for point in dict.fromkeys(point for points in places.values() for point in points):
+        shared = {c: points for c, points in places.items() if {point, against} <= points.keys()}
+        if point == against or len(shared) < ENOUGH_CONDITIONS:
+            continue
+        each = {
+            m: {c: i for c, points in shared.items() if (i := _less(points[point], points[against], m)) is not None}
+            for m in COMPARED
+        }
+        found[point] = {
+            m: {"over": asdict(over_seeds([i.mean for i in of.values()])), **{c: asdict(i) for c, i in of.items()}}
+            for m, of in each.items()
+            if len(of) >= ENOUGH_CONDITIONS
+        }
+    return found
+
+
+def _less(runs: Sequence[Record], others: Sequence[Record], name: str) -> Interval | None:
+    """Paired by seed; of one shared seed its difference, without an interval."""
+    ours, theirs = by_seed(runs, name), by_seed(others, name)
+    shared = sorted(set(ours) & set(theirs))
+    return over_seeds([ours[seed] - theirs[seed] for seed in shared]) if shared else None
+
+
 def fronts(records: Sequence[Record], axes: tuple[str, str], against: str = "linear") -> dict[str, dict[str, Any]]:
     """Per label, its front's hypervolume over both axes, above what the untrained policy has: of the strengths that three seeds have
     (or as many as any strength has), and of the seeds that have them all. More strengths make more area, so only labels with as many
@@ -208,4 +242,5 @@ def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record
         "finished": len(records),
         "missing": sorted({run.id for run in runs} - {record["id"] for record in records}),
         "conditions": conditions,
+        "over_conditions": {against: over_conditions(records, against) for against in ("linear 1", *ALSO)},
     }

@@ -49,6 +49,21 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield f"`rlmr study report` writes this page: {found['finished']} of {found['planned']} planned runs. Means over seeds with 95 % intervals;"
     yield "what each figure is: the end of [the page](index.html)."
+    for against, points in found["over_conditions"].items():
+        if points:
+            yield from ("", f"## Less {against}, over all conditions that have both", "")
+            compared = list(dict.fromkeys(metric for less in points.values() for metric in less))
+            yield from _table(
+                ["point", "conditions", *(HEADS.get(c, c.replace("_", " ")) for c in compared)],
+                [
+                    [
+                        point,
+                        str(max(map(len, less.values())) - 1),
+                        *(shown(less.get(c, {}).get("over"), c) for c in compared),
+                    ]
+                    for point, less in points.items()
+                ],
+            )
     for name, condition in found["conditions"].items():
         yield from ("", f"## {name}", "")
         yield from _table(

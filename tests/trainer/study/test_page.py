@@ -2,6 +2,7 @@
 
 import json
 import random
+import statistics
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,34 @@ def test_the_page_is_one_file_that_asks_nobody_for_anything(folder: Path) -> Non
 def test_without_a_finished_run_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NothingFinished, match="rlmr study"):
         write_page(PLAN, tmp_path)
+
+
+def test_two_strategies_over_conditions_each_of_which_counts_once(tmp_path: Path) -> None:
+    """Differences of 1, 2, 3 and (one seed) 6 points: 3 on average, with the t interval of four values."""
+    gains = {"base": 0.01, "drift": 0.02, "noise": 0.03, "last": 0.06}
+    points = [
+        {"label": "rlmr", "strength": 2, "strategy": {"name": "rlmr", "gamma": 2.0}},
+        {"label": "linear", "strength": 4, "strategy": {"name": "linear", "weight": 4.0}},
+    ]
+    parts = [
+        {"name": c, "condition": c, "set": [f"distortion.per_word=0.0{n}"] if n else [], "points": points}
+        for n, c in enumerate(gains)
+    ]
+    plan = Plan.model_validate({"name": "made-up", "seeds": [0, 1, 2], "parts": parts})
+    (tmp_path / "runs").mkdir()
+    for run in planned_runs(plan):
+        if run.condition == "last" and run.seed:
+            continue
+        record = made_up(run)
+        ours = run.point.label == "rlmr"
+        record["after"]["compliance"] = 0.5 + 0.1 * run.seed + gains[run.condition] * ours
+        (tmp_path / "runs" / f"{run.id}.json").write_text(json.dumps(record))
+    path, found = write_page(plan, tmp_path)
+    assert found["over_conditions"]["linear 1"] == {}
+    less = found["over_conditions"]["linear 4"]["rlmr 2"]["compliance"]
+    assert {c: less[c]["mean"] for c in gains} == pytest.approx(gains)
+    assert (less["last"]["count"], less["base"]["count"], less["over"]["count"]) == (1, 3, 4)
+    half = 3.182446 * statistics.stdev(gains.values()) / 2
+    assert (less["over"]["mean"], less["over"]["high"]) == (pytest.approx(0.03), pytest.approx(0.03 + half))
+    assert "## Less linear 4, over all conditions that have both" in (tmp_path / "tables.md").read_text()
+    assert "Two strategies over all conditions" in path.read_text()
