@@ -18,6 +18,8 @@ from tests.trainer.data.scripted_endpoint import endpoint
 from tests.trainer.data.test_expand import ideas
 
 ASKED_BEFORE = 3
+# As in a terminal, even where the tests run in the background of a shell that lets its jobs ignore Ctrl-C.
+RLMR = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('rlmr', run_name='__main__')"
 
 
 def eval_judged(folder: Path, url: str) -> list[object]:
@@ -91,7 +93,7 @@ def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(made: Any, tmp_pa
         return reply(number, body)
 
     with endpoint(script) as (url, asked):
-        command = [sys.executable, "-m", "rlmr", *map(str, made(tmp_path, url))]
+        command = [sys.executable, "-c", RLMR, *map(str, made(tmp_path, url))]
         env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
         process = subprocess.Popen(
             command,
