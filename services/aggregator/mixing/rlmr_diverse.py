@@ -17,7 +17,7 @@ SMALLEST_SPREAD = 0.01
 class RlmrDiverseParams(RlmrParams):
     name: Literal["rlmr_diverse"]  # type: ignore[assignment]
     diversity: float = Field(
-        default=1.0,
+        default=0.5,
         ge=0,
         le=1000,
         description="beta, what likeness to its siblings costs a sample, in units of diversity_unit.",

@@ -44,7 +44,7 @@ def test_in_the_groups_unit_likeness_spreads_rewards_as_writing_does_however_ali
     for scale in (1.0, 5.0):
         for narrow in (1.0, 0.7):
             samples = Samples([scale * r for r in writing], [False] * 4, likeness=[narrow * x for x in alike])
-            rewards = bind("rlmr_diverse", {})(samples).rewards
+            rewards = bind("rlmr_diverse", {"diversity": 1.0})(samples).rewards
             mean = sum(rewards) / 4
             assert [(r - mean) / (0.1 * scale) for r in rewards] == pytest.approx(z)
 
