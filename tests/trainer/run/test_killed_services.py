@@ -90,8 +90,13 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
         "writing-rm", {"RLMR_WRITING_RM_MODEL_DIR": str(small_world.writing_rm)}, folder / "logs" / "writing-rm.log"
     )
     verifier = Service("verifier", {}, folder / "logs" / "verifier.log")
-    upstreams = {"RLMR_AGGREGATOR_WRITING_RM_URL": writing_rm.url, "RLMR_AGGREGATOR_VERIFIER_URL": verifier.url}
-    aggregator = Service("aggregator", upstreams, folder / "logs" / "aggregator.log")
+    aggregator_settings = {
+        "RLMR_AGGREGATOR_WRITING_RM_URL": writing_rm.url,
+        "RLMR_AGGREGATOR_VERIFIER_URL": verifier.url,
+        # All four samples of a group may write to the last token they may; were that a violation here, their group would be dropped.
+        "RLMR_AGGREGATOR_POLICY_FAULTS": '["empty", "too_long", "unparseable"]',
+    }
+    aggregator = Service("aggregator", aggregator_settings, folder / "logs" / "aggregator.log")
     services = [verifier, writing_rm, aggregator]
     killer = Killer(services, folder)
     try:
