@@ -38,10 +38,10 @@ def over_seeds(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half, len(values))
 
 
-def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Interval | None:
-    """Interval of ours - theirs over the seeds that both have; None without two of them."""
+def paired(ours: Mapping[int, float], theirs: Mapping[int, float], least: int = 2) -> Interval | None:
+    """Interval of ours - theirs over the seeds that both have; None without `least` (1 or more) of them."""
     shared = sorted(set(ours) & set(theirs))
-    return over_seeds([ours[seed] - theirs[seed] for seed in shared]) if len(shared) >= 2 else None
+    return over_seeds([ours[seed] - theirs[seed] for seed in shared]) if len(shared) >= least else None
 
 
 def over_prompts(values: Sequence[float], seed: int = 0) -> Interval:

@@ -114,13 +114,14 @@ def _across(conditions: dict[str, list[Record]]) -> list[str]:
 
 def _forests(over: dict[str, dict[str, Any]]) -> list[str]:
     """Per fixed weight, the point that shares the most conditions with it."""
-    return [
-        figures.forest(points[most], shown, f"{most}, less {against}")
-        for against, points in over.items()
-        if points
-        and (most := max(points, key=lambda p: len(points[p].get("late_compliance", ()))))
-        and (shown := [(name, head) for name, head in DIFFERENCES if name in points[most]])
-    ]
+    drawn = []
+    for against, points in over.items():
+        if points:
+            most = max(points, key=lambda p: len(points[p].get("late_compliance", ())))
+            shown = [(name, head) for name, head in DIFFERENCES if name in points[most]]
+            if shown:
+                drawn.append(figures.forest(points[most], shown, f"{most}, less {against}"))
+    return drawn
 
 
 def _samples(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from trainer.study.equivalence import at_one_scale
+from trainer.study.equivalence import CONDITION, at_one_scale
 from trainer.study.intervals import Interval, Point, hypervolume_over_seeds, over_seeds, paired
 from trainer.study.plan import PlannedRun
 from trainer.study.runner import path_of
@@ -136,36 +136,26 @@ def _differences(points: dict[str, list[Record]], against: str) -> dict[str, dic
     return {m: {p: asdict(i) for p, i in differences(points, against, m).items()} for m in COMPARED}
 
 
-def over_conditions(records: Sequence[Record], against: str) -> dict[str, dict[str, Any]]:
-    """Per point, its differences to the point `against` in each condition that has both (paired by seed), and over all of them: there a
-    condition's mean is one value, so the interval is that of the mean over conditions such as these. The base condition is that of
-    every scale's runs as one."""
-    conditions = by_condition(records)
-    if "base" in conditions:
-        conditions["base"] = at_one_scale(records) or conditions["base"]
+def over_conditions(conditions: dict[str, list[Record]], against: str) -> dict[str, dict[str, Any]]:
+    """Per point, its differences to the point `against` in each condition that has both (paired by seed; of one seed without an
+    interval), and over all of them: there a condition's mean is one value, so the interval is that of the mean over conditions
+    such as these. The base condition is that of every scale's runs as one."""
     places = {condition: by_point(of) for condition, of in conditions.items()}
+    if CONDITION in places:
+        places["base"] = places.pop(CONDITION)
     found: dict[str, dict[str, Any]] = {}
     for point in dict.fromkeys(point for points in places.values() for point in points):
         shared = {c: points for c, points in places.items() if {point, against} <= points.keys()}
         if point == against or len(shared) < ENOUGH_CONDITIONS:
             continue
-        each = {
-            m: {c: i for c, points in shared.items() if (i := _less(points[point], points[against], m)) is not None}
-            for m in COMPARED
-        }
-        found[point] = {
-            m: {"over": asdict(over_seeds([i.mean for i in of.values()])), **{c: asdict(i) for c, i in of.items()}}
-            for m, of in each.items()
-            if len(of) >= ENOUGH_CONDITIONS
-        }
+        found[point] = {}
+        for m in COMPARED:
+            pairs = {c: (by_seed(points[point], m), by_seed(points[against], m)) for c, points in shared.items()}
+            less = {c: i for c, pair in pairs.items() if (i := paired(*pair, least=1)) is not None}
+            if len(less) >= ENOUGH_CONDITIONS:
+                over = over_seeds([i.mean for i in less.values()])
+                found[point][m] = {"over": asdict(over), **{c: asdict(i) for c, i in less.items()}}
     return found
-
-
-def _less(runs: Sequence[Record], others: Sequence[Record], name: str) -> Interval | None:
-    """Paired by seed; of one shared seed its difference, without an interval."""
-    ours, theirs = by_seed(runs, name), by_seed(others, name)
-    shared = sorted(set(ours) & set(theirs))
-    return over_seeds([ours[seed] - theirs[seed] for seed in shared]) if shared else None
 
 
 def fronts(records: Sequence[Record], axes: tuple[str, str], against: str = "linear") -> dict[str, dict[str, Any]]:
@@ -211,7 +201,8 @@ def _untrained(records: Sequence[Record], axes: tuple[str, str]) -> Point:
 def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record]) -> dict[str, Any]:
     """The whole of results.json."""
     conditions = {}
-    for condition, of in by_condition([*at_one_scale(records), *records]).items():
+    by_name = by_condition([*at_one_scale(records), *records])
+    for condition, of in by_name.items():
         points = by_point(of)
         against = next((p for p in ("linear 1", *points) if p in points), "")
         conditions[condition] = {
@@ -242,5 +233,5 @@ def results(plan_name: str, runs: Sequence[PlannedRun], records: Sequence[Record
         "finished": len(records),
         "missing": sorted({run.id for run in runs} - {record["id"] for record in records}),
         "conditions": conditions,
-        "over_conditions": {against: over_conditions(records, against) for against in ("linear 1", *ALSO)},
+        "over_conditions": {against: over_conditions(by_name, against) for against in ("linear 1", *ALSO)},
     }
