@@ -20,7 +20,7 @@ Drawn = list[tuple[list[float], list[bool]]]
 lists_of_groups: st.SearchStrategy[Drawn] = st.lists(
     st.integers(2, 6).flatmap(
         lambda n: st.tuples(
-            st.lists(st.integers(-500, 500).map(lambda r: r / 100), min_size=n, max_size=n),
+            st.lists(st.floats(-5, 5), min_size=n, max_size=n),
             st.lists(st.booleans(), min_size=n, max_size=n),
         )
     ),
@@ -112,8 +112,7 @@ def test_no_advantages_whatever_reach_further(drawn: Drawn, weight: float, seed:
     on_r, on_c = pull.on(spread)
     assert on_r + weight * on_c <= spread.best(weight) + 1e-9
     reach, like = nearest((on_r, on_c), spread)
-    # Where w c all but takes r away, `best` is the small difference of large numbers, and a share of it is rounding.
-    if reach is not None and spread.best(weight) > 1e-3 * spread.best(0):
+    if reach is not None and spread.best(weight) > 1e-6:
         assert reach <= 1 + 1e-9
         assert (on_r + weight * on_c) / spread.best(weight) <= reach + 1e-6
         assert like is None or like >= 0
