@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from services.aggregator.mixing import GroupFilter
+from tests.trainer import cut_off
 from tests.trainer.grpo.proxy import Proxy, running
 from trainer.data.prompts import prepare, read_prompts
 from trainer.evaluation.sample import sample
@@ -103,11 +104,10 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
         eval_prompts=folder / "eval.jsonl",
     )
     with (
-        # The policy soon writes to the last token it may; were that a violation here, groups of violators only would leave no step.
         local_services(
             small_world.writing_rm,
             folder / "logs",
-            environment={"RLMR_AGGREGATOR_POLICY_FAULTS": '["empty", "too_long", "unparseable"]'},
+            environment=cut_off.NO_VIOLATION,
         ) as url,
         running(Proxy(url, refuse=frozenset({refused}), busy={busy})) as proxy,
     ):

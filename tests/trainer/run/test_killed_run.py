@@ -15,6 +15,7 @@ import psutil
 import pytest
 import yaml
 
+from tests.trainer import cut_off
 from tests.trainer.grpo.test_openrlhf_run import median_words
 from trainer.run.ledger import Ledger
 
@@ -55,8 +56,7 @@ def write_preset(folder: Path, world: "World", zero_stage: int) -> Path:
         "n": N,
         "updates": 1,
         "eval": {"prompts": 5, "samples": 1},
-        # Writing to the last token is no violation here: groups that are dropped for it are none of this test's business.
-        "service_settings": {"RLMR_AGGREGATOR_POLICY_FAULTS": '["empty", "too_long", "unparseable"]'},
+        "service_settings": cut_off.NO_VIOLATION,
         "openrlhf": {
             **embedded["openrlhf"],
             "actor.num_gpus_per_node": 2,

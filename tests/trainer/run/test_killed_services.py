@@ -13,6 +13,7 @@ from rich.console import Console
 
 from benchmarks.soak.services import Service
 from rlmr.client import NoAnswer, RlmrClient
+from tests.trainer import cut_off
 from trainer.data.prompts import prepare, read_prompts
 from trainer.grpo.flags import openrlhf_flags
 from trainer.run.ledger import Ledger
@@ -93,8 +94,7 @@ def run(small_world: "World", tmp_path_factory: pytest.TempPathFactory) -> Run:
     aggregator_settings = {
         "RLMR_AGGREGATOR_WRITING_RM_URL": writing_rm.url,
         "RLMR_AGGREGATOR_VERIFIER_URL": verifier.url,
-        # All four samples of a group may write to the last token they may; were that a violation here, their group would be dropped.
-        "RLMR_AGGREGATOR_POLICY_FAULTS": '["empty", "too_long", "unparseable"]',
+        **cut_off.NO_VIOLATION,
     }
     aggregator = Service("aggregator", aggregator_settings, folder / "logs" / "aggregator.log")
     services = [verifier, writing_rm, aggregator]
